@@ -1,0 +1,331 @@
+//! The one error type: sentences for people, kinds for programs.
+//!
+//! Owns: every way a call can fail, worded as what was tried, on what, and what to do now.
+//! Never: holds a cached value. Keys are shown, escaped and cut, because the host typed them; the cache's own
+//! log lines name no key.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What every fallible call of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error that a loader or a warm source returned, shared by all who waited for it.
+pub type SharedError = Arc<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Why a call had no result. Match on the variant, or on [`Error::kind`] when the fields do not matter.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text is no key: see [`Key::parse`](crate::Key::parse) for the rules.
+    #[error("{key} is not a key: {reason}; build keys with Key::of(..) so that parts are encoded")]
+    InvalidKey {
+        /// The text, escaped and cut.
+        key: Shown,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+    /// The text is no pattern: see [`Pattern::parse`](crate::Pattern::parse) for the grammar.
+    #[error("{pattern} is not a pattern: {reason}")]
+    InvalidPattern {
+        /// The text, escaped and cut.
+        pattern: Shown,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+    /// The entry is larger than `max_entry_size`; it was not stored and nobody was evicted for it.
+    #[error(
+        "{key} was not stored: the entry weighs {bytes} bytes and max_entry_size is {limit}; raise \
+         max_entry_size, or split the value"
+    )]
+    TooLarge {
+        /// The key, escaped and cut.
+        key: Shown,
+        /// Weight of the entry: key, value and overhead.
+        bytes: u64,
+        /// The limit in force.
+        limit: u64,
+    },
+    /// The key holds a value of another type than the one asked for.
+    #[error("{key} holds another type than {asked}; use one type per key, or remove the key first")]
+    WrongType {
+        /// The key, escaped and cut.
+        key: Shown,
+        /// The type that was asked for.
+        asked: &'static str,
+    },
+    /// The value could not be written as MessagePack.
+    #[error("a value of type {type_name} could not be encoded: {reason}")]
+    Encode {
+        /// The type of the value.
+        type_name: &'static str,
+        /// What its `Serialize` said.
+        reason: Arc<str>,
+    },
+    /// The bytes stored under the key could not be read back as the type they were written from.
+    #[error(
+        "the value could not be decoded as {type_name}: {reason}; its Serialize and Deserialize do not fit \
+         together"
+    )]
+    Decode {
+        /// The type that was asked for.
+        type_name: &'static str,
+        /// What its `Deserialize` said, without any of the value.
+        reason: Arc<str>,
+    },
+    /// A bound of the tier is reached; nothing was queued. Try again later, or raise the bound.
+    #[error("tier {tier} is full: no room for more {what}; try again later or raise {setting}")]
+    Overloaded {
+        /// The tier that refused.
+        tier: Arc<str>,
+        /// What there is no room for.
+        what: &'static str,
+        /// The setting that bounds it.
+        setting: &'static str,
+    },
+    /// The tier broke while the call was under way and is being put back in place.
+    #[error("tier {tier} broke and is starting again, empty; whether this call took effect is unknown")]
+    TierRestarting {
+        /// The tier.
+        tier: Arc<str>,
+    },
+    /// The tier broke too often and is bypassed until somebody revives it.
+    #[error("tier {tier} broke {crashes} times within a minute and is bypassed; find the cause in the log, then send ReviveTier")]
+    TierFailed {
+        /// The tier.
+        tier: Arc<str>,
+        /// How often it broke.
+        crashes: u32,
+    },
+    /// The loader returned an error; every waiter gets this one.
+    #[error("loading {key} failed: {source}")]
+    LoadFailed {
+        /// The key, escaped and cut.
+        key: Shown,
+        /// What the loader returned.
+        source: SharedError,
+    },
+    /// The loader panicked; the key can be loaded again at once.
+    #[error("the loader of {key} panicked; the panic message is in the log of the host")]
+    LoadPanicked {
+        /// The key, escaped and cut.
+        key: Shown,
+    },
+    /// The loader did not end within its time limit and was dropped; the key can be loaded again at once.
+    #[error("loading {key} gave no value within {after:?}; raise load_timeout or make the source faster")]
+    LoadTimeout {
+        /// The key, escaped and cut.
+        key: Shown,
+        /// The limit.
+        after: Duration,
+    },
+    /// The task that ran the load was lost with its runtime and no other caller could take over.
+    #[error("the load of {key} was lost with the runtime it ran on; call again")]
+    LoadLost {
+        /// The key, escaped and cut.
+        key: Shown,
+    },
+    /// The call had no answer within its own deadline. A change that was accepted is applied all the same.
+    #[error("no answer within the deadline of {after:?}; an accepted change is applied all the same")]
+    Timeout {
+        /// The deadline.
+        after: Duration,
+    },
+    /// The loader of this key asked for the key itself, directly or through other loaders.
+    #[error("the loader of {key} asks for {key} itself; load what it needs from the source instead")]
+    Reentrant {
+        /// The key, escaped and cut.
+        key: Shown,
+    },
+    /// There is no tier of that name.
+    #[error("there is no tier {name}; there are {known}")]
+    UnknownTier {
+        /// The name, escaped and cut.
+        name: Shown,
+        /// The names that exist, with commas.
+        known: String,
+    },
+    /// No route has this first segment, and `unknown_prefix` is `refuse`.
+    #[error(
+        "no tier takes keys that begin with {prefix}; add it to the prefixes of a tier, or set \
+         unknown_prefix to a tier"
+    )]
+    UnknownPrefix {
+        /// The first segment, escaped and cut.
+        prefix: Shown,
+    },
+    /// There is nothing to warm under that name.
+    #[error("there is nothing to warm under {scope}; there are {known}")]
+    UnknownScope {
+        /// What was asked for, escaped and cut.
+        scope: Shown,
+        /// The scopes that exist, with commas.
+        known: String,
+    },
+    /// A warm source returned an error or panicked; its next run is retried with a pause.
+    #[error("warm source {source_name} failed: {source}")]
+    WarmFailed {
+        /// The name of the source.
+        source_name: Arc<str>,
+        /// What it returned.
+        source: SharedError,
+    },
+    /// The line is no command; the text says what the commands are.
+    #[error("{reason}")]
+    InvalidCommand {
+        /// What is wrong and what is right.
+        reason: String,
+    },
+    /// The invalidation took effect in all tiers but those; there, nothing older is served either.
+    #[error("these tiers did not confirm: {tiers}; they serve nothing older, and start again empty")]
+    Partial {
+        /// Names, with commas.
+        tiers: String,
+    },
+    /// The settings are wrong; the text lists every problem.
+    #[error(transparent)]
+    Settings(#[from] crate::settings::SettingsError),
+    /// The cache could not be started.
+    #[error("the cache did not start: {reason}")]
+    Start {
+        /// What went wrong and what to do.
+        reason: String,
+    },
+    /// The cache was shut down.
+    #[error("the cache was shut down; start a new one")]
+    Closed,
+}
+
+/// [`Error`] without its fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[allow(missing_docs)] // each is described on the variant of `Error` that bears its name
+pub enum ErrorKind {
+    InvalidKey,
+    InvalidPattern,
+    TooLarge,
+    WrongType,
+    Encode,
+    Decode,
+    Overloaded,
+    TierRestarting,
+    TierFailed,
+    LoadFailed,
+    LoadPanicked,
+    LoadTimeout,
+    LoadLost,
+    Timeout,
+    Reentrant,
+    UnknownTier,
+    UnknownPrefix,
+    UnknownScope,
+    WarmFailed,
+    InvalidCommand,
+    Partial,
+    Settings,
+    Start,
+    Closed,
+}
+
+impl Error {
+    /// The kind of this error, for `match` without fields.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::InvalidKey { .. } => ErrorKind::InvalidKey,
+            Self::InvalidPattern { .. } => ErrorKind::InvalidPattern,
+            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::WrongType { .. } => ErrorKind::WrongType,
+            Self::Encode { .. } => ErrorKind::Encode,
+            Self::Decode { .. } => ErrorKind::Decode,
+            Self::Overloaded { .. } => ErrorKind::Overloaded,
+            Self::TierRestarting { .. } => ErrorKind::TierRestarting,
+            Self::TierFailed { .. } => ErrorKind::TierFailed,
+            Self::LoadFailed { .. } => ErrorKind::LoadFailed,
+            Self::LoadPanicked { .. } => ErrorKind::LoadPanicked,
+            Self::LoadTimeout { .. } => ErrorKind::LoadTimeout,
+            Self::LoadLost { .. } => ErrorKind::LoadLost,
+            Self::Timeout { .. } => ErrorKind::Timeout,
+            Self::Reentrant { .. } => ErrorKind::Reentrant,
+            Self::UnknownTier { .. } => ErrorKind::UnknownTier,
+            Self::UnknownPrefix { .. } => ErrorKind::UnknownPrefix,
+            Self::UnknownScope { .. } => ErrorKind::UnknownScope,
+            Self::WarmFailed { .. } => ErrorKind::WarmFailed,
+            Self::InvalidCommand { .. } => ErrorKind::InvalidCommand,
+            Self::Partial { .. } => ErrorKind::Partial,
+            Self::Settings(_) => ErrorKind::Settings,
+            Self::Start { .. } => ErrorKind::Start,
+            Self::Closed => ErrorKind::Closed,
+        }
+    }
+
+    /// Whether the cache itself is in trouble, rather than the input or the loader.
+    ///
+    /// A call with a loader never returns such an error while its loader can still run.
+    #[must_use]
+    pub fn is_cache_trouble(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::Overloaded | ErrorKind::TierRestarting | ErrorKind::TierFailed | ErrorKind::Closed
+        )
+    }
+}
+
+/// Text from outside, made fit for an error message: quoted, control characters escaped, cut after 96 characters.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Shown(Arc<str>);
+
+impl Shown {
+    /// Characters that are kept.
+    pub const LENGTH_MAX: usize = 96;
+
+    /// Escapes, quotes and cuts `text`.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let mut shown = String::from("\"");
+        for (count, character) in text.chars().enumerate() {
+            if count == Self::LENGTH_MAX {
+                shown.push_str("...");
+                break;
+            }
+            shown.extend(character.escape_debug());
+        }
+        shown.push('"');
+        Self(shown.into())
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_is_escaped_and_cut() {
+        assert_eq!(Shown::new("a\n\u{1b}[31m\"").to_string(), r#""a\n\u{1b}[31m\"""#);
+        assert_eq!(Shown::new(&"x".repeat(2_000)).to_string().len(), Shown::LENGTH_MAX + 5);
+    }
+
+    #[test]
+    fn errors_are_one_sentence_that_says_what_to_do() {
+        let error = Error::TooLarge { key: Shown::new("products::all"), bytes: 2_000_000, limit: 1_048_576 };
+        assert_eq!(
+            error.to_string(),
+            "\"products::all\" was not stored: the entry weighs 2000000 bytes and max_entry_size is 1048576; \
+             raise max_entry_size, or split the value"
+        );
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+    }
+}

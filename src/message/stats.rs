@@ -1,0 +1,213 @@
+//! Statistics and status: what they ask, and the typed snapshots that answer.
+//!
+//! Owns: the shape of the numbers. Never: reads a counter or renders text (`admin::render` does).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Counters of one tier since the cache was started. Every field only grows, but for the first two.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TierStats {
+    /// Entries held now.
+    pub entries: u64,
+    /// Bytes held now: keys, values and overhead.
+    pub bytes: u64,
+    /// Reads that were served from memory.
+    pub hits: u64,
+    /// Reads that were not. `hits + misses` is the number of reads.
+    pub misses: u64,
+    /// Misses that joined a load which was already under way.
+    pub joined: u64,
+    /// Values stored: by a set, by a load, by a warm run.
+    pub sets: u64,
+    /// Of `sets`, those stored by a load.
+    pub stored_by_load: u64,
+    /// Of `sets`, those stored by a warm run.
+    pub stored_by_warm: u64,
+    /// Stores that replaced a value of the same key.
+    pub replaced: u64,
+    /// Entries that left, by cause.
+    pub removals: Removals,
+    /// Loads that were started.
+    pub loads: u64,
+    /// Loads that returned a value.
+    pub loads_ok: u64,
+    /// Loads whose loader returned an error.
+    pub loads_failed: u64,
+    /// Loads whose loader panicked.
+    pub loads_panicked: u64,
+    /// Loads that ran into their time limit.
+    pub loads_timed_out: u64,
+    /// Loads that were lost with their runtime.
+    pub loads_lost: u64,
+    /// Time spent in loads that ended, in all. Divide by their number for the mean.
+    pub load_time: Duration,
+    /// Values that were loaded but not stored, because an invalidation or a set came between.
+    pub revoked: u64,
+    /// Values that a warm run brought but that were not stored, because they had been invalidated or set since.
+    pub warm_revoked: u64,
+    /// Values that a warm run brought but for which there was no room without evicting what is in use.
+    pub warm_no_room: u64,
+    /// Entries refused because they were larger than `max_entry_size`.
+    pub too_large: u64,
+    /// Calls whose loader ran in the caller's task because the cache could not serve them.
+    pub bypassed: u64,
+    /// Calls refused because a bound was reached.
+    pub overloaded: u64,
+    /// Values found under the right key, but of another type.
+    pub wrong_type: u64,
+    /// Times the tier broke and was put back in place.
+    pub restarts: u64,
+}
+
+/// Entries that left a tier, by cause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Removals {
+    /// Their time to live was over.
+    pub expired: u64,
+    /// Pushed out because the tier was at its grant.
+    pub evicted: u64,
+    /// Taken by a `Remove`, or by an `Invalidate` of one key.
+    pub removed: u64,
+    /// Taken by an `Invalidate` of a prefix or pattern.
+    pub invalidated: u64,
+    /// Taken by an `Invalidate` of a tier or of all.
+    pub cleared: u64,
+    /// An accepted set whose own value could not be kept took the older value away.
+    pub displaced: u64,
+    /// Lost when the tier broke.
+    pub lost: u64,
+}
+
+impl Removals {
+    /// All causes together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.expired + self.evicted + self.removed + self.invalidated + self.cleared + self.displaced + self.lost
+    }
+}
+
+/// One tier in a [`StatsSnapshot`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NamedTierStats {
+    /// The tier's name, as in the settings.
+    pub name: Arc<str>,
+    /// Its counters.
+    pub stats: TierStats,
+}
+
+/// One of the entries that were read most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TopEntry {
+    /// The key.
+    pub key: crate::Key,
+    /// How often it was served from memory. Exact when one thread reads; two threads that read the same entry at
+    /// the same instant may count as one.
+    pub hits: u64,
+}
+
+/// What a warm source did so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WarmStats {
+    /// The name of the source.
+    pub source: Arc<str>,
+    /// The tier that it fills.
+    pub tier: Arc<str>,
+    /// Runs that ended well.
+    pub runs: u64,
+    /// Runs that failed.
+    pub failures: u64,
+    /// Entries stored by all runs.
+    pub stored: u64,
+    /// Entries of the run under way that have been handed to the tier, of how many; `None` when none is under way.
+    pub progress: Option<(u64, u64)>,
+    /// How long the last run took.
+    pub last_took: Option<Duration>,
+    /// What the last failure said; `None` once a later run ended well.
+    pub last_error: Option<Arc<str>>,
+}
+
+/// All counters at one moment. Subtract an earlier one with [`StatsSnapshot::since`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatsSnapshot {
+    /// Time since the cache was started.
+    pub uptime: Duration,
+    /// The budget over all tiers, in bytes.
+    pub budget: u64,
+    /// One for each tier, in the order of the settings.
+    pub tiers: Vec<NamedTierStats>,
+    /// The entries that were read most, most first; at most ten.
+    pub top: Vec<TopEntry>,
+    /// One for each warm source, in the order in which they were given.
+    pub warm: Vec<WarmStats>,
+}
+
+/// Status of one tier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TierInfo {
+    /// The tier's name, as in the settings.
+    pub name: Arc<str>,
+    /// What it holds, in words for people.
+    pub description: Arc<str>,
+    /// How long its values live when nothing else is said.
+    pub ttl: Duration,
+    /// First segments that lead here, each with its own time to live if it has one.
+    pub prefixes: Vec<(Arc<str>, Option<Duration>)>,
+    /// Whether it serves.
+    pub state: TierState,
+    /// Entries held now.
+    pub entries: u64,
+    /// Bytes held now.
+    pub bytes: u64,
+    /// Bytes it may hold now.
+    pub grant: u64,
+    /// Bytes it may always hold.
+    pub floor: u64,
+    /// Loads running and loads waiting for a free place.
+    pub loads: (u64, u64),
+    /// Messages and bytes accepted and not yet handled.
+    pub queued: (u64, u64),
+    /// Times it broke and was put back in place.
+    pub restarts: u64,
+}
+
+/// Whether a tier serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TierState {
+    /// It does.
+    Running,
+    /// It broke too often within a minute; calls go past it until it is revived.
+    Failed,
+}
+
+/// Settings in force and status of every tier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InfoSnapshot {
+    /// Whether the cache keeps anything.
+    pub enabled: bool,
+    /// Whether all required warm sources have run.
+    pub ready: bool,
+    /// Time since the cache was started.
+    pub uptime: Duration,
+    /// The budget over all tiers, in bytes.
+    pub budget: u64,
+    /// Largest entry that is kept, in bytes.
+    pub max_entry: u64,
+    /// How often expired entries are swept out.
+    pub cleanup_interval: Duration,
+    /// How often periodic warm sources run.
+    pub warm_interval: Duration,
+    /// Where keys with an unknown first segment go; `None`: they are refused.
+    pub default_tier: Option<Arc<str>>,
+    /// One for each tier, in the order of the settings.
+    pub tiers: Vec<TierInfo>,
+}
