@@ -91,7 +91,9 @@ pub enum Error {
         tier: Arc<str>,
     },
     /// The tier broke too often and is bypassed until somebody revives it.
-    #[error("tier {tier} broke {crashes} times within a minute and is bypassed; find the cause in the log, then send ReviveTier")]
+    #[error(
+        "tier {tier} broke {crashes} times within a minute and is bypassed; find the cause in the log, then send ReviveTier"
+    )]
     TierFailed {
         /// The tier.
         tier: Arc<str>,

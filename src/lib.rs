@@ -1,7 +1,12 @@
 //! Apex Cache: the cache that cannot bring back what you invalidated.
 #![forbid(unsafe_code)]
 
+pub mod engine;
 pub mod error;
 pub mod settings;
 
+pub use engine::key::{IntoKey, Key, KeyBuilder};
+pub use engine::pattern::{Pattern, PatternBuilder};
+pub use engine::route::{Route, Routes, TierId};
+pub use engine::scope::{Prefix, Reach, Scope};
 pub use error::{Error, ErrorKind, Result};
