@@ -1,6 +1,7 @@
 //! Apex Cache: the cache that cannot bring back what you invalidated.
 #![forbid(unsafe_code)]
 
+pub mod codec;
 pub mod engine;
 pub mod error;
 pub mod settings;

@@ -1,10 +1,29 @@
-//! The core: keys, patterns, scopes and routes, decided by pure and synchronous code.
+//! The core: what a tier holds and what each message does to it, decided by pure and synchronous code.
 //!
-//! Owns: what a key is, which keys a scope takes, and which tier a key belongs to.
-//! Never: knows an actor, a runtime, a log, a clock or any input and output; time and randomness are arguments.
+//! Owns: keys, patterns and routes; entries, their order of eviction and expiry; loads and their right to store; the
+//! budget; the read view.
+//! Never: knows an actor, a runtime, a log, a clock or any input and output. Time and randomness are arguments, and
+//! what has to be done is returned.
 
+pub mod budget;
+pub mod counters;
+pub mod entry;
+pub mod flight;
+pub mod given;
+mod groups;
+pub mod journal;
 pub mod key;
+mod links;
+pub mod moment;
 mod params;
 pub mod pattern;
+pub mod policy;
 pub mod route;
 pub mod scope;
+pub mod store;
+pub mod sweep;
+pub mod tier;
+pub mod top;
+pub mod view;
+pub mod weigh;
+mod wheel;

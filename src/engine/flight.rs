@@ -1,0 +1,251 @@
+//! Single flight: at most one load per key, any number of waiters, and each load's right to store.
+//!
+//! Owns: who waits for which key, which loads run, wait for a free place, or run out after they were detached.
+//! Never: runs a load, sends a reply, reads a clock. The tier's turn does those with what this returns.
+//!
+//! A load gets its ticket (the tier's sequence number) when it starts, not when it is asked for: one that still waits
+//! for a place has read nothing yet, so no invalidation can make it stale. An invalidation or a set that reaches a
+//! running load detaches it: it may answer those who waited, but it stores nothing and nobody joins it.
+//!
+//! Invariants: a key leads to a flight in `attached` exactly while that flight may be joined; `running` counts the
+//! loads that were started and have not landed, detached ones included.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use super::key::Key;
+use super::scope::Scope;
+
+/// Detached loads of one key that may run out at the same time; past it a new load of the key waits.
+pub const DETACHED_MAX: u32 = 4;
+
+/// The number of a flight; never used twice by one tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlightId(pub u64);
+
+/// Where a flight is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// It waits for a free place.
+    Queued,
+    /// Its load runs since this ticket.
+    Running(u64),
+    /// Its load runs, but may store nothing.
+    Detached,
+}
+
+/// One load and those who wait for it.
+#[derive(Debug)]
+struct Flight<W> {
+    key: Key,
+    ttl: Option<Duration>,
+    phase: Phase,
+    waiters: Vec<W>,
+}
+
+/// A flight that came to its end.
+#[derive(Debug)]
+pub struct Landed<W> {
+    /// What was loaded.
+    pub key: Key,
+    /// The time to live that its first caller asked for.
+    pub ttl: Option<Duration>,
+    /// Its ticket, if it may store.
+    pub ticket: Option<u64>,
+    /// Who waited, the first caller first.
+    pub waiters: Vec<W>,
+}
+
+/// What became of a request to load.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Joined<W> {
+    /// It waits for a flight that somebody else began.
+    Waits,
+    /// It leads a new flight, which waits until [`Flights::next_start`] names it.
+    Leads(FlightId),
+    /// There is no room in the queue; here is the waiter back.
+    Refused(W),
+}
+
+/// The loads of one tier.
+#[derive(Debug)]
+pub struct Flights<W> {
+    flights: BTreeMap<FlightId, Flight<W>>,
+    attached: HashMap<Key, FlightId>,
+    detached: HashMap<Key, u32>,
+    queue: VecDeque<FlightId>,
+    running: usize,
+    running_max: usize,
+    queue_max: usize,
+    last_id: u64,
+}
+
+impl<W> Flights<W> {
+    /// No flights; at most `running_max` loads at the same time and `queue_max` that wait.
+    pub fn new(running_max: usize, queue_max: usize) -> Self {
+        Self {
+            flights: BTreeMap::new(),
+            attached: HashMap::new(),
+            detached: HashMap::new(),
+            queue: VecDeque::new(),
+            running: 0,
+            running_max,
+            queue_max,
+            last_id: 0,
+        }
+    }
+
+    /// Loads that run, and loads that wait for a place.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.running, self.queue.len())
+    }
+
+    /// Joins the flight of `key`, or begins one.
+    ///
+    /// `nested`: the caller is itself a loader. Its load does not wait for a place, for the places may all be held by
+    /// loaders that wait for such as this.
+    pub fn join(&mut self, key: &Key, ttl: Option<Duration>, nested: bool, waiter: W) -> Joined<W> {
+        if let Some(flight) = self.attached.get(key).and_then(|id| self.flights.get_mut(id)) {
+            flight.waiters.push(waiter);
+            return Joined::Waits;
+        }
+        if !nested && self.running >= self.running_max && self.queue.len() >= self.queue_max {
+            return Joined::Refused(waiter);
+        }
+        self.last_id += 1;
+        let id = FlightId(self.last_id);
+        self.attached.insert(key.clone(), id);
+        self.flights.insert(id, Flight { key: key.clone(), ttl, phase: Phase::Queued, waiters: vec![waiter] });
+        if nested { self.queue.push_front(id) } else { self.queue.push_back(id) }
+        Joined::Leads(id)
+    }
+
+    /// Starts the next flight that may start, or `wanted` even beyond the bound; `ticket` becomes its right to store.
+    pub fn next_start(&mut self, wanted: Option<FlightId>, ticket: u64) -> Option<FlightId> {
+        let may_start = |id: &FlightId| {
+            let key = &self.flights[id].key;
+            self.detached.get(key).is_none_or(|&count| count < DETACHED_MAX)
+        };
+        let place = match wanted {
+            Some(id) => self.queue.iter().position(|&other| other == id).filter(|_| may_start(&id)),
+            None if self.running >= self.running_max => None,
+            None => self.queue.iter().position(may_start),
+        };
+        let id = self.queue.remove(place?)?;
+        if let Some(flight) = self.flights.get_mut(&id) {
+            flight.phase = Phase::Running(ticket);
+        }
+        self.running += 1;
+        Some(id)
+    }
+
+    /// Key and waiters of a flight that has not landed.
+    pub fn get_mut(&mut self, id: FlightId) -> Option<(&Key, &mut Vec<W>)> {
+        self.flights.get_mut(&id).map(|flight| (&flight.key, &mut flight.waiters))
+    }
+
+    /// The flight that a caller for `key` would join.
+    pub fn attached(&self, key: &Key) -> Option<FlightId> {
+        self.attached.get(key).copied()
+    }
+
+    /// Ends the load of `id`. `None` if there is no such flight: it landed before.
+    pub fn land(&mut self, id: FlightId) -> Option<Landed<W>> {
+        let Flight { key, ttl, phase, waiters } = self.flights.remove(&id)?;
+        let ticket = match phase {
+            Phase::Running(ticket) => {
+                self.attached.remove(&key);
+                Some(ticket)
+            }
+            Phase::Detached => {
+                if let Some(count) = self.detached.get_mut(&key) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.detached.remove(&key);
+                    }
+                }
+                None
+            }
+            Phase::Queued => unreachable!("a queued flight has no load that could land"),
+        };
+        self.running -= 1;
+        Some(Landed { key, ttl, ticket, waiters })
+    }
+
+    /// The load of `id` was lost before it told anything: queues the flight again if it may still be joined, so that
+    /// the next waiter's loader runs. `false`: it may not, and lands.
+    pub fn requeue(&mut self, id: FlightId) -> bool {
+        match self.flights.get_mut(&id) {
+            Some(flight) if matches!(flight.phase, Phase::Running(_)) && !flight.waiters.is_empty() => {
+                flight.phase = Phase::Queued;
+                self.running -= 1;
+                self.queue.push_front(id);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Detaches every running load whose key `scope` matches, and returns how many those are.
+    ///
+    /// Keys that are not in the store count too: their load may have read the source before it changed.
+    pub fn revoke(&mut self, scope: &Scope) -> u64 {
+        let hit = |key: &Key| match scope {
+            Scope::Key(only) => key == only,
+            scope => scope.matches(key.as_str()),
+        };
+        let ids: Vec<FlightId> = match scope {
+            Scope::Key(key) => self.attached.get(key).copied().into_iter().collect(),
+            _ => self.attached.iter().filter(|(key, _)| hit(key)).map(|(_, &id)| id).collect(),
+        };
+        ids.into_iter().filter(|&id| self.detach(id)).count() as u64
+    }
+
+    /// A running load may store nothing from now on; its waiters stay with it. A queued one stays as it is.
+    fn detach(&mut self, id: FlightId) -> bool {
+        let Some(flight) = self.flights.get_mut(&id) else { return false };
+        if !matches!(flight.phase, Phase::Running(_)) {
+            return false;
+        }
+        flight.phase = Phase::Detached;
+        self.attached.remove(&flight.key);
+        *self.detached.entry(flight.key.clone()).or_default() += 1;
+        true
+    }
+
+    /// A set came for `key`: its load may store nothing, and those who waited are returned, to be given the set value.
+    pub fn supersede(&mut self, key: &Key) -> Vec<W> {
+        let Some(id) = self.attached(key) else { return Vec::new() };
+        if self.detach(id) {
+            return self.flights.get_mut(&id).map(|flight| std::mem::take(&mut flight.waiters)).unwrap_or_default();
+        }
+        // It never started, so nothing is left to run out.
+        self.queue.retain(|&other| other != id);
+        self.attached.remove(key);
+        self.flights.remove(&id).map(|flight| flight.waiters).unwrap_or_default()
+    }
+
+    /// Takes out all waiters, for a tier that breaks or closes.
+    pub fn drain(&mut self) -> Vec<W> {
+        self.attached.clear();
+        self.detached.clear();
+        self.queue.clear();
+        self.running = 0;
+        std::mem::take(&mut self.flights).into_values().flat_map(|flight| flight.waiters).collect()
+    }
+
+    /// Recomputes what is derived and panics if it does not agree.
+    pub fn check(&self) {
+        let count = |phase: fn(&Phase) -> bool| self.flights.values().filter(|flight| phase(&flight.phase)).count();
+        assert_eq!(count(|phase| *phase != Phase::Queued), self.running, "running drifted");
+        assert_eq!(count(|phase| *phase == Phase::Queued), self.queue.len(), "the queue drifted");
+        assert_eq!(count(|phase| *phase != Phase::Detached), self.attached.len(), "attached drifted");
+        for (key, id) in &self.attached {
+            assert_eq!(&self.flights[id].key, key);
+            assert!(self.flights[id].phase != Phase::Detached);
+        }
+        let detached: u32 = self.detached.values().sum();
+        assert_eq!(count(|phase| *phase == Phase::Detached), detached as usize, "detached drifted");
+        assert!(self.detached.values().all(|&count| (1..=DETACHED_MAX).contains(&count)));
+    }
+}

@@ -1,0 +1,330 @@
+//! What a tier holds, within its grant: the one place where entries enter and leave.
+//!
+//! Owns: the slots, the bytes in use, and with them the view, key groups, wheel and policy, which it keeps in step.
+//! Never: reads a clock, answers anybody, decides what an invalidation matches, drops what it takes out (that leaves
+//! as [`Gone`], to be dropped after the turn).
+//!
+//! The view is the only index: an entry carries its slot. An overwrite keeps slot and group.
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::entry::{Draft, Entry, Origin};
+use super::groups::{Groups, Names, Step, WalkId};
+use super::key::Key;
+use super::moment::Moment;
+use super::policy::{Lru, Policy};
+use super::scope::{Reach, Scope};
+use super::view::View;
+use super::weigh::weigh;
+use super::wheel::Wheel;
+
+/// How far a warm write looks for something that it may push out.
+const WARM_LOOKS: usize = 64;
+
+/// Why an entry left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Its time to live was over.
+    Expired,
+    /// Pushed out because the tier was at its grant.
+    Evicted,
+    /// Overwritten by a newer value of its key.
+    Replaced,
+    /// Taken by key.
+    Removed,
+    /// Taken by prefix or pattern.
+    Invalidated,
+    /// Taken with everything else.
+    Cleared,
+    /// The set that should have replaced it could not be kept.
+    Displaced,
+}
+
+/// An entry that left, and why.
+#[derive(Debug)]
+pub struct Gone {
+    /// The entry; still alive in the hands of readers.
+    pub entry: Arc<Entry>,
+    /// Why it left.
+    pub cause: Cause,
+}
+
+/// All that a store held, taken out at once.
+#[derive(Debug)]
+pub struct Emptied {
+    /// How many entries there were.
+    pub entries: u64,
+    /// How many bytes they were charged with.
+    pub bytes: u64,
+    /// The entries and their bookkeeping, to be dropped after the turn.
+    pub remains: Remains,
+}
+
+/// What is left of a cleared store. Dropping it costs time in proportion to what was held.
+#[derive(Debug)]
+pub struct Remains {
+    _tables: Vec<HashTable<Arc<Entry>>>,
+    _slots: Slots,
+    _groups: Groups,
+    _wheel: Wheel,
+    _policy: Box<dyn Policy>,
+}
+
+#[derive(Debug, Default)]
+struct Slots(Vec<Option<Arc<Entry>>>);
+
+impl Slots {
+    fn entry(&self, slot: u32) -> &Arc<Entry> {
+        self.0[slot as usize].as_ref().expect("groups, wheel and policy name only slots that are held")
+    }
+}
+
+impl Names for Slots {
+    fn key(&self, slot: u32) -> &str {
+        self.entry(slot).key().as_str()
+    }
+}
+
+/// What a tier holds.
+#[derive(Debug)]
+pub struct Store {
+    view: Arc<View>,
+    slots: Slots,
+    free: Vec<u32>,
+    groups: Groups,
+    wheel: Wheel,
+    policy: Box<dyn Policy>,
+    len: u64,
+    used: u64,
+    grant: u64,
+}
+
+impl Store {
+    /// An empty store that shows itself through `view` and may hold `grant` bytes.
+    pub fn new(view: Arc<View>, grant: u64, now: Moment) -> Self {
+        Self {
+            view,
+            slots: Slots::default(),
+            free: Vec::new(),
+            groups: Groups::default(),
+            wheel: Wheel::new(now),
+            policy: Box::new(Lru::default()),
+            len: 0,
+            used: 0,
+            grant,
+        }
+    }
+
+    /// Entries held, expired ones that were not swept yet included.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes in use.
+    pub fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// Bytes that may be in use.
+    pub fn grant(&self) -> u64 {
+        self.grant
+    }
+
+    /// The entry of `key`, fresh or not.
+    pub fn find(&self, key: &str) -> Option<Arc<Entry>> {
+        self.view.find(key)
+    }
+
+    /// Stores `draft` and sheds until the grant holds; what leaves goes to `gone`. Returns whether it replaced an
+    /// entry. The caller has seen to it that the draft weighs no more than the grant.
+    pub fn insert(&mut self, draft: Draft, now: Moment, gone: &mut Vec<Gone>) -> bool {
+        let replaced = self.put(draft, gone);
+        self.shed(now, gone);
+        replaced
+    }
+
+    /// Stores `draft` if there is room, or room can be made of expired and unread warm entries alone; what leaves goes
+    /// to `gone`. Returns whether it was stored.
+    pub fn insert_warm(&mut self, draft: Draft, now: Moment, gone: &mut Vec<Gone>) -> bool {
+        let weight = weigh(&draft.key, &draft.value);
+        if !self.has_room(&draft.key, weight) {
+            self.expire(now, usize::MAX, gone);
+        }
+        while !self.has_room(&draft.key, weight) {
+            let idle = |&slot: &u32| {
+                let entry = self.slots.entry(slot);
+                entry.origin() == Origin::Warm && entry.hits() == 0 && entry.key() != &draft.key
+            };
+            match self.policy.coldest(WARM_LOOKS).into_iter().find(idle) {
+                Some(slot) => self.take(slot, Cause::Evicted, gone),
+                None => return false,
+            }
+        }
+        self.put(draft, gone);
+        true
+    }
+
+    /// Whether `weight` bytes fit when they take the place of what `key` has now.
+    fn has_room(&self, key: &Key, weight: u64) -> bool {
+        let freed = self.find(key.as_str()).map_or(0, |entry| entry.weight());
+        self.used - freed + weight <= self.grant
+    }
+
+    fn put(&mut self, draft: Draft, gone: &mut Vec<Gone>) -> bool {
+        let hash = self.view.hash(draft.key.as_str());
+        let weight = weigh(&draft.key, &draft.value);
+        let epoch = self.view.next_epoch();
+        let before = self.view.find(draft.key.as_str());
+        let hits = before.as_ref().map_or(0, |entry| entry.hits());
+        let slot = before.as_ref().map_or_else(|| self.free_slot(), |entry| entry.slot());
+        let entry = Arc::new(Entry::new(draft, hash, weight, slot, hits, epoch));
+        self.wheel.schedule(slot, entry.fresh_until());
+        self.policy.stored(slot, epoch);
+        self.slots.0[slot as usize] = Some(Arc::clone(&entry));
+        self.used += weight;
+        match before {
+            Some(before) => {
+                self.used -= before.weight();
+                self.view.insert(entry);
+                gone.push(Gone { entry: before, cause: Cause::Replaced });
+                true
+            }
+            None => {
+                self.len += 1;
+                self.groups.insert(slot, &self.slots, |text| self.view.hash(text));
+                self.view.insert(entry);
+                false
+            }
+        }
+    }
+
+    fn free_slot(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            super::links::grow_to(&mut self.slots.0, self.len as u32, None);
+            self.len as u32
+        })
+    }
+
+    /// Takes out the entry of `key`.
+    pub fn remove(&mut self, key: &str, cause: Cause, gone: &mut Vec<Gone>) -> bool {
+        let found = self.view.find(key);
+        if let Some(entry) = &found {
+            self.take(entry.slot(), cause, gone);
+        }
+        found.is_some()
+    }
+
+    fn take(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
+        self.groups.remove(slot);
+        self.wheel.cancel(slot);
+        self.policy.removed(slot);
+        let entry = self.slots.0[slot as usize].take().expect("only held slots are taken");
+        self.view.remove(&entry);
+        self.used -= entry.weight();
+        self.len -= 1;
+        self.free.push(slot);
+        gone.push(Gone { entry, cause });
+    }
+
+    /// Brings the bytes in use down to the grant: expired entries first, then those that the policy names.
+    pub fn shed(&mut self, now: Moment, gone: &mut Vec<Gone>) {
+        if self.used > self.grant {
+            self.expire(now, 1_024, gone);
+        }
+        while self.used > self.grant {
+            let slots = &self.slots;
+            let Some(slot) = self.policy.victim(&|slot| slots.entry(slot).read_epoch()) else { break };
+            let cause = if self.slots.entry(slot).is_fresh(now) { Cause::Evicted } else { Cause::Expired };
+            self.take(slot, cause, gone);
+        }
+    }
+
+    /// Takes out entries that are no longer fresh, touching at most `limit`; returns whether that were all.
+    pub fn expire(&mut self, now: Moment, limit: usize, gone: &mut Vec<Gone>) -> bool {
+        let mut due = Vec::new();
+        let all = self.wheel.advance(now, limit, |slot| due.push(slot));
+        for slot in due {
+            self.take(slot, Cause::Expired, gone);
+        }
+        all
+    }
+
+    /// From now on at most `grant` bytes; sheds what is too much.
+    pub fn set_grant(&mut self, grant: u64, now: Moment, gone: &mut Vec<Gone>) {
+        self.grant = grant;
+        self.shed(now, gone);
+    }
+
+    /// Takes everything out at once. Cost: does not depend on how much there is; dropping the result does.
+    pub fn clear(&mut self, now: Moment) -> Emptied {
+        let tables = self.view.take_all();
+        let empty = Self::new(Arc::clone(&self.view), self.grant, now);
+        let full = std::mem::replace(self, empty);
+        let remains = Remains {
+            _tables: tables,
+            _slots: full.slots,
+            _groups: full.groups,
+            _wheel: full.wheel,
+            _policy: full.policy,
+        };
+        Emptied { entries: full.len, bytes: full.used, remains }
+    }
+
+    /// At most how many steps a walk over `scope` takes.
+    pub(crate) fn reachable(&self, scope: &Scope) -> u64 {
+        self.groups.reachable(&scope.reach(), &self.slots, |text| self.view.hash(text))
+    }
+
+    /// Begins a walk over what `scope` can reach. It must be ended, unless the store is cleared.
+    pub(crate) fn begin_walk(&mut self, reach: &Reach<'_>) -> WalkId {
+        self.groups.begin(reach, &self.slots, |text| self.view.hash(text))
+    }
+
+    /// Takes one step of a walk; the entry is the one in the slot that it came to.
+    pub(crate) fn step(&mut self, walk: WalkId, reach: &Reach<'_>) -> (Step, Option<&Arc<Entry>>) {
+        let step = self.groups.step(walk, reach, &self.slots);
+        let entry = if let Step::Slot(slot) = step { Some(self.slots.entry(slot)) } else { None };
+        (step, entry)
+    }
+
+    pub(crate) fn end_walk(&mut self, walk: WalkId) {
+        self.groups.end(walk);
+    }
+
+    /// Takes out the entry in `slot`, to which a walk has come.
+    pub(crate) fn take_walked(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
+        self.take(slot, cause, gone);
+    }
+
+    /// Recomputes every derived number and panics if one has drifted. Cost: everything is looked at.
+    pub fn check(&self) {
+        let slots: Vec<u32> = (0..).zip(&self.slots.0).filter(|(_, entry)| entry.is_some()).map(|(slot, _)| slot).collect();
+        let entries: Vec<&Arc<Entry>> = slots.iter().map(|&slot| self.slots.entry(slot)).collect();
+        assert_eq!(entries.len() as u64, self.len, "len drifted");
+        assert_eq!(entries.iter().map(|entry| entry.weight()).sum::<u64>(), self.used, "used drifted");
+        assert!(self.used <= self.grant, "over the grant by {}", self.used - self.grant);
+        assert_eq!(slots.len() + self.free.len(), self.slots.0.len(), "slots were lost");
+        assert_eq!(self.view.len() as u64, self.len, "the view does not show what is held");
+        for (&slot, entry) in slots.iter().zip(&entries) {
+            assert_eq!(entry.slot(), slot);
+            assert_eq!(entry.weight(), weigh(entry.key(), entry.value()));
+            let shown = self.view.find(entry.key().as_str());
+            assert!(shown.is_some_and(|shown| Arc::ptr_eq(&shown, entry)), "the view shows another entry");
+        }
+        self.groups.check(&slots, &self.slots);
+        self.policy.check(&slots);
+        self.wheel.check(&slots.iter().zip(&entries).map(|(&slot, entry)| (slot, entry.fresh_until())).collect::<Vec<_>>());
+    }
+
+    /// Keys of all entries, in no order. Cost: everything is looked at.
+    pub fn keys(&self) -> Vec<Key> {
+        self.slots.0.iter().flatten().map(|entry| entry.key().clone()).collect()
+    }
+}

@@ -1,0 +1,28 @@
+//! What an entry is charged with: its key, its value, and what it costs to keep.
+//!
+//! Owns: the fixed part. Never: looks at an allocator; a test with a counting one keeps the number honest.
+
+use std::mem::size_of;
+
+use super::entry::Entry;
+use super::key::Key;
+use crate::codec::Value;
+
+/// Reference counts before the text of a key and before an entry.
+const COUNTS: usize = 2 * size_of::<usize>();
+/// Slot number, links of queue, wheel and group, epoch, due time, bucket, group number: one of each per slot.
+const COLUMNS: usize = size_of::<usize>() + 3 * 8 + 8 + 8 + 2 + 4;
+/// Pointer and tag in the view at the table's mean load of three quarters.
+const INDEX: usize = (size_of::<usize>() + 1) * 4 / 3;
+/// Bookkeeping of a shared buffer of bytes.
+const BUFFER: usize = 24;
+/// What the allocator adds to and rounds up in three blocks, at the mean.
+const ROUNDING: usize = 3 * 12;
+
+/// Bytes charged for an entry beside its key and its value: about 300 on a 64-bit machine.
+pub const OVERHEAD: u64 = (size_of::<Entry>() + 2 * COUNTS + COLUMNS + INDEX + BUFFER + ROUNDING) as u64;
+
+/// Bytes charged for `value` under `key`.
+pub fn weigh(key: &Key, value: &Value) -> u64 {
+    OVERHEAD + key.as_str().len() as u64 + value.len() as u64
+}

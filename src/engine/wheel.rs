@@ -1,0 +1,218 @@
+//! Expiry without a tree: a hierarchical timing wheel over slot numbers.
+//!
+//! Owns: when each slot is due. Never: reads a clock, removes an entry. Reads check freshness themselves, so the
+//! wheel decides only when memory is given back.
+//!
+//! Five levels of 64 buckets of about 1 s, 1 min, 1 h, 3 d and 194 d. A slot waits in a bucket of the level that its
+//! distance asks for and moves down as time passes. Source: Varghese and Lauck, Hashed and Hierarchical Timing
+//! Wheels, 1987. Linking is O(1); a sweep visits the buckets that time has passed, in slices.
+
+use super::links::{Links, List, NONE, grow_to};
+use super::moment::Moment;
+
+/// Powers of two in milliseconds: 1.024 s, 65.5 s, 70 min, 75 h, 199 d.
+const SHIFTS: [u32; 5] = [10, 16, 22, 28, 34];
+const BUCKETS: u64 = 64;
+/// In no bucket: never due.
+const IDLE: u16 = u16::MAX;
+
+/// A sweep under way: the buckets that time passed and that were not visited yet.
+#[derive(Debug, Clone, Copy)]
+struct Visit {
+    level: usize,
+    tick: u64,
+}
+
+/// When each slot is due.
+#[derive(Debug)]
+pub(crate) struct Wheel {
+    lists: Vec<List>,
+    links: Links,
+    bucket: Vec<u16>,
+    due: Vec<Moment>,
+    /// The moment up to which buckets were visited, or are being visited.
+    now: Moment,
+    /// The moment up to which they were visited before the sweep under way.
+    before: Moment,
+    visit: Option<Visit>,
+}
+
+impl Wheel {
+    /// A wheel of nothing that stands at `now`.
+    pub(crate) fn new(now: Moment) -> Self {
+        Self {
+            lists: vec![List::EMPTY; SHIFTS.len() * BUCKETS as usize],
+            links: Links::default(),
+            bucket: Vec::new(),
+            due: Vec::new(),
+            now,
+            before: now,
+            visit: None,
+        }
+    }
+
+    /// Notes that `slot` is due at `due`; replaces what was noted before.
+    pub(crate) fn schedule(&mut self, slot: u32, due: Moment) {
+        self.cancel(slot);
+        grow_to(&mut self.bucket, slot, IDLE);
+        grow_to(&mut self.due, slot, Moment::NEVER);
+        self.due[slot as usize] = due;
+        if due != Moment::NEVER {
+            self.link(slot, due);
+        }
+    }
+
+    /// Forgets `slot`.
+    pub(crate) fn cancel(&mut self, slot: u32) {
+        if let Some(bucket) = self.bucket.get_mut(slot as usize)
+            && *bucket != IDLE
+        {
+            let list = &mut self.lists[*bucket as usize];
+            *bucket = IDLE;
+            self.links.remove(list, slot);
+        }
+    }
+
+    /// Gives each slot that is due at `now` to `expired`, at most `limit` of those it touches; returns whether all
+    /// that time has passed was visited. The slots given are no longer in the wheel.
+    pub(crate) fn advance(&mut self, now: Moment, limit: usize, mut expired: impl FnMut(u32)) -> bool {
+        let mut visit = match self.visit {
+            Some(visit) => visit,
+            None if now <= self.now => return true,
+            None => {
+                // The wheel's time moves first, so that what is linked while we visit is placed ahead of us.
+                self.before = self.now;
+                self.now = now;
+                Visit { level: 0, tick: self.before.as_millis() >> SHIFTS[0] }
+            }
+        };
+        let mut touched = 0;
+        while visit.level < SHIFTS.len() {
+            let first = self.before.as_millis() >> SHIFTS[visit.level];
+            let last = (self.now.as_millis() >> SHIFTS[visit.level]).min(first + BUCKETS - 1);
+            while visit.tick <= last {
+                if !self.visit_bucket(visit, now, limit, &mut touched, &mut expired) {
+                    self.visit = Some(visit);
+                    return false;
+                }
+                visit.tick += 1;
+            }
+            visit.level += 1;
+            if let Some(shift) = SHIFTS.get(visit.level) {
+                visit.tick = self.before.as_millis() >> shift;
+            }
+        }
+        self.visit = None;
+        now <= self.now || self.advance(now, limit.saturating_sub(touched), expired)
+    }
+
+    /// Empties one bucket: what is due goes to `expired`, the rest is linked anew. Returns whether it got through.
+    fn visit_bucket(
+        &mut self,
+        visit: Visit,
+        now: Moment,
+        limit: usize,
+        touched: &mut usize,
+        expired: &mut impl FnMut(u32),
+    ) -> bool {
+        let bucket = visit.level * BUCKETS as usize + (visit.tick % BUCKETS) as usize;
+        // Not linked anew before the bucket is empty: one may belong into this very bucket, a round later.
+        let mut later = Vec::new();
+        while self.lists[bucket].tail != NONE && *touched < limit {
+            let slot = self.lists[bucket].tail;
+            *touched += 1;
+            self.cancel(slot);
+            if self.due[slot as usize] <= now { expired(slot) } else { later.push(slot) }
+        }
+        let through = self.lists[bucket].tail == NONE;
+        for slot in later {
+            self.link(slot, self.due[slot as usize]);
+        }
+        through
+    }
+
+    fn link(&mut self, slot: u32, due: Moment) {
+        let due_ms = due.as_millis().max(self.now.as_millis());
+        let distance = due_ms - self.now.as_millis();
+        let level = SHIFTS.iter().skip(1).position(|&shift| distance < 1 << shift).unwrap_or(SHIFTS.len() - 1);
+        // Beyond the last level: as far ahead as it reaches; it is looked at again then.
+        let farthest = self.now.as_millis().saturating_add((BUCKETS - 1) << SHIFTS[SHIFTS.len() - 1]);
+        let tick = due_ms.min(farthest) >> SHIFTS[level];
+        let bucket = level as u64 * BUCKETS + tick % BUCKETS;
+        self.bucket[slot as usize] = bucket as u16;
+        self.links.push_front(&mut self.lists[bucket as usize], slot);
+    }
+
+    /// Panics if the slots that wait are not those of `due`, or one of them waits in the wrong bucket.
+    pub(crate) fn check(&self, due: &[(u32, Moment)]) {
+        let mut waiting = Vec::new();
+        for (bucket, &list) in self.lists.iter().enumerate() {
+            for slot in self.links.iter(list) {
+                assert_eq!(usize::from(self.bucket[slot as usize]), bucket, "slot {slot} waits elsewhere");
+                waiting.push((slot, self.due[slot as usize]));
+            }
+        }
+        waiting.sort_unstable();
+        let mut wanted: Vec<_> = due.iter().copied().filter(|&(_, due)| due != Moment::NEVER).collect();
+        wanted.sort_unstable();
+        assert_eq!(waiting, wanted, "the wheel does not hold what is stored");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn span() -> impl Strategy<Value = u64> {
+        prop_oneof![0u64..5_000, 0u64..200_000, 0u64..100_000_000, 0u64..1 << 41, Just(u64::MAX)]
+    }
+
+    proptest! {
+        #[test]
+        fn everything_due_is_given_once_and_nothing_else(
+            start in 0u64..1 << 36,
+            ops in proptest::collection::vec((0u8..4, 0u32..40, span(), 1usize..9), 1..120),
+        ) {
+            let mut now = Moment::from_millis(start);
+            let mut wheel = Wheel::new(now);
+            let mut model = BTreeMap::<u32, Moment>::new();
+            for (op, slot, span, limit) in ops {
+                match op {
+                    0 | 1 => {
+                        let due = Moment::from_millis(now.as_millis().saturating_add(span));
+                        wheel.schedule(slot, due);
+                        model.insert(slot, due);
+                    }
+                    2 => {
+                        wheel.cancel(slot);
+                        model.remove(&slot);
+                    }
+                    _ => {
+                        now = Moment::from_millis(now.as_millis().saturating_add(span).min(1 << 50));
+                        let mut rounds = 0;
+                        loop {
+                            let mut given = Vec::new();
+                            let done = wheel.advance(now, limit, |slot| given.push(slot));
+                            prop_assert!(given.len() <= limit);
+                            for slot in given {
+                                let due = model.remove(&slot);
+                                prop_assert!(due.is_some_and(|due| due <= now), "gave {slot} due {due:?} at {now:?}");
+                            }
+                            if done {
+                                break;
+                            }
+                            rounds += 1;
+                            prop_assert!(rounds < 10_000, "a sweep never ends");
+                        }
+                        // A bucket is about a second wide: what is due within it may wait for the next sweep.
+                        let late = now.as_millis().saturating_sub(1_024);
+                        prop_assert!(model.values().all(|due| due.as_millis() > late), "something due was kept");
+                    }
+                }
+                wheel.check(&model.iter().map(|(&slot, &due)| (slot, due)).collect::<Vec<_>>());
+            }
+        }
+    }
+}
