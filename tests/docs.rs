@@ -63,7 +63,7 @@ fn marked_messages(code: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for at in occurrences(code, "#[rtype") {
         let rest = &code[at..];
-        let declared = ["struct", "enum"].into_iter().flat_map(|word| {
+        let declared = ["struct", "enum"].into_iter().filter_map(|word| {
             occurrences(rest, word).next().map(|found| (found, word_at(&rest[found + word.len()..])))
         });
         if let Some((_, name)) = declared.min() {
