@@ -1,6 +1,284 @@
 //! What a host may set, and the checked plan that it becomes.
+//!
+//! [`Settings`] is what people write, in code or in files; [`Settings::check`] turns it into a [`Plan`], or tells
+//! every problem at once. `config/default.toml` explains each key.
+//!
+//! Owns: the names, defaults and limits of all settings, and reading them from files and the environment.
+//! Never: changes a value to make it fit; nothing unknown is skipped, nothing is rounded or taken for another type.
 
-/// Every problem found in the settings, told at once.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the settings have problems")]
-pub struct SettingsError {}
+mod plan;
+mod problem;
+mod read;
+mod values;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use plan::{Plan, PrefixPlan, TierPlan};
+pub use problem::{Problem, SettingsError};
+pub use read::Loader;
+
+use plan::{Notes, Number};
+use values::{Kind, MIB};
+
+/// Everything a host may set. [`Settings::default`] equals `config/default.toml`.
+///
+/// ```
+/// use std::time::Duration;
+/// use apex_cache::settings::Settings;
+///
+/// let settings = Settings::default()
+///     .max_size_mb(64)
+///     .tier("user", |tier| tier.ttl(Duration::from_secs(600)))
+///     .tier("sessions", |tier| tier.ttl(Duration::from_secs(900)).prefix("sessions"));
+/// let plan = settings.check()?;
+/// assert_eq!(plan.tiers.len(), 5);
+/// # Ok::<(), apex_cache::settings::SettingsError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Whether anything is cached. Default: true. When false, every get misses, a set is accepted and does nothing,
+    /// and loaders run directly.
+    pub enabled: bool,
+    /// What all tiers together may hold (key `max_size_mb`). Bytes, 1 MiB ..= 1 TiB. Default: 100 MiB.
+    pub max_size: u64,
+    /// What one entry may weigh. Bytes, 1 KiB ..= 1 GiB, and at most what each tier always has: a tenth of
+    /// `max_size`, or less with more than five tiers. `None`, the default: 1 MiB, or that limit if it is smaller.
+    pub max_entry_size: Option<u64>,
+    /// How long an expired entry may stay in memory; it is not served in that time. 1 s ..= 365 d. Default: 1 h.
+    pub cleanup_interval: Duration,
+    /// Pause between two periodic warm runs of a source. 1 s ..= 365 d. Default: 6 h.
+    pub warm_interval: Duration,
+    /// How long a loader may take. 1 ms ..= 1 d. Default: 30 s.
+    pub load_timeout: Duration,
+    /// Loads that may run at once in one tier. 1 ..= 65,536. Default: 32.
+    pub load_concurrency: usize,
+    /// Loads that may wait in one tier; more are refused. 0 ..= 1,048,576. Default: 1,024.
+    pub load_queue: usize,
+    /// Messages that may wait in one tier; more are refused. 128 ..= 1,048,576. Default: 4,096.
+    pub queue_messages: usize,
+    /// Bytes that the messages waiting in one tier may hold. 64 KiB ..= 1 GiB, and at least what one entry may
+    /// weigh. Default: 16 MiB.
+    pub queue_bytes: u64,
+    /// Pause between two collections of figures. 100 ms ..= 1 d. Default: 10 s.
+    pub stats_interval: Duration,
+    /// The tier of keys whose first segment no tier claims, or `refuse`. Default: `query`.
+    pub unknown_prefix: String,
+    /// The tiers, in the order they are shown in. 1 ..= 64. Default: `config`, `reference`, `user`, `query`.
+    pub tiers: Vec<TierSettings>,
+}
+
+/// One tier: a name, what it is for, how long its entries live, and which keys it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TierSettings {
+    /// Its name: lower-case letters, digits and single underscores, at most 32 characters.
+    pub name: String,
+    /// What it holds, for people: one line of at most 256 bytes.
+    pub description: String,
+    /// How long its entries live. 1 s ..= 3650 d.
+    pub ttl: Duration,
+    /// The first segments of the keys it takes, each with a TTL of its own or `None` for that of the tier.
+    pub prefixes: BTreeMap<String, Option<Duration>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            max_size: 100 * MIB,
+            max_entry_size: None,
+            cleanup_interval: Duration::from_secs(3_600),
+            warm_interval: Duration::from_secs(21_600),
+            load_timeout: Duration::from_secs(30),
+            load_concurrency: 32,
+            load_queue: 1_024,
+            queue_messages: 4_096,
+            queue_bytes: 16 * MIB,
+            stats_interval: Duration::from_secs(10),
+            unknown_prefix: String::from("query"),
+            tiers: default_tiers(),
+        }
+    }
+}
+
+fn default_tiers() -> Vec<TierSettings> {
+    let tier = |name: &str, description: &str, ttl_s| {
+        TierSettings::new(name).description(description).ttl(Duration::from_secs(ttl_s))
+    };
+    vec![
+        tier("config", "Configuration: roles, VIP tiers, payment methods", 86_400).prefix("config"),
+        tier("reference", "Reference data: products, categories, discounts", 43_200)
+            .prefix("products")
+            .prefix("categories")
+            .prefix("discounts"),
+        tier("user", "User data: profiles, wallets, orders", 3_600)
+            .prefix("user")
+            .prefix_ttl("user_orders", Duration::from_secs(1_800)),
+        tier("query", "Query results: searches, leaderboards, history", 1_800).prefix("query"),
+    ]
+}
+
+impl Settings {
+    /// Begins to read settings from files and the environment; see [`Loader`].
+    pub fn load() -> Loader {
+        Loader::default()
+    }
+
+    /// Checks everything and makes the plan that the cache is built from.
+    ///
+    /// Errors: [`SettingsError`] with every problem, each said to be in `code`.
+    pub fn check(&self) -> Result<Plan, SettingsError> {
+        plan::check(self, &Notes::new()).map_err(|problems| SettingsError { problems })
+    }
+
+    /// Sets [`enabled`](Self::enabled).
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.enabled = enabled;
+        self
+    }
+
+    /// Sets [`max_size`](Self::max_size), in MiB.
+    pub fn max_size_mb(mut self, mib: u64) -> Self {
+        self.max_size = mib.saturating_mul(MIB); // too much stays too much, and `check` says so
+        self
+    }
+
+    /// Sets [`max_entry_size`](Self::max_entry_size), in bytes.
+    pub fn max_entry_size(mut self, bytes: u64) -> Self {
+        self.max_entry_size = Some(bytes);
+        self
+    }
+
+    /// Sets [`cleanup_interval`](Self::cleanup_interval).
+    pub fn cleanup_interval(mut self, interval: Duration) -> Self {
+        self.cleanup_interval = interval;
+        self
+    }
+
+    /// Sets [`warm_interval`](Self::warm_interval).
+    pub fn warm_interval(mut self, interval: Duration) -> Self {
+        self.warm_interval = interval;
+        self
+    }
+
+    /// Sets [`load_timeout`](Self::load_timeout).
+    pub fn load_timeout(mut self, limit: Duration) -> Self {
+        self.load_timeout = limit;
+        self
+    }
+
+    /// Sets [`load_concurrency`](Self::load_concurrency).
+    pub fn load_concurrency(mut self, loads: usize) -> Self {
+        self.load_concurrency = loads;
+        self
+    }
+
+    /// Sets [`load_queue`](Self::load_queue).
+    pub fn load_queue(mut self, loads: usize) -> Self {
+        self.load_queue = loads;
+        self
+    }
+
+    /// Sets [`queue_messages`](Self::queue_messages).
+    pub fn queue_messages(mut self, messages: usize) -> Self {
+        self.queue_messages = messages;
+        self
+    }
+
+    /// Sets [`queue_bytes`](Self::queue_bytes).
+    pub fn queue_bytes(mut self, bytes: u64) -> Self {
+        self.queue_bytes = bytes;
+        self
+    }
+
+    /// Sets [`stats_interval`](Self::stats_interval).
+    pub fn stats_interval(mut self, interval: Duration) -> Self {
+        self.stats_interval = interval;
+        self
+    }
+
+    /// Sets [`unknown_prefix`](Self::unknown_prefix): the name of a tier, or `refuse`.
+    pub fn unknown_prefix(mut self, tier: impl Into<String>) -> Self {
+        self.unknown_prefix = tier.into();
+        self
+    }
+
+    /// Changes the tier of that name, or adds it behind the others; a new one needs a TTL and a prefix.
+    ///
+    /// A prefix that this tier gains is taken from the tier that had it.
+    pub fn tier(mut self, name: &str, change: impl FnOnce(TierSettings) -> TierSettings) -> Self {
+        let index = self.tier_index(name);
+        let before = self.tiers[index].clone();
+        self.tiers[index] = TierSettings { name: before.name.clone(), ..change(before.clone()) };
+        let gained: Vec<String> = self.tiers[index].prefixes.keys().cloned().collect();
+        for prefix in gained.iter().filter(|prefix| !before.prefixes.contains_key(*prefix)) {
+            for (_, other) in self.tiers.iter_mut().enumerate().filter(|(other, _)| *other != index) {
+                other.prefixes.remove(prefix);
+            }
+        }
+        self
+    }
+
+    /// Where the tier of that name stands; it is added if there is none.
+    fn tier_index(&mut self, name: &str) -> usize {
+        self.tiers.iter().position(|tier| tier.name == name).unwrap_or_else(|| {
+            self.tiers.push(TierSettings::new(name));
+            self.tiers.len() - 1
+        })
+    }
+
+    /// Every number outside the tiers, with what it may be.
+    fn numbers(&self) -> Vec<(&'static str, Kind, Number)> {
+        let numbers = [
+            ("max_size_mb", Some(Number::Size(self.max_size))),
+            ("max_entry_size", self.max_entry_size.map(Number::Size)),
+            ("cleanup_interval", Some(Number::Time(self.cleanup_interval))),
+            ("warm_interval", Some(Number::Time(self.warm_interval))),
+            ("load_timeout", Some(Number::Time(self.load_timeout))),
+            ("load_concurrency", Some(Number::Count(self.load_concurrency as u64))),
+            ("load_queue", Some(Number::Count(self.load_queue as u64))),
+            ("queue_messages", Some(Number::Count(self.queue_messages as u64))),
+            ("queue_bytes", Some(Number::Size(self.queue_bytes))),
+            ("stats_interval", Some(Number::Time(self.stats_interval))),
+        ];
+        numbers.into_iter().filter_map(|(key, number)| Some((key, Kind::of(key), number?))).collect()
+    }
+}
+
+impl TierSettings {
+    /// A tier with neither TTL nor prefixes; `check` asks for both.
+    fn new(name: &str) -> Self {
+        Self {
+            name: String::from(name),
+            description: String::new(),
+            ttl: Duration::ZERO,
+            prefixes: BTreeMap::new(),
+        }
+    }
+
+    /// Sets what the tier is for.
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = description.into();
+        self
+    }
+
+    /// Sets how long its entries live.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// Takes keys whose first segment is `prefix`, with the TTL of the tier.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefixes.insert(prefix.into(), None);
+        self
+    }
+
+    /// Takes keys whose first segment is `prefix`, with a TTL of their own.
+    pub fn prefix_ttl(mut self, prefix: impl Into<String>, ttl: Duration) -> Self {
+        self.prefixes.insert(prefix.into(), Some(ttl));
+        self
+    }
+}

@@ -1,0 +1,359 @@
+//! The checked form of the settings, which the actors are built from.
+//!
+//! Owns: the limits that take several settings to judge, and the numbers derived from them.
+//! Never: reads a file; never accepts what it cannot keep.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::problem::{Problem, near, plain};
+use super::values::{Kind, MIB, show_size, show_time};
+use super::{Settings, TierSettings};
+use crate::error::Shown;
+
+/// The most tiers a cache may have.
+const TIERS_MAX: usize = 64;
+/// The longest name of a tier, in bytes.
+const NAME_MAX: usize = 32;
+/// The longest prefix, in bytes: a key may have 1 KiB, and a prefix is only its first part.
+const PREFIX_MAX: usize = 256;
+/// The most prefixes that all tiers together may claim.
+const PREFIXES_MAX: usize = 4096;
+/// The longest description, in bytes.
+const DESCRIPTION_MAX: usize = 256;
+/// What `max_entry_size` is when nobody sets it and the floor allows it.
+const ENTRY_DEFAULT: u64 = MIB;
+/// What `unknown_prefix` holds when keys without a tier are refused.
+const REFUSE: &str = "refuse";
+
+/// Settings that were checked: every number in range, every prefix in one tier.
+///
+/// Made by [`Settings::check`]. Changing a field afterwards is possible in tests and goes unchecked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Plan {
+    /// Whether anything is cached at all.
+    pub enabled: bool,
+    /// What all tiers together may hold, in bytes.
+    pub budget: u64,
+    /// What one entry may weigh, in bytes; never more than `floor`.
+    pub max_entry: u64,
+    /// What each tier always has, in bytes: a tenth of the budget, or less when there are more than five tiers.
+    pub floor: u64,
+    /// How long an expired entry may stay in memory.
+    pub cleanup_interval: Duration,
+    /// Pause between two periodic warm runs of a source that names none of its own.
+    pub warm_interval: Duration,
+    /// How long a loader may take.
+    pub load_timeout: Duration,
+    /// Pause between two collections of figures.
+    pub stats_interval: Duration,
+    /// Loads that may run at once in one tier.
+    pub load_concurrency: usize,
+    /// Loads that may wait in one tier.
+    pub load_queue: usize,
+    /// Messages that may wait in one tier.
+    pub queue_messages: usize,
+    /// Bytes that the messages waiting in one tier may hold.
+    pub queue_bytes: u64,
+    /// The tiers, in the order they are shown in.
+    pub tiers: Vec<TierPlan>,
+    /// Which first segment goes to which tier, in the order of the tiers, then by text.
+    pub prefixes: Vec<PrefixPlan>,
+    /// The tier (an index into `tiers`) of keys that no prefix takes; `None`: they are refused.
+    pub default_tier: Option<usize>,
+}
+
+/// A tier of a [`Plan`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TierPlan {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it holds, for people.
+    pub description: Arc<str>,
+    /// How long its entries live unless a prefix or a call says otherwise.
+    pub ttl: Duration,
+}
+
+/// A first segment and the tier that takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PrefixPlan {
+    /// The first segment, whole.
+    pub prefix: Arc<str>,
+    /// The tier, an index into [`Plan::tiers`].
+    pub tier: usize,
+    /// A TTL of its own, in place of that of the tier.
+    pub ttl: Option<Duration>,
+}
+
+/// Where a setting came from.
+#[derive(Debug, Clone)]
+pub(super) struct Note {
+    /// The key as it is called there.
+    pub(super) key: String,
+    /// The value as written.
+    pub(super) value: String,
+    /// The file or variable.
+    pub(super) origin: String,
+    /// Whether it could not be understood; then a problem tells of it, and nothing is concluded from the default
+    /// that stands in its place.
+    pub(super) failed: bool,
+}
+
+/// Where settings came from, by path without `cache.`.
+pub(super) type Notes = BTreeMap<String, Note>;
+
+/// Checks everything; the problems that reading has found already are not found again.
+pub(super) fn check(settings: &Settings, notes: &Notes) -> Result<Plan, Vec<Problem>> {
+    let mut check = Check { settings, notes, problems: Vec::new() };
+    for (key, kind, number) in settings.numbers() {
+        check.number(key, kind, number);
+    }
+    let floor = check.floor();
+    check.tiers();
+    check.prefixes();
+    let default_tier = check.unknown_prefix();
+    let max_entry = check.max_entry(floor);
+    check.queue_bytes(max_entry);
+    if !check.problems.is_empty() {
+        return Err(check.problems);
+    }
+    Ok(Plan {
+        enabled: settings.enabled,
+        budget: settings.max_size,
+        max_entry,
+        floor,
+        cleanup_interval: settings.cleanup_interval,
+        warm_interval: settings.warm_interval,
+        load_timeout: settings.load_timeout,
+        stats_interval: settings.stats_interval,
+        load_concurrency: settings.load_concurrency,
+        load_queue: settings.load_queue,
+        queue_messages: settings.queue_messages,
+        queue_bytes: settings.queue_bytes,
+        tiers: settings.tiers.iter().map(TierPlan::from).collect(),
+        prefixes: prefixes(settings),
+        default_tier,
+    })
+}
+
+impl From<&TierSettings> for TierPlan {
+    fn from(tier: &TierSettings) -> Self {
+        Self { name: tier.name.as_str().into(), description: tier.description.as_str().into(), ttl: tier.ttl }
+    }
+}
+
+fn prefixes(settings: &Settings) -> Vec<PrefixPlan> {
+    let of_tier = |(tier, settings): (usize, &TierSettings)| {
+        let plan = |(prefix, ttl): (&String, &Option<Duration>)| PrefixPlan {
+            prefix: prefix.as_str().into(),
+            tier,
+            ttl: *ttl,
+        };
+        settings.prefixes.iter().map(plan).collect::<Vec<_>>()
+    };
+    settings.tiers.iter().enumerate().flat_map(of_tier).collect()
+}
+
+/// A number with its unit, as the code holds it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Number {
+    Count(u64),
+    Time(Duration),
+    Size(u64),
+}
+
+impl Number {
+    fn show(self) -> String {
+        match self {
+            Self::Count(count) => count.to_string(),
+            Self::Time(time) => show_time(time),
+            Self::Size(bytes) => show_size(bytes),
+        }
+    }
+}
+
+struct Check<'a> {
+    settings: &'a Settings,
+    notes: &'a Notes,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    /// Whether a value of this setting was understood, or never written.
+    fn known(&self, key: &str) -> bool {
+        self.notes.get(key).is_none_or(|note| !note.failed)
+    }
+
+    fn problem(&mut self, key: &str, value: String, allowed: String, guess: Option<String>) {
+        let problem = match self.notes.get(key) {
+            Some(note) => Problem {
+                key: note.key.clone(),
+                value: note.value.clone(),
+                origin: note.origin.clone(),
+                allowed,
+                guess,
+            },
+            None => Problem { key: plain(key), value, origin: String::from("code"), allowed, guess },
+        };
+        self.problems.push(problem);
+    }
+
+    fn number(&mut self, key: &str, kind: Kind, number: Number) {
+        let inside = match (kind, number) {
+            (Kind::Count(least, most), Number::Count(count)) => (least..=most).contains(&count),
+            (Kind::Size(least, most), Number::Size(bytes)) => (least..=most).contains(&bytes),
+            (Kind::Time(least, most), Number::Time(time)) => (least..=most).contains(&time),
+            _ => false,
+        };
+        if !inside && self.known(key) {
+            self.problem(key, number.show(), kind.allowed(), None);
+        }
+    }
+
+    fn floor(&self) -> u64 {
+        let tiers = self.settings.tiers.len().max(1) as u64;
+        let budget = self.settings.max_size;
+        (budget / 10).min(budget / (2 * tiers))
+    }
+
+    fn max_entry(&mut self, floor: u64) -> u64 {
+        let Some(asked) = self.settings.max_entry_size else { return ENTRY_DEFAULT.min(floor) };
+        // A budget out of range has its own problem, and the floor that follows from it means nothing.
+        let (Kind::Size(least, most), Kind::Size(budget_least, budget_most)) =
+            (Kind::of("max_entry_size"), Kind::of("max_size_mb"))
+        else {
+            return asked;
+        };
+        let comparable = (least..=most).contains(&asked)
+            && (budget_least..=budget_most).contains(&self.settings.max_size)
+            && self.known("max_entry_size")
+            && self.known("max_size_mb");
+        if comparable && asked > floor {
+            let allowed = format!(
+                "expected at most {}, which is what each of {} tiers always has of max_size_mb; raise max_size_mb \
+                 to fit larger entries",
+                show_size(floor),
+                self.settings.tiers.len()
+            );
+            self.problem("max_entry_size", show_size(asked), allowed, None);
+        }
+        asked
+    }
+
+    fn queue_bytes(&mut self, max_entry: u64) {
+        if !self.known("queue_bytes") || !self.known("max_entry_size") {
+            return;
+        }
+        let Kind::Size(least, most) = Kind::of("queue_bytes") else { return };
+        let queue = self.settings.queue_bytes;
+        if (least..=most).contains(&queue) && queue < max_entry {
+            let allowed = format!(
+                "expected at least max_entry_size, which is {}, or no such entry could ever be set",
+                show_size(max_entry)
+            );
+            self.problem("queue_bytes", show_size(queue), allowed, None);
+        }
+    }
+
+    fn tiers(&mut self) {
+        let count = self.settings.tiers.len();
+        if count == 0 || count > TIERS_MAX {
+            let allowed = format!("expected from 1 to {TIERS_MAX} tiers");
+            self.problem("tiers", format!("{count} tiers"), allowed, None);
+        }
+        for (index, tier) in self.settings.tiers.iter().enumerate() {
+            self.tier(tier, self.settings.tiers[..index].iter().any(|other| other.name == tier.name));
+        }
+    }
+
+    fn tier(&mut self, tier: &TierSettings, twice: bool) {
+        let path = format!("tiers.{}", tier.name);
+        if !is_name(&tier.name) {
+            let allowed = format!(
+                "expected a name of lower-case letters, digits and single underscores that begins with a letter \
+                 and ends with none of the underscores, of at most {NAME_MAX} characters, and not \"all\" or \
+                 \"refuse\""
+            );
+            self.problem(&path, String::new(), allowed, None);
+        }
+        if twice {
+            self.problem(&path, String::new(), String::from("expected one tier of that name"), None);
+        }
+        if tier.description.len() > DESCRIPTION_MAX || tier.description.chars().any(char::is_control) {
+            let allowed = format!("expected one line of text of at most {DESCRIPTION_MAX} bytes");
+            let shown = Shown::new(&tier.description).to_string();
+            self.problem(&format!("{path}.description"), shown, allowed, None);
+        }
+        self.number(&format!("{path}.ttl"), Kind::TTL, Number::Time(tier.ttl));
+        // A tier that no key can reach is nearly always a slip in the name of one that exists.
+        let written = format!("{path}.prefixes");
+        if tier.prefixes.is_empty() && self.settings.unknown_prefix != tier.name && self.known(&written) {
+            let others = self.settings.tiers.iter().filter(|other| !other.prefixes.is_empty());
+            let guess = near(&tier.name, others.map(|other| other.name.as_str()));
+            let guess = guess.map(|name| format!("tiers.{name}"));
+            let allowed = String::from("expected at least one prefix, or no key can reach this tier");
+            self.problem(&written, String::new(), allowed, guess);
+        }
+    }
+
+    fn prefixes(&mut self) {
+        let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+        for tier in &self.settings.tiers {
+            for (prefix, ttl) in &tier.prefixes {
+                let path = format!("tiers.{}.prefixes.{prefix}", tier.name);
+                if !is_prefix(prefix) {
+                    let allowed = format!(
+                        "expected the whole first segment of keys: at most {PREFIX_MAX} bytes, without \":\", \
+                         \"*\", \"?\", blanks and control characters"
+                    );
+                    self.problem(&path, Shown::new(prefix).to_string(), allowed, None);
+                }
+                if let Some(ttl) = ttl {
+                    self.number(&path, Kind::TTL, Number::Time(*ttl));
+                }
+                if let Some(owner) = owners.insert(prefix, &tier.name).filter(|owner| *owner != tier.name) {
+                    let allowed =
+                        format!("expected a prefix that no other tier claims; tier {} has it", plain(owner));
+                    self.problem(&path, String::new(), allowed, None);
+                }
+            }
+        }
+        if owners.len() > PREFIXES_MAX {
+            let allowed = format!("expected at most {PREFIXES_MAX} prefixes in all tiers together");
+            self.problem("tiers", format!("{} prefixes", owners.len()), allowed, None);
+        }
+    }
+
+    fn unknown_prefix(&mut self) -> Option<usize> {
+        let asked = self.settings.unknown_prefix.as_str();
+        let index = self.settings.tiers.iter().position(|tier| tier.name == asked);
+        if index.is_none() && asked != REFUSE && self.known("unknown_prefix") {
+            let names: Vec<_> = self.settings.tiers.iter().map(|tier| tier.name.as_str()).collect();
+            let guess = near(asked, names.iter().copied().chain([REFUSE])).map(|name| format!("{name:?}"));
+            let names: Vec<_> = names.iter().map(|name| plain(name)).collect();
+            let allowed = format!("expected \"refuse\" or the name of a tier: {}", names.join(", "));
+            self.problem("unknown_prefix", Shown::new(asked).to_string(), allowed, guess);
+        }
+        index
+    }
+}
+
+/// Whether files, the environment and commands can all name a tier so.
+fn is_name(name: &str) -> bool {
+    name.len() <= NAME_MAX
+        && name.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && !name.ends_with('_')
+        && !name.contains("__") // the environment separates the parts of a path so
+        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
+        && name != "all" // what commands call all tiers
+        && name != REFUSE
+}
+
+fn is_prefix(prefix: &str) -> bool {
+    let bad = |letter: char| matches!(letter, ':' | '*' | '?') || letter.is_whitespace() || letter.is_control();
+    !prefix.is_empty() && prefix.len() <= PREFIX_MAX && !prefix.contains(bad)
+}
