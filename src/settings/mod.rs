@@ -6,6 +6,8 @@
 //! Owns: the names, defaults and limits of all settings, and reading them from files and the environment.
 //! Never: changes a value to make it fit; nothing unknown is skipped, nothing is rounded or taken for another type.
 
+mod apply;
+mod file;
 mod plan;
 mod problem;
 mod read;

@@ -202,6 +202,18 @@ impl Check<'_> {
         self.problems.push(problem);
     }
 
+    /// Tells that a tier lacks a key, in the place where the tier was first written.
+    fn missing(&mut self, tier: &str, key: &str, allowed: &str, guess: Option<String>) {
+        let note = self.notes.get(tier);
+        self.problems.push(Problem {
+            key: format!("{}.{key}", note.map_or_else(|| plain(tier), |note| note.key.clone())),
+            value: String::new(),
+            origin: note.map_or_else(|| String::from("code"), |note| note.origin.clone()),
+            allowed: format!("this is missing; {allowed}"),
+            guess,
+        });
+    }
+
     fn number(&mut self, key: &str, kind: Kind, number: Number) {
         let inside = match (kind, number) {
             (Kind::Count(least, most), Number::Count(count)) => (least..=most).contains(&count),
@@ -288,15 +300,33 @@ impl Check<'_> {
             let shown = Shown::new(&tier.description).to_string();
             self.problem(&format!("{path}.description"), shown, allowed, None);
         }
-        self.number(&format!("{path}.ttl"), Kind::TTL, Number::Time(tier.ttl));
-        // A tier that no key can reach is nearly always a slip in the name of one that exists.
+        self.tier_ttl(tier, &path);
+        self.tier_prefixes(tier, &path);
+    }
+
+    fn tier_ttl(&mut self, tier: &TierSettings, path: &str) {
+        let written = format!("{path}.ttl");
+        if tier.ttl.is_zero() && !self.notes.contains_key(&written) {
+            self.missing(path, "ttl", &Kind::TTL.allowed(), None);
+        } else {
+            self.number(&written, Kind::TTL, Number::Time(tier.ttl));
+        }
+    }
+
+    fn tier_prefixes(&mut self, tier: &TierSettings, path: &str) {
         let written = format!("{path}.prefixes");
-        if tier.prefixes.is_empty() && self.settings.unknown_prefix != tier.name && self.known(&written) {
-            let others = self.settings.tiers.iter().filter(|other| !other.prefixes.is_empty());
-            let guess = near(&tier.name, others.map(|other| other.name.as_str()));
-            let guess = guess.map(|name| format!("tiers.{name}"));
-            let allowed = String::from("expected at least one prefix, or no key can reach this tier");
-            self.problem(&written, String::new(), allowed, guess);
+        if !tier.prefixes.is_empty() || self.settings.unknown_prefix == tier.name || !self.known(&written) {
+            return;
+        }
+        // A tier that no key can reach is nearly always a slip in the name of one that exists.
+        let others = self.settings.tiers.iter().filter(|other| !other.prefixes.is_empty());
+        let guess = near(&tier.name, others.map(|other| other.name.as_str()));
+        let guess = guess.map(|name| format!("tier {name}"));
+        let allowed = "expected at least one prefix, or no key can reach this tier";
+        if self.notes.contains_key(&written) {
+            self.problem(&written, String::new(), String::from(allowed), guess);
+        } else {
+            self.missing(path, "prefixes", allowed, guess);
         }
     }
 
@@ -354,6 +384,7 @@ fn is_name(name: &str) -> bool {
 }
 
 fn is_prefix(prefix: &str) -> bool {
-    let bad = |letter: char| matches!(letter, ':' | '*' | '?') || letter.is_whitespace() || letter.is_control();
+    let bad =
+        |letter: char| matches!(letter, ':' | '*' | '?') || letter.is_whitespace() || letter.is_control();
     !prefix.is_empty() && prefix.len() <= PREFIX_MAX && !prefix.contains(bad)
 }

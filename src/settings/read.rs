@@ -1,13 +1,19 @@
 //! Reading settings from files and the environment, each value with the place it came from.
 //!
-//! Owns: the order of sources, the paths of keys, and which part of a file is ours.
+//! Owns: the order of sources, and how the parts of an environment variable's name become a path.
 //! Never: stops at the first problem, and never judges or shows what stands beside an object `cache`.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
-use super::plan::Notes;
-use super::problem::{Problem, SettingsError};
+use super::apply::{Apply, Place};
+use super::file::{self, Part};
+use super::problem::{Problem, SettingsError, near, plain};
+use super::values::{KEYS, Raw};
 use super::{Settings, plan};
+
+/// What the variables begin with.
+pub(super) const PREFIX: &str = "APEX_CACHE__";
 
 /// Where settings are read from, in this order; a later source wins, value by value. Made by [`Settings::load`].
 ///
@@ -27,47 +33,127 @@ pub struct Loader {
 enum Source {
     File(PathBuf),
     Environment,
-    Pairs(Vec<(String, String)>),
+    Variables(Vec<(OsString, OsString)>),
 }
 
 impl Loader {
     /// Adds a TOML, JSON or YAML file, told apart by its extension; it must exist, and have at most 1 MiB.
+    ///
+    /// If it has an object `cache`, only that is read; else the whole file is taken for settings of the cache. An
+    /// empty file changes nothing.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.sources.push(Source::File(path.into()));
         self
     }
 
-    /// Adds the variables of this process that begin with `APEX_CACHE__`, such as
-    /// `APEX_CACHE__TIERS__USER__TTL=2h`.
+    /// Adds the variables of this process that begin with `APEX_CACHE__`, such as `APEX_CACHE__MAX_SIZE_MB=64` or
+    /// `APEX_CACHE__TIERS__USER__TTL=2h`; lists are written with commas.
     pub fn environment(mut self) -> Self {
         self.sources.push(Source::Environment);
         self
     }
 
     /// Adds these variables in place of those of the process; for tests.
-    pub fn environment_from<K: Into<String>, V: Into<String>>(
+    pub fn environment_from<K: Into<OsString>, V: Into<OsString>>(
         mut self,
         variables: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
         let pairs = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        self.sources.push(Source::Pairs(pairs));
+        self.sources.push(Source::Variables(pairs));
         self
     }
 
-    /// Reads and checks all sources.
+    /// Reads all sources and checks the outcome.
     ///
     /// Errors: [`SettingsError`] with every problem of every source. A wrong value is a problem even when a later
-    /// source replaces it.
+    /// source replaces it. What `read` returns passes [`Settings::check`].
     pub fn read(self) -> Result<Settings, SettingsError> {
-        let mut problems: Vec<Problem> = Vec::new();
-        let settings = Settings::default();
-        let notes = Notes::new();
+        let mut apply = Apply::default();
         for source in self.sources {
             match source {
-                Source::File(_) | Source::Environment | Source::Pairs(_) => {}
+                Source::File(path) => read_file(&mut apply, &path),
+                Source::Environment => read_variables(&mut apply, std::env::vars_os().collect()),
+                Source::Variables(variables) => read_variables(&mut apply, variables),
             }
         }
+        let (settings, notes, mut problems) = apply.finish();
         problems.extend(plan::check(&settings, &notes).err().unwrap_or_default());
         if problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems }) }
+    }
+}
+
+fn read_file(apply: &mut Apply, path: &Path) {
+    let origin = plain(&path.to_string_lossy());
+    match file::read(path) {
+        Ok(part) if is_of_another(&part) => {
+            let misspelt = near("cache", part.table.keys().map(String::as_str));
+            apply.problems.push(Problem {
+                key: String::new(),
+                value: String::new(),
+                origin,
+                allowed: String::from(
+                    "expected an object \"cache\", or a file with nothing but its settings",
+                ),
+                guess: misspelt.map(|key| format!("cache in place of {}", plain(key))),
+            });
+        }
+        Ok(Part { root, table, twice }) => {
+            let place = Place::File { origin, root };
+            for path in twice {
+                let allowed = String::from("expected every key once in an object");
+                apply.problem(&place, &[&path], String::new(), allowed, None);
+            }
+            apply.source();
+            apply.table(&place, &table);
+        }
+        Err(refusal) => apply.problems.push(Problem {
+            key: String::from(refusal.key),
+            value: refusal.value,
+            origin,
+            allowed: refusal.allowed,
+            guess: None,
+        }),
+    }
+}
+
+/// Whether this is the file of a host that has forgotten, or misspelt, the object `cache`: then its keys are none of
+/// our business, and listing each of them would help nobody.
+fn is_of_another(part: &Part) -> bool {
+    let known = |key: &str| {
+        let is_ours = |known: &str| near(key, [known]).is_some();
+        KEYS.iter().any(|(known, _)| is_ours(known)) || is_ours("tiers") || key.starts_with("ttl_")
+    };
+    part.root.is_empty() && !part.table.is_empty() && !part.table.keys().any(|key| known(key))
+}
+
+fn read_variables(apply: &mut Apply, variables: Vec<(OsString, OsString)>) {
+    let mut variables: Vec<(String, OsString)> =
+        variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();
+    variables.sort();
+    apply.source();
+    for (name, value) in variables {
+        let upper = name.to_ascii_uppercase();
+        if let Some(path) = upper.strip_prefix(PREFIX) {
+            read_variable(apply, &name, path, value);
+        } else if let Some(key) = upper.strip_prefix("APEX_CACHE_") {
+            let lower = key.to_ascii_lowercase();
+            let meant = KEYS.iter().any(|(known, _)| *known == lower) || lower.starts_with("tiers_");
+            if meant {
+                let place = Place::Variable { name: plain(&name) };
+                let guess = KEYS.iter().any(|(known, _)| *known == lower).then(|| format!("{PREFIX}{key}"));
+                let allowed = String::from("expected two underscores after APEX_CACHE and between names");
+                apply.problem(&place, &[&lower], String::new(), allowed, guess);
+            }
+        }
+    }
+}
+
+fn read_variable(apply: &mut Apply, name: &str, path: &str, value: OsString) {
+    let place = Place::Variable { name: plain(name) };
+    let path = path.to_ascii_lowercase();
+    let path: Vec<&str> = path.split("__").collect();
+    match value.into_string() {
+        Ok(text) => apply.value(&place, &path, &Raw::Untyped(text), None),
+        Err(_) => apply.problem(&place, &path, String::new(), String::from("expected UTF-8"), None),
     }
 }

@@ -148,10 +148,7 @@ impl Raw {
         if let Some(seconds) = self.whole() {
             return Ok(Duration::from_secs(seconds));
         }
-        let text = match self {
-            Self::Text(text) | Self::Untyped(text) => text,
-            _ => return Err(Wrong(self.meant_number())),
-        };
+        let (Self::Text(text) | Self::Untyped(text)) = self else { return Err(Wrong(self.meant_number())) };
         let meant = |text: String| time(&text).map(|_| format!("{text:?}"));
         time(text).ok_or_else(|| Wrong(self.meant_number().or_else(|| meant(tidied(text)))))
     }
@@ -176,7 +173,9 @@ impl Raw {
     pub(super) fn text(&self) -> Result<String, Wrong> {
         match self {
             Self::Text(text) | Self::Untyped(text) => Ok(text.clone()),
-            Self::Switch(_) | Self::Whole(_) | Self::Fraction(_) => Err(Wrong(Some(format!("{:?}", self.show())))),
+            Self::Switch(_) | Self::Whole(_) | Self::Fraction(_) => {
+                Err(Wrong(Some(format!("{:?}", self.show()))))
+            }
             Self::Nothing | Self::List | Self::Table => Err(Wrong(None)),
         }
     }
@@ -220,8 +219,8 @@ fn tidied(text: &str) -> String {
 /// The units that durations may have, as humantime knows them; its months and years are no whole days and its `M`
 /// is easily written for `m`, so they are left out.
 const TIME_UNITS: [&str; 22] = [
-    "ms", "millis", "msec", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes", "h",
-    "hr", "hrs", "hour", "hours", "d", "day", "days", "w",
+    "ms", "millis", "msec", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes",
+    "h", "hr", "hrs", "hour", "hours", "d", "day", "days", "w",
 ];
 
 /// The parts of `1h 30m` as pairs of digits and unit; `None` when something else stands between.
@@ -285,6 +284,6 @@ pub(super) fn show_time(time: Duration) -> String {
 /// A size in the largest unit that says it exactly.
 pub(super) fn show_size(bytes: u64) -> String {
     let units = [(TIB, "TB"), (GIB, "GB"), (MIB, "MB"), (KIB, "KB")];
-    let fits = units.into_iter().find(|(factor, _)| bytes >= *factor && bytes % factor == 0);
+    let fits = units.into_iter().find(|(factor, _)| bytes >= *factor && bytes.is_multiple_of(*factor));
     fits.map_or_else(|| format!("{bytes}B"), |(factor, unit)| format!("{}{unit}", bytes / factor))
 }

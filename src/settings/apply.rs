@@ -1,0 +1,304 @@
+//! Putting values into the settings by their path.
+//!
+//! Owns: the shape of the tree, which keys exist, and what was written where.
+//! Never: judges limits; `plan` does, with the notes that are taken here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use config::{Value, ValueKind};
+
+use super::file::Table;
+use super::plan::{Note, Notes};
+use super::problem::{Problem, near, plain};
+use super::read::PREFIX;
+use super::values::{KEYS, Kind, Raw, Wrong};
+use super::{Settings, TierSettings};
+
+/// The keys of the original's flat form, for the tiers that it has.
+const FLAT: [(&str, &str); 4] =
+    [("ttl_config", "config"), ("ttl_reference", "reference"), ("ttl_user", "user"), ("ttl_query", "query")];
+/// The keys of a tier.
+const OF_TIER: [&str; 3] = ["description", "ttl", "prefixes"];
+/// What a prefix has in place of a TTL when it has none of its own.
+const TTL_OF_TIER: &str = "tier";
+
+/// Where a value stands.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// In a file, under keys that begin with `root`.
+    File { origin: String, root: &'static str },
+    /// In an environment variable.
+    Variable { name: String },
+}
+
+impl Place {
+    fn key(&self, path: &[&str]) -> String {
+        let root = if let Self::File { root, .. } = self { root } else { "" };
+        let path: Vec<_> = path.iter().map(|part| plain(part)).collect();
+        format!("{root}{}", path.join("."))
+    }
+
+    fn origin(&self) -> String {
+        match self {
+            Self::File { origin, .. } => origin.clone(),
+            Self::Variable { name } => format!("environment variable {name}"),
+        }
+    }
+
+    /// What would have to be written for this path.
+    fn guess(&self, path: &[&str]) -> String {
+        match self {
+            Self::File { .. } => self.key(path),
+            Self::Variable { .. } => format!("{PREFIX}{}", path.join("__").to_ascii_uppercase()),
+        }
+    }
+}
+
+/// The settings while they are being read.
+#[derive(Debug, Default)]
+pub(super) struct Apply {
+    settings: Settings,
+    notes: Notes,
+    pub(super) problems: Vec<Problem>,
+    /// The prefixes that a source gave to a tier, as (prefix, tier).
+    claims: BTreeSet<(String, String)>,
+    /// What the present source has set, and under which key.
+    seen: BTreeMap<String, String>,
+}
+
+impl Apply {
+    /// Begins the next source.
+    pub(super) fn source(&mut self) {
+        self.seen.clear();
+    }
+
+    /// The settings, where they came from, and what is wrong so far.
+    ///
+    /// A prefix that some source gave to a tier leaves the tier that has it only by default.
+    pub(super) fn finish(mut self) -> (Settings, Notes, Vec<Problem>) {
+        let claimed: BTreeSet<&str> = self.claims.iter().map(|(prefix, _)| prefix.as_str()).collect();
+        for tier in &mut self.settings.tiers {
+            let name = &tier.name;
+            tier.prefixes.retain(|prefix, _| {
+                !claimed.contains(prefix.as_str()) || self.claims.contains(&(prefix.clone(), name.clone()))
+            });
+        }
+        (self.settings, self.notes, self.problems)
+    }
+
+    pub(super) fn problem(
+        &mut self,
+        place: &Place,
+        path: &[&str],
+        value: String,
+        allowed: String,
+        guess: Option<String>,
+    ) {
+        self.problems.push(Problem { key: place.key(path), value, origin: place.origin(), allowed, guess });
+    }
+
+    /// Takes over all values of a table from a file.
+    pub(super) fn table(&mut self, place: &Place, table: &Table) {
+        self.walk(place, &[], table);
+    }
+
+    fn walk(&mut self, place: &Place, path: &[&str], table: &Table) {
+        let mut keys: Vec<_> = table.iter().collect();
+        keys.sort_by_key(|(key, _)| key.as_str()); // the parsers' tables have no order, messages shall have one
+        for (key, value) in keys {
+            let path = [path, &[key.as_str()]].concat();
+            match (&value.kind, path.as_slice()) {
+                (ValueKind::Table(inner), ["tiers"] | ["tiers", _] | ["tiers", _, "prefixes"]) => {
+                    if let ["tiers", name, ..] = path.as_slice() {
+                        self.tier(place, name);
+                    }
+                    self.walk(place, &path, inner);
+                }
+                (ValueKind::Array(list), _) => self.value(place, &path, &Raw::List, Some(list)),
+                (kind, _) => self.value(place, &path, &Raw::new(kind), None),
+            }
+        }
+    }
+
+    /// Takes over one value, and the items if it is a list.
+    pub(super) fn value(&mut self, place: &Place, path: &[&str], raw: &Raw, list: Option<&[Value]>) {
+        match path {
+            ["tiers"] => self.wrong(place, path, raw, "expected a table of tiers by name", None),
+            ["tiers", _] => {
+                self.wrong(place, path, raw, "expected a table with description, ttl and prefixes", None);
+            }
+            ["tiers", name, "ttl"] => self.ttl(place, path, name, raw),
+            ["tiers", name, "description"] => match raw.text() {
+                Ok(text) => {
+                    self.note(place, path, &path.join("."), raw, false);
+                    self.tier(place, name).description = text;
+                }
+                Err(Wrong(guess)) => {
+                    self.failed(place, path, &path.join("."), raw, Kind::Text.allowed(), guess);
+                }
+            },
+            ["tiers", name, "prefixes"] => self.prefixes(place, path, name, raw, list),
+            ["tiers", name, "prefixes", prefix] => self.prefix(place, path, name, prefix, raw),
+            [key] => match FLAT.iter().find(|(flat, _)| flat == key) {
+                Some((_, tier)) => self.ttl(place, path, tier, raw),
+                None if KEYS.iter().any(|(known, _)| known == key) => self.top(place, path, key, raw),
+                None => self.unknown(place, path),
+            },
+            _ => self.unknown(place, path),
+        }
+    }
+
+    fn top(&mut self, place: &Place, path: &[&str], key: &str, raw: &Raw) {
+        match set(&mut self.settings, key, raw) {
+            Ok(()) => self.note(place, path, key, raw, false),
+            Err(Wrong(guess)) => self.failed(place, path, key, raw, Kind::of(key).allowed(), guess),
+        }
+    }
+
+    fn ttl(&mut self, place: &Place, path: &[&str], tier: &str, raw: &Raw) {
+        let note = format!("tiers.{tier}.ttl");
+        let index = self.tier_index(place, tier);
+        match raw.time() {
+            Ok(ttl) => {
+                self.note(place, path, &note, raw, false);
+                self.settings.tiers[index].ttl = ttl;
+            }
+            Err(Wrong(guess)) => self.failed(place, path, &note, raw, Kind::TTL.allowed(), guess),
+        }
+    }
+
+    /// The list form: it replaces what the tier took before.
+    fn prefixes(&mut self, place: &Place, path: &[&str], tier: &str, raw: &Raw, list: Option<&[Value]>) {
+        let items: Vec<Raw> = match (raw, list) {
+            (Raw::List, Some(list)) => list.iter().map(|value| Raw::new(&value.kind)).collect(),
+            (Raw::Untyped(text), _) => {
+                text.split(',').map(|item| Raw::Text(item.trim().to_owned())).collect()
+            }
+            _ => {
+                let allowed = "expected a list of prefixes, or a table of prefixes with their TTL";
+                let guess = if let Raw::Text(_) = raw { Some(format!("[{}]", raw.show())) } else { None };
+                return self.failed(place, path, &path.join("."), raw, String::from(allowed), guess);
+            }
+        };
+        let index = self.tier_index(place, tier);
+        self.note(place, path, &path.join("."), raw, false);
+        self.settings.tiers[index].prefixes.clear();
+        self.claims.retain(|(_, owner)| owner != tier);
+        for item in &items {
+            let Ok(Raw::Text(prefix)) = item.text().map(Raw::Text) else {
+                let (allowed, value) = (String::from("expected every prefix to be text"), item.show());
+                self.problem(place, path, value, allowed, None);
+                continue;
+            };
+            self.note(place, path, &format!("tiers.{tier}.prefixes.{prefix}"), item, false);
+            self.claim(index, prefix, None);
+        }
+    }
+
+    /// The table form: it adds to what the tier takes already.
+    fn prefix(&mut self, place: &Place, path: &[&str], tier: &str, prefix: &str, raw: &Raw) {
+        let index = self.tier_index(place, tier);
+        let note = path.join(".");
+        let ttl = match raw {
+            Raw::Text(text) | Raw::Untyped(text) if text == TTL_OF_TIER => Ok(None),
+            raw => raw.time().map(Some),
+        };
+        match ttl {
+            Ok(_) => self.note(place, path, &note, raw, false),
+            Err(Wrong(ref guess)) => {
+                let allowed = format!("{}, or {TTL_OF_TIER:?} for the TTL of the tier", Kind::TTL.allowed());
+                self.failed(place, path, &note, raw, allowed, guess.clone());
+            }
+        }
+        self.claim(index, String::from(prefix), ttl.unwrap_or(None));
+    }
+
+    fn claim(&mut self, index: usize, prefix: String, ttl: Option<Duration>) {
+        let tier = &mut self.settings.tiers[index];
+        self.claims.insert((prefix.clone(), tier.name.clone()));
+        tier.prefixes.insert(prefix, ttl);
+    }
+
+    fn tier(&mut self, place: &Place, name: &str) -> &mut TierSettings {
+        let index = self.tier_index(place, name);
+        &mut self.settings.tiers[index]
+    }
+
+    /// Where the tier stands; a new one is noted, so that what it lacks can be told with its place.
+    fn tier_index(&mut self, place: &Place, name: &str) -> usize {
+        let path = ["tiers", name];
+        self.notes.entry(path.join(".")).or_insert_with(|| Note {
+            key: place.key(&path),
+            value: String::new(),
+            origin: place.origin(),
+            failed: false,
+        });
+        self.settings.tier_index(name)
+    }
+
+    fn note(&mut self, place: &Place, path: &[&str], note: &str, raw: &Raw, failed: bool) {
+        let key = place.key(path);
+        let name = if let Place::Variable { name } = place { name.clone() } else { key.clone() };
+        if let Some(other) = self.seen.insert(String::from(note), name) {
+            let allowed = format!("expected one of this and {other}, which are the same setting");
+            self.problem(place, path, raw.show(), allowed, None);
+        }
+        let value = raw.show();
+        self.notes.insert(String::from(note), Note { key, value, origin: place.origin(), failed });
+    }
+
+    fn failed(
+        &mut self,
+        place: &Place,
+        path: &[&str],
+        note: &str,
+        raw: &Raw,
+        allowed: String,
+        guess: Option<String>,
+    ) {
+        self.note(place, path, note, raw, true);
+        self.problem(place, path, raw.show(), allowed, guess);
+    }
+
+    fn wrong(&mut self, place: &Place, path: &[&str], raw: &Raw, allowed: &str, guess: Option<String>) {
+        self.problem(place, path, raw.show(), String::from(allowed), guess);
+    }
+
+    /// Tells that there is no such key, without its value.
+    fn unknown(&mut self, place: &Place, path: &[&str]) {
+        let (parents, known): (&[&str], Vec<&str>) = match path {
+            ["tiers", _, _, ..] => (&path[..2], OF_TIER.to_vec()),
+            _ => (&[], KEYS.iter().map(|(key, _)| *key).chain(["tiers"]).collect()),
+        };
+        let word = path.get(parents.len()).copied().unwrap_or_default();
+        let flat = FLAT.iter().map(|(flat, _)| *flat).filter(|_| parents.is_empty());
+        // A path that goes on below a setting has the right word in the wrong place: no guess.
+        let guess = near(word, known.iter().copied().chain(flat)).filter(|guess| *guess != word);
+        let guess = guess.map(|guess| place.guess(&[parents, &[guess]].concat()));
+        let allowed = format!("there is no such setting; there are {}", known.join(", "));
+        self.problem(place, path, String::new(), allowed, guess);
+    }
+}
+
+/// Sets one of the values outside the tiers.
+fn set(settings: &mut Settings, key: &str, raw: &Raw) -> Result<(), Wrong> {
+    // More than the machine can address is more than any limit allows.
+    let count = || raw.count().map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+    match key {
+        "enabled" => settings.enabled = raw.switch()?,
+        "max_size_mb" => settings.max_size = raw.size()?,
+        "max_entry_size" => settings.max_entry_size = Some(raw.size()?),
+        "cleanup_interval" => settings.cleanup_interval = raw.time()?,
+        "warm_interval" => settings.warm_interval = raw.time()?,
+        "load_timeout" => settings.load_timeout = raw.time()?,
+        "load_concurrency" => settings.load_concurrency = count()?,
+        "load_queue" => settings.load_queue = count()?,
+        "queue_messages" => settings.queue_messages = count()?,
+        "queue_bytes" => settings.queue_bytes = raw.size()?,
+        "stats_interval" => settings.stats_interval = raw.time()?,
+        "unknown_prefix" => settings.unknown_prefix = raw.text()?,
+        _ => return Err(Wrong(None)),
+    }
+    Ok(())
+}
