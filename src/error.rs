@@ -55,12 +55,12 @@ pub enum Error {
         /// The type that was asked for.
         asked: &'static str,
     },
-    /// The value could not be written as MessagePack.
+    /// The value could not be encoded.
     #[error("a value of type {type_name} could not be encoded: {reason}")]
     Encode {
         /// The type of the value.
         type_name: &'static str,
-        /// What its `Serialize` said.
+        /// What its `Serialize` said, without any of the value.
         reason: Arc<str>,
     },
     /// The bytes stored under the key could not be read back as the type they were written from.

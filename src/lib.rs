@@ -3,7 +3,10 @@
 
 pub mod codec;
 pub mod engine;
+pub mod env;
 pub mod error;
+pub mod loader;
+pub mod message;
 pub mod settings;
 
 pub use codec::fingerprint::Fingerprint;

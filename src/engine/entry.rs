@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::key::Key;
 use super::moment::Moment;
-use crate::codec::Value;
+use crate::codec::value::Value;
 
 /// Who brought a value in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -115,8 +115,13 @@ impl<W> Flights<W> {
         self.last_id += 1;
         let id = FlightId(self.last_id);
         self.attached.insert(key.clone(), id);
-        self.flights.insert(id, Flight { key: key.clone(), ttl, phase: Phase::Queued, waiters: vec![waiter] });
-        if nested { self.queue.push_front(id) } else { self.queue.push_back(id) }
+        self.flights
+            .insert(id, Flight { key: key.clone(), ttl, phase: Phase::Queued, waiters: vec![waiter] });
+        if nested {
+            self.queue.push_front(id)
+        } else {
+            self.queue.push_back(id)
+        }
         Joined::Leads(id)
     }
 
@@ -217,7 +222,11 @@ impl<W> Flights<W> {
     pub fn supersede(&mut self, key: &Key) -> Vec<W> {
         let Some(id) = self.attached(key) else { return Vec::new() };
         if self.detach(id) {
-            return self.flights.get_mut(&id).map(|flight| std::mem::take(&mut flight.waiters)).unwrap_or_default();
+            return self
+                .flights
+                .get_mut(&id)
+                .map(|flight| std::mem::take(&mut flight.waiters))
+                .unwrap_or_default();
         }
         // It never started, so nothing is left to run out.
         self.queue.retain(|&other| other != id);
@@ -236,7 +245,8 @@ impl<W> Flights<W> {
 
     /// Recomputes what is derived and panics if it does not agree.
     pub fn check(&self) {
-        let count = |phase: fn(&Phase) -> bool| self.flights.values().filter(|flight| phase(&flight.phase)).count();
+        let count =
+            |phase: fn(&Phase) -> bool| self.flights.values().filter(|flight| phase(&flight.phase)).count();
         assert_eq!(count(|phase| *phase != Phase::Queued), self.running, "running drifted");
         assert_eq!(count(|phase| *phase == Phase::Queued), self.queue.len(), "the queue drifted");
         assert_eq!(count(|phase| *phase != Phase::Detached), self.attached.len(), "attached drifted");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::codec::Value;
+use crate::codec::value::Value;
 
 /// Where a value came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

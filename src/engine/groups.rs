@@ -196,23 +196,30 @@ impl Groups {
     }
 
     /// Begins a walk over what `reach` names.
-    pub(crate) fn begin(&mut self, reach: &Reach<'_>, names: &impl Names, hash: impl Fn(&str) -> u64) -> WalkId {
+    pub(crate) fn begin(
+        &mut self,
+        reach: &Reach<'_>,
+        names: &impl Names,
+        hash: impl Fn(&str) -> u64,
+    ) -> WalkId {
         let all = self.segments.len() as u32;
         let mut walk = Walk { segment: 0, segment_end: all, group: NONE, slot: NONE, one_group: false };
         match *reach {
-            Reach::Key(name) | Reach::Group(name) => match self.find_group(group(name), hash(group(name)), names) {
-                Some(id) => {
-                    let found = &self.groups[id as usize];
-                    walk = Walk {
-                        segment: found.segment,
-                        segment_end: found.segment + 1,
-                        group: id,
-                        slot: found.slots.head,
-                        one_group: true,
-                    };
+            Reach::Key(name) | Reach::Group(name) => {
+                match self.find_group(group(name), hash(group(name)), names) {
+                    Some(id) => {
+                        let found = &self.groups[id as usize];
+                        walk = Walk {
+                            segment: found.segment,
+                            segment_end: found.segment + 1,
+                            group: id,
+                            slot: found.slots.head,
+                            one_group: true,
+                        };
+                    }
+                    None => walk.segment_end = 0,
                 }
-                None => walk.segment_end = 0,
-            },
+            }
             Reach::Segment(name) => match self.find_segment(name, hash(name), names) {
                 Some(id) => (walk.segment, walk.segment_end) = (id, id + 1),
                 None => walk.segment_end = 0,
@@ -292,7 +299,11 @@ impl Groups {
             let groups: Vec<u32> = self.group_links.iter(segment.groups).collect();
             let members: u64 = groups.iter().map(|&group| u64::from(self.groups[group as usize].len)).sum();
             assert_eq!(members, segment.len, "segment {id} miscounts its entries");
-            assert_eq!(groups.is_empty(), self.free_segments.contains(&(id as u32)), "segment {id} is half free");
+            assert_eq!(
+                groups.is_empty(),
+                self.free_segments.contains(&(id as u32)),
+                "segment {id} is half free"
+            );
         }
         assert_eq!(self.group_index.len() + self.free_groups.len(), self.groups.len());
         assert_eq!(self.segment_index.len() + self.free_segments.len(), self.segments.len());

@@ -305,7 +305,8 @@ impl Store {
 
     /// Recomputes every derived number and panics if one has drifted. Cost: everything is looked at.
     pub fn check(&self) {
-        let slots: Vec<u32> = (0..).zip(&self.slots.0).filter(|(_, entry)| entry.is_some()).map(|(slot, _)| slot).collect();
+        let slots: Vec<u32> =
+            (0..).zip(&self.slots.0).filter(|(_, entry)| entry.is_some()).map(|(slot, _)| slot).collect();
         let entries: Vec<&Arc<Entry>> = slots.iter().map(|&slot| self.slots.entry(slot)).collect();
         assert_eq!(entries.len() as u64, self.len, "len drifted");
         assert_eq!(entries.iter().map(|entry| entry.weight()).sum::<u64>(), self.used, "used drifted");
@@ -320,7 +321,9 @@ impl Store {
         }
         self.groups.check(&slots, &self.slots);
         self.policy.check(&slots);
-        self.wheel.check(&slots.iter().zip(&entries).map(|(&slot, entry)| (slot, entry.fresh_until())).collect::<Vec<_>>());
+        self.wheel.check(
+            &slots.iter().zip(&entries).map(|(&slot, entry)| (slot, entry.fresh_until())).collect::<Vec<_>>(),
+        );
     }
 
     /// Keys of all entries, in no order. Cost: everything is looked at.

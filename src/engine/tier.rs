@@ -22,7 +22,7 @@ use super::store::{Cause, Gone, Remains, Store};
 use super::sweep::Walking;
 use super::view::View;
 use super::weigh::weigh;
-use crate::codec::Value;
+use crate::codec::value::Value;
 use crate::error::{Error, Shown};
 
 /// Entries that one turn expires at most.
@@ -112,7 +112,13 @@ pub struct Effects<W, J> {
 
 impl<W, J> Default for Effects<W, J> {
     fn default() -> Self {
-        Self { answers: Vec::new(), starts: Vec::new(), taken: Vec::new(), gone: Vec::new(), remains: Vec::new() }
+        Self {
+            answers: Vec::new(),
+            starts: Vec::new(),
+            taken: Vec::new(),
+            gone: Vec::new(),
+            remains: Vec::new(),
+        }
     }
 }
 
@@ -178,7 +184,8 @@ impl<W: Waiter, J> Tier<W, J> {
         let fits = weight <= self.rules.max_entry;
         let kept = fits && self.rules.enabled && !ttl.is_zero();
         for waiter in self.flights.supersede(&key) {
-            let given = Given { value: value.clone(), source: Source::Joined, age: Duration::ZERO, stored: kept };
+            let given =
+                Given { value: value.clone(), source: Source::Joined, age: Duration::ZERO, stored: kept };
             fx.answers.push((waiter, Ok(given)));
         }
         let first_gone = fx.gone.len();
@@ -492,7 +499,8 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Begins a new life, empty, behind the same view, whose readers must have been shut out before. What was there
     /// is returned, to be answered and dropped; it may be half changed, so nothing of it is used again.
     pub fn reset(&mut self, view: Arc<View>, now: Moment) -> Self {
-        let mut fresh = Self::new(self.rules.clone(), view, Arc::clone(&self.counters), self.store.grant(), now);
+        let mut fresh =
+            Self::new(self.rules.clone(), view, Arc::clone(&self.counters), self.store.grant(), now);
         fresh.incarnation = self.incarnation + 1;
         fresh.seq = self.seq;
         self.counters.restarts.one();

@@ -6,7 +6,7 @@ use std::mem::size_of;
 
 use super::entry::Entry;
 use super::key::Key;
-use crate::codec::Value;
+use crate::codec::value::Value;
 
 /// Reference counts before the text of a key and before an entry.
 const COUNTS: usize = 2 * size_of::<usize>();

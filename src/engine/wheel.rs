@@ -134,7 +134,8 @@ impl Wheel {
     fn link(&mut self, slot: u32, due: Moment) {
         let due_ms = due.as_millis().max(self.now.as_millis());
         let distance = due_ms - self.now.as_millis();
-        let level = SHIFTS.iter().skip(1).position(|&shift| distance < 1 << shift).unwrap_or(SHIFTS.len() - 1);
+        let level =
+            SHIFTS.iter().skip(1).position(|&shift| distance < 1 << shift).unwrap_or(SHIFTS.len() - 1);
         // Beyond the last level: as far ahead as it reaches; it is looked at again then.
         let farthest = self.now.as_millis().saturating_add((BUCKETS - 1) << SHIFTS[SHIFTS.len() - 1]);
         let tick = due_ms.min(farthest) >> SHIFTS[level];

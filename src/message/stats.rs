@@ -85,7 +85,13 @@ impl Removals {
     /// All causes together.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.expired + self.evicted + self.removed + self.invalidated + self.cleared + self.displaced + self.lost
+        self.expired
+            + self.evicted
+            + self.removed
+            + self.invalidated
+            + self.cleared
+            + self.displaced
+            + self.lost
     }
 }
 
@@ -146,6 +152,18 @@ pub struct StatsSnapshot {
     pub top: Vec<TopEntry>,
     /// One for each warm source, in the order in which they were given.
     pub warm: Vec<WarmStats>,
+}
+
+impl TierStats {
+    /// Reads, from memory or not.
+    pub fn reads(&self) -> u64 {
+        self.hits + self.misses
+    }
+
+    /// Hits among a hundred reads; `None` when there were none.
+    pub fn hit_percent(&self) -> Option<f64> {
+        (self.reads() > 0).then(|| self.hits as f64 * 100.0 / self.reads() as f64)
+    }
 }
 
 /// Status of one tier.

@@ -111,7 +111,11 @@ impl Policy for Lru {
         held.sort_unstable();
         assert_eq!(queue, held, "queued slots are not those that are held");
         for (slot, &epoch) in self.queued.iter().enumerate() {
-            assert_eq!(epoch != u64::MAX, queue.binary_search(&(slot as u32)).is_ok(), "slot {slot} is half queued");
+            assert_eq!(
+                epoch != u64::MAX,
+                queue.binary_search(&(slot as u32)).is_ok(),
+                "slot {slot} is half queued"
+            );
         }
     }
 }

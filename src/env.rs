@@ -1,0 +1,254 @@
+//! The one seam to the outside: time, randomness, threads and tasks.
+//!
+//! Owns: every call to a clock, every spawn, every sleep of this crate. Never: decides anything.
+//!
+//! A cache that is built with [`Env::simulated`] and placed inline runs on one thread, under tokio's paused clock, from
+//! one seed: hours pass in microseconds, and a run can be repeated.
+#![allow(clippy::disallowed_methods)] // this is the place where they are allowed
+
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::engine::moment::Moment;
+
+/// Time and randomness of one cache.
+#[derive(Debug, Clone)]
+pub struct Env {
+    clock: Arc<Clock>,
+    seed: u64,
+}
+
+#[derive(Debug)]
+enum Clock {
+    /// The machine's monotonic clock, plus the time that the machine was suspended.
+    Machine { began: Duration, suspended_ms: AtomicU64, meter: SuspendMeter },
+    /// tokio's clock, which tests pause and advance.
+    Tokio { began: tokio::time::Instant },
+}
+
+impl Default for Env {
+    fn default() -> Self {
+        Self::machine()
+    }
+}
+
+impl Env {
+    /// The machine's clock and a random seed.
+    ///
+    /// On Linux time is the kernel's coarse monotonic clock: reading it costs some nanoseconds, and it lags up to 4 ms,
+    /// so that an entry may be served at most 5 ms past its deadline. Setting the wall clock changes nothing. Time that
+    /// the machine was suspended is added at each sweep; elsewhere than on Linux it is not.
+    #[must_use]
+    pub fn machine() -> Self {
+        let clock = Clock::Machine {
+            began: machine_now(),
+            suspended_ms: AtomicU64::new(0),
+            meter: SuspendMeter::new(suspended_since_boot()),
+        };
+        Self { clock: Arc::new(clock), seed: RandomState::new().hash_one(0) }
+    }
+
+    /// tokio's clock, which a test pauses and advances, and a seed of your choice.
+    #[must_use]
+    pub fn simulated(seed: u64) -> Self {
+        Self { clock: Arc::new(Clock::Tokio { began: tokio::time::Instant::now() }), seed }
+    }
+
+    /// The seed of everything random.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The moment now.
+    pub fn now(&self) -> Moment {
+        match &*self.clock {
+            Clock::Machine { began, suspended_ms, .. } => {
+                let awake = machine_now().saturating_sub(*began);
+                Moment::START.after(awake).after(Duration::from_millis(suspended_ms.load(Relaxed)))
+            }
+            Clock::Tokio { began } => Moment::START.after(began.elapsed()),
+        }
+    }
+
+    /// Adds the time that the machine was suspended since the last call. Called at each sweep.
+    pub fn observe_suspend(&self) {
+        if let Clock::Machine { suspended_ms, meter, .. } = &*self.clock {
+            suspended_ms.fetch_add(meter.gained(suspended_since_boot()), Relaxed);
+        }
+    }
+}
+
+/// How long the machine was suspended, as differences of a reading that only grows.
+#[derive(Debug)]
+struct SuspendMeter {
+    last_ms: AtomicU64,
+}
+
+impl SuspendMeter {
+    fn new(reading: Option<Duration>) -> Self {
+        Self { last_ms: AtomicU64::new(millis(reading.unwrap_or_default())) }
+    }
+
+    /// Milliseconds gained since the last reading. The two clocks behind it are not read at the same instant, so some
+    /// milliseconds of difference mean nothing; they are kept until they add up.
+    fn gained(&self, reading: Option<Duration>) -> u64 {
+        const NOISE_MS: u64 = 100;
+        let Some(now) = reading.map(millis) else { return 0 };
+        let last = self.last_ms.load(Relaxed);
+        if now < last + NOISE_MS {
+            return 0;
+        }
+        self.last_ms.store(now, Relaxed);
+        now - last
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(target_os = "linux")]
+fn machine_now() -> Duration {
+    clock(rustix::time::ClockId::MonotonicCoarse)
+}
+
+#[cfg(target_os = "linux")]
+fn suspended_since_boot() -> Option<Duration> {
+    use rustix::time::ClockId::{Boottime, Monotonic};
+    Some(clock(Boottime).saturating_sub(clock(Monotonic)))
+}
+
+#[cfg(target_os = "linux")]
+fn clock(id: rustix::time::ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(id);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn machine_now() -> Duration {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    BEGAN.get_or_init(Instant::now).elapsed()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn suspended_since_boot() -> Option<Duration> {
+    None
+}
+
+/// A time in full resolution, to measure how long something took. tokio's, so that it stands still when tests pause it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(tokio::time::Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// A runtime that tasks can be started on, from any thread.
+#[derive(Debug, Clone)]
+pub struct Spawner(Handle);
+
+impl Spawner {
+    /// The runtime of the calling task, if there is one.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        Handle::try_current().ok().map(Self)
+    }
+
+    /// Starts `task`. It is dropped with its runtime.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(task);
+    }
+
+    /// Waits for `future`, at most `limit`; `None` when that has passed.
+    ///
+    /// The timer is that of the calling task's runtime, or of this one for callers outside any runtime.
+    pub(crate) async fn within<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
+        let sleep = match Handle::try_current() {
+            Ok(_) => tokio::time::sleep(limit),
+            Err(_) => {
+                let _inside = self.0.enter();
+                tokio::time::sleep(limit)
+            }
+        };
+        tokio::select! {
+            biased;
+            output = future => Some(output),
+            () = sleep => None,
+        }
+    }
+}
+
+/// Starts `task` on the thread of the calling actor.
+pub(crate) fn spawn_local(task: impl Future<Output = ()> + 'static) {
+    actix_rt::spawn(task);
+}
+
+/// Lets everything else on this thread have its turn.
+pub(crate) async fn yield_now() {
+    tokio::task::yield_now().await;
+}
+
+/// Waits for `span`.
+pub(crate) async fn sleep(span: Duration) {
+    tokio::time::sleep(span).await;
+}
+
+/// Runs `root` to its end in an actix system on a thread of its own.
+pub(crate) fn thread_with_system<F>(
+    name: &str,
+    root: impl FnOnce() -> F + Send + 'static,
+) -> std::io::Result<()>
+where
+    F: Future<Output = ()> + 'static,
+{
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            actix::System::new().block_on(async move { root().await });
+        })
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_machine_slept_is_added() {
+        let meter = SuspendMeter::new(Some(Duration::from_secs(100)));
+        assert_eq!(
+            meter.gained(Some(Duration::from_millis(100_003))),
+            0,
+            "two readings are never quite equal"
+        );
+        assert_eq!(meter.gained(Some(Duration::from_secs(3_700))), 3_600_000);
+        assert_eq!(meter.gained(Some(Duration::from_secs(3_700))), 0);
+        assert_eq!(
+            meter.gained(Some(Duration::from_secs(100))),
+            0,
+            "a clock that goes back takes nothing away"
+        );
+        assert_eq!(meter.gained(None), 0);
+    }
+
+    #[test]
+    fn the_machine_clock_goes_forward() {
+        let env = Env::machine();
+        let first = env.now();
+        env.observe_suspend();
+        assert!(env.now() >= first);
+    }
+}

@@ -1,0 +1,202 @@
+//! Loads: the host's function that brings a value, run once, with a time limit and a panic guard, always answered.
+//!
+//! Owns: the cell in which a loader waits until somebody takes it, the chain of keys being loaded, and how a load ends.
+//! Never: stores a value; the tier does, if the load's ticket is still good.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use crate::codec::value::Value;
+use crate::engine::key::Key;
+use crate::env::Spawner;
+use crate::error::{Error, SharedError, Shown};
+
+type LoadFuture = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
+type LoadFn = Box<dyn FnOnce() -> LoadFuture + Send>;
+
+/// A host's function that brings the value of one key. It is run at most once.
+pub struct Loader {
+    key: Key,
+    run: LoadFn,
+}
+
+impl std::fmt::Debug for Loader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loader").finish_non_exhaustive()
+    }
+}
+
+impl Loader {
+    /// Wraps `load` as the loader of `key`. What it returns is encoded in the task that runs it.
+    pub fn new<F, Fut, T, E>(key: Key, load: F) -> Self
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Serialize + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        Self::with(key, load, |value| Value::encode(&value))
+    }
+
+    /// As [`Loader::new`], for a loader that brings a [`Value`] as it is.
+    pub fn of_value<F, Fut, E>(key: Key, load: F) -> Self
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Value, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        Self::with(key, load, Ok)
+    }
+
+    fn with<F, Fut, T, E>(
+        key: Key,
+        load: F,
+        encode: impl FnOnce(T) -> Result<Value, Error> + Send + 'static,
+    ) -> Self
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        let shown = Shown::new(key.as_str());
+        let run = move || -> LoadFuture {
+            Box::pin(async move {
+                match load().await {
+                    Ok(value) => encode(value),
+                    Err(error) => {
+                        Err(Error::LoadFailed { key: shown, source: SharedError::from(error.into()) })
+                    }
+                }
+            })
+        };
+        Self { key, run: Box::new(run) }
+    }
+
+    /// Runs the load for at most `limit`, and turns every way in which it can end into a result.
+    async fn run(self, limit: Duration, spawner: &Spawner) -> Result<Value, Error> {
+        let Self { key, run } = self;
+        let chain = chain_with(&key);
+        let shown = Shown::new(key.as_str());
+        let load = CHAIN.scope(chain, guarded(run));
+        match spawner.within(limit, load).await {
+            Some(Ok(result)) => result,
+            Some(Err(_panic)) => Err(Error::LoadPanicked { key: shown }),
+            None => Err(Error::LoadTimeout { key: shown, after: limit }),
+        }
+    }
+}
+
+/// Drives what `run` returns; `Err` with the panic's payload when either of the two panics.
+async fn guarded(run: LoadFn) -> Result<Result<Value, Error>, Box<dyn Any + Send>> {
+    let mut future = catch_unwind(AssertUnwindSafe(run))?;
+    let result =
+        std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(result)) => Poll::Ready(Ok(result)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        })
+        .await;
+    // What the loader captured is the host's: its Drop may panic too, and must not take the answer with it.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
+    result
+}
+
+tokio::task_local! {
+    /// Keys whose loaders wait for what this task is doing.
+    static CHAIN: Vec<Key>;
+}
+
+fn chain_with(key: &Key) -> Vec<Key> {
+    let mut chain = CHAIN.try_with(Clone::clone).unwrap_or_default();
+    chain.push(key.clone());
+    chain
+}
+
+/// Whether the calling task is itself a loader, and whether of `key` among others.
+pub(crate) fn nesting(key: &str) -> Nesting {
+    CHAIN
+        .try_with(|chain| {
+            if chain.iter().any(|other| other.as_str() == key) { Nesting::Itself } else { Nesting::Inside }
+        })
+        .unwrap_or(Nesting::Outside)
+}
+
+/// Where a call comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nesting {
+    /// From the host.
+    Outside,
+    /// From a loader of another key.
+    Inside,
+    /// From a loader of this very key, which can only wait for itself.
+    Itself,
+}
+
+/// Where a loader waits until somebody takes it, shared by the call and the message it sends.
+///
+/// Whoever takes it runs it: the tier when the call leads the load, or the call itself when the message was refused or
+/// lost. So a loader runs at most once, and a call whose tier breaks still learns what its loader brought.
+#[derive(Debug)]
+pub struct LoadCell {
+    loader: Mutex<Option<Loader>>,
+    result: Mutex<Option<Result<Value, Error>>>,
+    ended: Notify,
+}
+
+impl LoadCell {
+    pub(crate) fn new(loader: Loader) -> Arc<Self> {
+        Arc::new(Self { loader: Mutex::new(Some(loader)), result: Mutex::new(None), ended: Notify::new() })
+    }
+
+    /// Whether the loader is still there.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.loader.lock().is_some()
+    }
+
+    pub(crate) fn take(&self) -> Option<Loader> {
+        self.loader.lock().take()
+    }
+
+    /// Notes how the load ended, for a call that the tier could not answer.
+    pub(crate) fn finish(&self, result: Result<Value, Error>) {
+        *self.result.lock() = Some(result);
+        self.ended.notify_waiters();
+    }
+
+    /// Runs the loader here if nobody took it; else waits for whoever did.
+    pub(crate) async fn run_here(&self, limit: Duration, spawner: &Spawner) -> Result<Value, Error> {
+        if let Some(loader) = self.take() {
+            return loader.run(limit, spawner).await;
+        }
+        loop {
+            // Registered before looking: an end between the look and the wait is not missed.
+            let ended = self.ended.notified();
+            if let Some(result) = self.result.lock().clone() {
+                return result;
+            }
+            ended.await;
+        }
+    }
+}
+
+/// Runs `loader` and notes in `cell` how it ended, whatever happens to the task.
+pub(crate) async fn run_for(
+    cell: &LoadCell,
+    loader: Loader,
+    limit: Duration,
+    spawner: &Spawner,
+) -> Result<Value, Error> {
+    let result = loader.run(limit, spawner).await;
+    cell.finish(result.clone());
+    result
+}

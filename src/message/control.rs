@@ -1,0 +1,73 @@
+//! Looking at the cache and steering it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Message;
+
+use super::{InfoSnapshot, NamedTierStats, StatsSnapshot};
+use crate::error::{Error, Result};
+
+/// All counters, and the keys that are read most.
+///
+/// Reply: a snapshot. Order: none; counters are read while others go on. Cost: looking at every entry's hit count, in
+/// slices that delay nobody.
+#[derive(Debug, Clone, Copy, Default, Message)]
+#[rtype(result = "Result<StatsSnapshot, Error>")]
+pub struct Stats;
+
+/// The counters at past moments, one for each `stats_interval`, the oldest first; at most 360.
+///
+/// Reply: the samples. Order: none. Cost: a copy.
+#[derive(Debug, Clone, Copy, Default, Message)]
+#[rtype(result = "Result<Vec<Sample>, Error>")]
+pub struct History;
+
+/// The counters at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sample {
+    /// Time since the cache was started.
+    pub uptime: Duration,
+    /// One for each tier, in the order of the settings.
+    pub tiers: Vec<NamedTierStats>,
+}
+
+impl Sample {
+    pub(crate) fn new(uptime: Duration, tiers: Vec<NamedTierStats>) -> Self {
+        Self { uptime, tiers }
+    }
+}
+
+/// Settings in force, and the status of every tier.
+///
+/// Reply: a snapshot. Order: none. Cost: some dozen reads of counters.
+#[derive(Debug, Clone, Copy, Default, Message)]
+#[rtype(result = "Result<InfoSnapshot, Error>")]
+pub struct Info;
+
+/// Puts a tier back into service that broke too often and was bypassed since.
+///
+/// Reply: whether it had been out of service. Errors: `UnknownTier`. Order: what is sent later finds it in service.
+/// Cost: O(1).
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<bool, Error>")]
+#[non_exhaustive]
+pub struct ReviveTier {
+    /// Its name.
+    pub tier: Arc<str>,
+}
+
+impl ReviveTier {
+    /// Revives `tier`.
+    pub fn new(tier: impl Into<Arc<str>>) -> Self {
+        Self { tier: tier.into() }
+    }
+}
+
+/// Ends the cache. New calls get `Closed`; what was accepted is applied.
+///
+/// Reply: done; also when it was done before. Order: behind everything sent before. Cost: at most 5 s.
+#[derive(Debug, Clone, Copy, Default, Message)]
+#[rtype(result = "Result<(), Error>")]
+pub struct Shutdown;

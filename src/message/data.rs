@@ -1,0 +1,136 @@
+//! Messages on single values.
+
+use std::time::Duration;
+
+use actix::Message;
+
+use super::{Given, Stored};
+use crate::codec::value::Value;
+use crate::engine::key::Key;
+use crate::error::{Error, Result};
+
+/// Reads the value of `key`.
+///
+/// This is the slow, ordered way: it sees everything that was sent before it. [`Cache::get`](crate::Cache::get) reads
+/// the same without a message.
+///
+/// Reply: the value, or `None`. Order: behind everything sent before. Cost: a message to the tier and back.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Option<Given>, Error>")]
+#[non_exhaustive]
+pub struct Get {
+    /// Which.
+    pub key: Key,
+}
+
+impl Get {
+    /// Reads `key`.
+    pub fn new(key: Key) -> Self {
+        Self { key }
+    }
+}
+
+/// Whether `key` holds a value that would be served; counts as no read.
+///
+/// Reply: yes or no. Order: behind everything sent before. Cost: a message to the tier and back.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<bool, Error>")]
+#[non_exhaustive]
+pub struct Contains {
+    /// Which.
+    pub key: Key,
+}
+
+impl Contains {
+    /// Asks for `key`.
+    pub fn new(key: Key) -> Self {
+        Self { key }
+    }
+}
+
+/// Stores a value. Right when you are the one who writes the source; a value that you *read* from a source belongs into
+/// [`GetOrLoad`](super::GetOrLoad), for the cache cannot know when you read it.
+///
+/// Reply: whether it is held now, and whether it replaced one. Errors: `TooLarge`: the entry is larger than
+/// `max_entry_size`; the older value of the key is gone all the same, for it is no longer what you wrote.
+/// Order: once answered, every reader sees this value, a newer one or none. Loads of the key under way store nothing,
+/// and those who wait for one are given this value.
+/// Cost: O(1), and the evictions that it takes to hold the grant. Accepted, it is applied even when you stop waiting.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Stored, Error>")]
+#[non_exhaustive]
+pub struct Set {
+    /// Under which key.
+    pub key: Key,
+    /// The value.
+    pub value: Value,
+    /// How long it lives; `None`: as long as its route or tier says. Zero: it is not kept.
+    pub ttl: Option<Duration>,
+}
+
+impl Set {
+    /// Stores `value` under `key`, to live as long as its route or tier says.
+    pub fn new(key: Key, value: Value) -> Self {
+        Self { key, value, ttl: None }
+    }
+
+    /// Lets it live for `ttl`.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+}
+
+/// Stores several values, in any tiers.
+///
+/// Reply: one result for each, in the order given. Order: as [`Set`]; of one key given twice, the later value stays.
+/// Cost: one message for each MiB of each tier.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Vec<Result<Stored, Error>>, Error>")]
+#[non_exhaustive]
+pub struct SetMany {
+    /// What to store.
+    pub entries: Vec<Set>,
+}
+
+impl SetMany {
+    /// Stores `entries`.
+    pub fn new(entries: Vec<Set>) -> Self {
+        Self { entries }
+    }
+}
+
+/// Takes `key` away, and revokes the load of it that is under way, whether the key is there or not.
+///
+/// Reply: what it came to. Order: once answered, nothing loaded or set before is served. Cost: O(1). Accepted, it is
+/// applied even when you stop waiting.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Removed, Error>")]
+#[non_exhaustive]
+pub struct Remove {
+    /// Which.
+    pub key: Key,
+}
+
+impl Remove {
+    /// Removes `key`.
+    pub fn new(key: Key) -> Self {
+        Self { key }
+    }
+}
+
+/// What a [`Remove`] came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Removed {
+    /// Whether the key was there.
+    pub was_present: bool,
+    /// Loads under way whose value will not be stored.
+    pub revoked_loads: u64,
+}
+
+impl Removed {
+    pub(crate) fn new(was_present: bool, revoked_loads: u64) -> Self {
+        Self { was_present, revoked_loads }
+    }
+}

@@ -1,0 +1,30 @@
+//! The public contract: what a host may ask, as plain structs.
+//!
+//! Send them through [`SupervisorRef::send`](crate::SupervisorRef::send); [`Cache`](crate::Cache) has a short form for
+//! each. Owns: the messages, their replies, and what each promises. Never: carries one out.
+//!
+//! Every message tells its *Reply*, its *Errors* beyond those that any message may have, its *Order* and its *Cost*. Any
+//! message may answer `Overloaded` (a bound is reached; nothing was queued), `TierRestarting` (the tier broke meanwhile),
+//! `TierFailed` (it broke too often) and `Closed`.
+//!
+//! One order holds for all of them: what a host sends later takes effect later, in whatever tier.
+
+mod control;
+mod data;
+mod invalidate;
+mod load;
+mod stats;
+mod warm;
+
+pub use control::{History, Info, ReviveTier, Sample, Shutdown, Stats};
+pub use data::{Contains, Get, Remove, Removed, Set, SetMany};
+pub use invalidate::{Invalidate, Invalidated};
+pub use load::GetOrLoad;
+pub use stats::{
+    InfoSnapshot, NamedTierStats, Removals, StatsSnapshot, TierInfo, TierState, TierStats, TopEntry,
+    WarmStats,
+};
+pub use warm::{SourceReport, UserActive, Warm, WarmReport, WarmScope};
+
+pub use crate::engine::given::{Given, Source};
+pub use crate::engine::tier::Stored;
