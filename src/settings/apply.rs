@@ -1,15 +1,15 @@
 //! Putting values into the settings by their path.
 //!
 //! Owns: the shape of the tree, which keys exist, and what was written where.
-//! Never: judges limits; `plan` does, with the notes that are taken here.
+//! Never: judges limits; `check` does, with the notes that are taken here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use config::{Value, ValueKind};
 
+use super::check::{Note, Notes};
 use super::file::Table;
-use super::plan::{Note, Notes};
 use super::problem::{Problem, near, plain};
 use super::read::PREFIX;
 use super::values::{KEYS, Kind, Raw, Wrong};
@@ -172,9 +172,7 @@ impl Apply {
     fn prefixes(&mut self, place: &Place, path: &[&str], tier: &str, raw: &Raw, list: Option<&[Value]>) {
         let items: Vec<Raw> = match (raw, list) {
             (Raw::List, Some(list)) => list.iter().map(|value| Raw::new(&value.kind)).collect(),
-            (Raw::Untyped(text), _) => {
-                text.split(',').map(|item| Raw::Text(item.trim().to_owned())).collect()
-            }
+            (Raw::Untyped(text), _) => text.split(',').map(|item| Raw::Text(String::from(item))).collect(),
             _ => {
                 let allowed = "expected a list of prefixes, or a table of prefixes with their TTL";
                 let guess = if let Raw::Text(_) = raw { Some(format!("[{}]", raw.show())) } else { None };
@@ -208,7 +206,12 @@ impl Apply {
             Ok(_) => self.note(place, path, &note, raw, false),
             Err(Wrong(ref guess)) => {
                 let allowed = format!("{}, or {TTL_OF_TIER:?} for the TTL of the tier", Kind::TTL.allowed());
-                self.failed(place, path, &note, raw, allowed, guess.clone());
+                let of_tier = match raw {
+                    Raw::Text(text) | Raw::Untyped(text) => near(text, [TTL_OF_TIER]),
+                    _ => None,
+                };
+                let guess = guess.clone().or_else(|| of_tier.map(|word| format!("{word:?}")));
+                self.failed(place, path, &note, raw, allowed, guess);
             }
         }
         self.claim(index, String::from(prefix), ttl.unwrap_or(None));

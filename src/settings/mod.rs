@@ -7,6 +7,7 @@
 //! Never: changes a value to make it fit; nothing unknown is skipped, nothing is rounded or taken for another type.
 
 mod apply;
+mod check;
 mod file;
 mod plan;
 mod problem;
@@ -20,7 +21,7 @@ pub use plan::{Plan, PrefixPlan, TierPlan};
 pub use problem::{Problem, SettingsError};
 pub use read::Loader;
 
-use plan::{Notes, Number};
+use check::{Notes, Number};
 use values::{Kind, MIB};
 
 /// Everything a host may set. [`Settings::default`] equals `config/default.toml`.
@@ -132,7 +133,7 @@ impl Settings {
     ///
     /// Errors: [`SettingsError`] with every problem, each said to be in `code`.
     pub fn check(&self) -> Result<Plan, SettingsError> {
-        plan::check(self, &Notes::new()).map_err(|problems| SettingsError { problems })
+        check::check(self, &Notes::new()).map_err(|problems| SettingsError { problems })
     }
 
     /// Sets [`enabled`](Self::enabled).

@@ -10,7 +10,7 @@ use super::apply::{Apply, Place};
 use super::file::{self, Part};
 use super::problem::{Problem, SettingsError, near, plain};
 use super::values::{KEYS, Raw};
-use super::{Settings, plan};
+use super::{Settings, check};
 
 /// What the variables begin with.
 pub(super) const PREFIX: &str = "APEX_CACHE__";
@@ -77,7 +77,7 @@ impl Loader {
             }
         }
         let (settings, notes, mut problems) = apply.finish();
-        problems.extend(plan::check(&settings, &notes).err().unwrap_or_default());
+        problems.extend(check::check(&settings, &notes).err().unwrap_or_default());
         if problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems }) }
     }
 }
@@ -127,8 +127,9 @@ fn is_of_another(part: &Part) -> bool {
 }
 
 fn read_variables(apply: &mut Apply, variables: Vec<(OsString, OsString)>) {
-    let mut variables: Vec<(String, OsString)> =
-        variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();
+    // A name that is no UTF-8 but begins like ours is told as unknown, like any other slip.
+    let readable = |(name, value): (OsString, OsString)| (name.to_string_lossy().into_owned(), value);
+    let mut variables: Vec<(String, OsString)> = variables.into_iter().map(readable).collect();
     variables.sort();
     apply.source();
     for (name, value) in variables {

@@ -218,10 +218,13 @@ fn tidied(text: &str) -> String {
 
 /// The units that durations may have, as humantime knows them; its months and years are no whole days and its `M`
 /// is easily written for `m`, so they are left out.
-const TIME_UNITS: [&str; 22] = [
+const TIME_UNITS: [&str; 24] = [
     "ms", "millis", "msec", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes",
-    "h", "hr", "hrs", "hour", "hours", "d", "day", "days", "w",
+    "h", "hr", "hrs", "hour", "hours", "d", "day", "days", "w", "week", "weeks",
 ];
+
+/// The most parts that a duration may have: one for each unit, and a slip or two.
+const PARTS_MAX: usize = 8;
 
 /// The parts of `1h 30m` as pairs of digits and unit; `None` when something else stands between.
 fn parts(text: &str) -> Option<Vec<(&str, &str)>> {
@@ -246,7 +249,7 @@ fn time(text: &str) -> Option<Duration> {
     let parts = parts(text)?;
     // humantime adds up without a check against overflow in one place; numbers of ten digits cannot reach it.
     let sane = |(number, unit): &(&str, &str)| number.len() <= 10 && TIME_UNITS.contains(unit);
-    if parts.len() > TIME_UNITS.len() || !parts.iter().all(sane) {
+    if parts.len() > PARTS_MAX || !parts.iter().all(sane) {
         return None;
     }
     humantime::parse_duration(text).ok()
@@ -286,4 +289,65 @@ pub(super) fn show_size(bytes: u64) -> String {
     let units = [(TIB, "TB"), (GIB, "GB"), (MIB, "MB"), (KIB, "KB")];
     let fits = units.into_iter().find(|(factor, _)| bytes >= *factor && bytes.is_multiple_of(*factor));
     fits.map_or_else(|| format!("{bytes}B"), |(factor, unit)| format!("{}{unit}", bytes / factor))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DEFAULT: &str = include_str!("../../config/default.toml");
+
+    #[test]
+    fn the_default_file_states_the_limits_in_force() {
+        for (key, kind) in KEYS {
+            let at = DEFAULT.find(&format!("{key} = ")).expect(key);
+            let comment = DEFAULT[..at].trim_end_matches(['#', ' ']).rsplit("\n\n").next().expect(key);
+            let limits = match kind {
+                Kind::Switch => vec![String::from("true or false")],
+                Kind::Text => vec![String::from("\"refuse\"")],
+                Kind::Count(least, most) => vec![format!("from {least} to {most}")],
+                Kind::Time(least, most) => vec![format!("from {} to {}", show_time(least), show_time(most))],
+                Kind::Size(least, most) => vec![format!("from {} to {}", show_size(least), show_size(most))],
+            };
+            for limit in limits {
+                assert!(comment.contains(&limit), "{key}: {limit} is not in {comment}");
+            }
+        }
+        let Kind::Time(least, most) = Kind::TTL else { panic!("a TTL is a time") };
+        assert!(DEFAULT.contains(&format!("from {} to {}", show_time(least), show_time(most))));
+    }
+
+    #[test]
+    fn a_duration_that_would_overflow_is_refused() {
+        for text in
+            ["18446744073709551615s 1000000000ms", "9999999999w 9999999999w 9999999999w", "99999999999s"]
+        {
+            let long = Raw::Text(String::from(text)).time();
+            assert!(
+                long.is_err() || long.is_ok_and(|time| time > Duration::from_secs(3_650 * DAY)),
+                "{text}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn shown_sizes_and_durations_read_back(bytes in any::<u64>(), seconds in 0..=9_999_999_999_u64) {
+            prop_assert_eq!(Raw::Text(show_size(bytes)).size(), Ok(bytes));
+            let time = Duration::from_secs(seconds);
+            prop_assert_eq!(Raw::Text(show_time(time)).time(), Ok(time));
+        }
+
+        #[test]
+        fn a_guess_is_always_something_that_would_be_accepted(text in "[ 0-9_,.a-zA-Z-]{0,12}") {
+            let raw = Raw::Text(text);
+            for guess in [raw.time().err(), raw.size().err()].into_iter().flatten().filter_map(|wrong| wrong.0) {
+                let meant = guess.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+                let meant = meant.map_or_else(|| Raw::Untyped(guess.clone()), |text| Raw::Text(text.to_owned()));
+                prop_assert!(meant.time().is_ok() || meant.size().is_ok(), "{}", guess);
+            }
+        }
+    }
 }
