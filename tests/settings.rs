@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use apex_cache::settings::{Loader, Settings, SettingsError};
-use proptest::prelude::*;
+use apex_cache::settings::{Settings, SettingsError, Sources};
 use tempfile::TempDir;
 use wrong::WRONG;
 
+#[path = "settings/random.rs"]
+mod random;
 #[path = "settings/wrong.rs"]
 mod wrong;
 
@@ -29,19 +30,15 @@ impl Files {
 /// Reads `content` as a file with this extension, or as `NAME=value` lines when the extension is `env`.
 fn read(extension: &str, content: &str) -> Result<Settings, SettingsError> {
     let files = Files::new();
-    loader(&files, extension, content).read()
+    sources(&files, extension, content).read()
 }
 
-fn loader(files: &Files, extension: &str, content: &str) -> Loader {
+fn sources(files: &Files, extension: &str, content: &str) -> Sources {
     if extension == "env" {
         let pairs = content.lines().filter_map(|line| line.split_once('='));
         return Settings::load().environment_from(pairs);
     }
     Settings::load().file(files.write(&format!("app.{extension}"), content))
-}
-
-fn told(extension: &str, content: &str) -> String {
-    read(extension, content).expect_err(content).to_string()
 }
 
 fn seconds(count: u64) -> Duration {
@@ -232,7 +229,7 @@ fn broken_files_of_a_host_are_refused_without_their_content() {
     ];
     for (extension, content, fragment) in broken {
         let folder = Files::new();
-        let message = loader(&folder, extension, content).read().expect_err(content).to_string();
+        let message = sources(&folder, extension, content).read().expect_err(content).to_string();
         let message = message.replace(&format!("{}/", folder.0.path().display()), "");
         assert!(message.contains(fragment), "{message}");
         assert!(message.contains(&format!("app.{extension}")), "{message}");
@@ -499,111 +496,4 @@ fn every_wrong_setting_is_one_problem_with_its_key_value_place_and_what_is_allow
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
     assert!(WRONG.len() >= 80);
-}
-
-/// Words that make it likely for random text to get somewhere.
-fn word() -> impl Strategy<Value = String> {
-    let known = [
-        "cache",
-        "tiers",
-        "user",
-        "ttl",
-        "prefixes",
-        "max_size_mb",
-        "enabled",
-        "ttl_user",
-        ":",
-        "=",
-        "{",
-        "}",
-        "[",
-        "]",
-        ",",
-        "\"",
-        "\n",
-        "  ",
-        "- ",
-        "? ",
-        "&a",
-        "*a",
-        "|",
-        ">",
-        "#",
-        "---",
-        "5",
-        "-1",
-        "1.5",
-        "1h",
-        "8MB",
-        "true",
-        "null",
-        "\\",
-        "'",
-        "!",
-        "%",
-        "\u{feff}",
-        "<<",
-        ".inf",
-    ];
-    prop_oneof![3 => prop::sample::select(known.to_vec()).prop_map(String::from), 1 => any::<String>()]
-}
-
-fn tree() -> impl Strategy<Value = serde_json::Value> {
-    let leaf = prop_oneof![
-        Just(serde_json::Value::Null),
-        any::<bool>().prop_map(serde_json::Value::from),
-        any::<i64>().prop_map(serde_json::Value::from),
-        any::<f64>().prop_map(serde_json::Value::from),
-        word().prop_map(serde_json::Value::from),
-    ];
-    leaf.prop_recursive(5, 64, 8, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..6).prop_map(serde_json::Value::from),
-            prop::collection::hash_map(word(), inner, 0..8)
-                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
-        ]
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn random_text_never_panics(words in prop::collection::vec(word(), 0..60)) {
-        let files = Files::new();
-        for extension in ["toml", "json", "yaml"] {
-            if let Ok(settings) = loader(&files, extension, &words.concat()).read() {
-                prop_assert!(settings.check().is_ok());
-            }
-        }
-    }
-
-    #[test]
-    fn random_trees_never_panic_and_what_is_accepted_has_a_plan(tree in tree()) {
-        let files = Files::new();
-        let content = serde_json::json!({ "cache": tree }).to_string();
-        if let Ok(settings) = loader(&files, "json", &content).read() {
-            prop_assert!(settings.check().is_ok());
-        }
-    }
-
-    #[test]
-    fn random_variables_never_panic(parts in prop::collection::vec((word(), word(), word()), 0..8)) {
-        let pairs = parts.iter().map(|(name, below, value)| (format!("APEX_CACHE__{name}__{below}"), value.clone()));
-        let _ = Settings::load().environment_from(pairs).read();
-        let pairs = parts.iter().map(|(name, _, value)| (format!("APEX_CACHE__{name}"), value.clone()));
-        let _ = Settings::load().environment_from(pairs).read();
-    }
-
-    #[test]
-    fn numbers_keep_their_meaning_or_are_refused(seconds in any::<i64>()) {
-        let written = read("toml", &format!("ttl_user = {seconds}"));
-        let allowed = (1..=3_650 * 86_400).contains(&seconds);
-        prop_assert_eq!(written.is_ok(), allowed);
-        if let Ok(settings) = written {
-            prop_assert_eq!(i64::try_from(ttl(&settings, "user").as_secs()), Ok(seconds));
-            let text = read("env", &format!("APEX_CACHE__TTL_USER={seconds}s")).expect("the same as text");
-            prop_assert_eq!(settings, text);
-        }
-    }
 }

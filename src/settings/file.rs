@@ -4,7 +4,7 @@
 //! Never: repeats the text of a file. It is the host's file, and its other parts may hold secrets; the parsers'
 //! own messages quote it, so only their line and column are passed on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -24,8 +24,8 @@ pub(super) struct Part {
     /// What stands before each key in messages: `cache.`, or nothing when the whole file is ours.
     pub(super) root: &'static str,
     pub(super) table: Table,
-    /// Keys that stand twice in one object and that the parser let pass, as paths within our part.
-    pub(super) twice: Vec<String>,
+    /// Keys that stand twice in one object and that the parser let pass, as paths from the top.
+    pub(super) twice: Vec<Vec<String>>,
 }
 
 /// Why there is no such part: the key if it is about one, what was found there, and what is expected.
@@ -56,12 +56,12 @@ pub(super) fn read(path: &Path) -> Result<Part, Refusal> {
     let mut table = format.parse(None, text).map_err(|error| syntax(format, &error.to_string()))?;
     let twice = if matches!(format, FileFormat::Json) { repeated(text) } else { Vec::new() };
     let Some(ours) = table.remove("cache") else {
-        return Ok(Part { root: "", table, twice: twice.into_iter().map(|path| path.join(".")).collect() });
+        return Ok(Part { root: "", table, twice });
     };
     match ours.kind {
         ValueKind::Table(table) => {
-            let inside = |path: Vec<String>| (path[0] == "cache").then(|| path[1..].join("."));
-            Ok(Part { root: "cache.", table, twice: twice.into_iter().filter_map(inside).collect() })
+            let inside = |path: &Vec<String>| path.first().is_some_and(|first| first == "cache");
+            Ok(Part { root: "cache.", table, twice: twice.into_iter().filter(inside).collect() })
         }
         kind => Err(Refusal {
             key: "cache",
@@ -140,35 +140,34 @@ fn syntax(format: FileFormat, message: &str) -> String {
     }
 }
 
+/// An open bracket of a JSON text: the keys of an object so far and the last of them, or no keys in a list.
+struct Open<'a> {
+    keys: Option<HashSet<&'a str>>,
+    last: &'a str,
+}
+
 /// The paths of keys that stand twice in one object of a JSON text, which the parser has found to be well-formed.
 ///
 /// The parser would quietly keep the last.
 fn repeated(text: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    // For each open bracket: the keys so far if it is an object.
-    let mut open: Vec<Option<Vec<&str>>> = Vec::new();
+    let mut open: Vec<Open<'_>> = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}', '[', ']', '"']) {
         let (mark, tail) = (rest.as_bytes()[at], &rest[at + 1..]);
         rest = tail;
         match mark {
-            b'{' => open.push(Some(Vec::new())),
-            b'[' => open.push(None),
+            b'{' => open.push(Open { keys: Some(HashSet::new()), last: "" }),
+            b'[' => open.push(Open { keys: None, last: "[]" }),
             b'"' => {
-                let end = string_end(tail);
-                rest = tail.get(end + 1..).unwrap_or_default();
-                if !rest.trim_start().starts_with(':') {
+                let (key, after) = tail.split_at(string_end(tail));
+                rest = after.get(1..).unwrap_or_default();
+                let Some(object) = open.last_mut().filter(|_| rest.trim_start().starts_with(':')) else {
                     continue;
-                }
-                let Some(Some(keys)) = open.last_mut() else { continue };
-                let key = &tail[..end];
-                let known = keys.contains(&key);
-                keys.push(key);
-                if known {
-                    let last = |keys: &Option<Vec<&str>>| {
-                        keys.as_ref().and_then(|keys| keys.last()).map_or("[]", |key| *key).to_owned()
-                    };
-                    found.push(open.iter().map(last).collect());
+                };
+                object.last = key;
+                if object.keys.as_mut().is_some_and(|keys| !keys.insert(key)) {
+                    found.push(open.iter().map(|open| String::from(open.last)).collect());
                 }
             }
             _ => {

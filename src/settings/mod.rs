@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub use plan::{Plan, PrefixPlan, TierPlan};
 pub use problem::{Problem, SettingsError};
-pub use read::Loader;
+pub use read::Sources;
 
 use check::{Notes, Number};
 use values::{Kind, MIB};
@@ -124,9 +124,9 @@ fn default_tiers() -> Vec<TierSettings> {
 }
 
 impl Settings {
-    /// Begins to read settings from files and the environment; see [`Loader`].
-    pub fn load() -> Loader {
-        Loader::default()
+    /// Begins to read settings from files and the environment; see [`Sources`].
+    pub fn load() -> Sources {
+        Sources::default()
     }
 
     /// Checks everything and makes the plan that the cache is built from.

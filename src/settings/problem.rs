@@ -62,13 +62,23 @@ impl std::error::Error for SettingsError {}
 /// The longest part of a path, name or key that is shown.
 const SHOWN_MAX: usize = 96;
 
-/// Makes a key, name or path fit for a message: control characters escaped, cut, but not quoted.
+/// Makes a key or name fit for a message: what cannot be seen is escaped, what is long is cut; no quotes.
 pub(super) fn plain(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN_MAX).flat_map(char::escape_debug).collect();
+    let mut shown: String = text.chars().take(SHOWN_MAX).flat_map(visible).collect();
     if text.chars().nth(SHOWN_MAX).is_some() {
         shown.push_str("...");
     }
     shown
+}
+
+/// Makes a path fit for a message. Not cut: its end says most, and systems bound it.
+pub(super) fn whole(path: &str) -> String {
+    path.chars().flat_map(visible).collect()
+}
+
+fn visible(letter: char) -> impl Iterator<Item = char> {
+    let as_it_is = matches!(letter, '\\' | '"' | '\'').then_some(letter);
+    as_it_is.into_iter().chain(letter.escape_debug().filter(move |_| as_it_is.is_none()))
 }
 
 /// The candidate that `word` is a slip of the hand away from, if there is one.
@@ -119,6 +129,13 @@ mod tests {
         ] {
             assert_eq!(near(word, known), meant, "{word}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_escaped_and_only_keys_are_cut() {
+        let path = format!("C:\\{}\u{1b}[31m\u{202e}\n.toml", "x".repeat(200));
+        assert_eq!(whole(&path), format!("C:\\{}\\u{{1b}}[31m\\u{{202e}}\\n.toml", "x".repeat(200)));
+        assert_eq!(plain(&path).len(), SHOWN_MAX + 3);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::apply::{Apply, Place};
 use super::file::{self, Part};
-use super::problem::{Problem, SettingsError, near, plain};
+use super::problem::{Problem, SettingsError, near, plain, whole};
 use super::values::{KEYS, Raw};
 use super::{Settings, check};
 
@@ -25,7 +25,7 @@ pub(super) const PREFIX: &str = "APEX_CACHE__";
 /// ```
 #[derive(Debug, Clone, Default)]
 #[must_use = "nothing is read before `read`"]
-pub struct Loader {
+pub struct Sources {
     sources: Vec<Source>,
 }
 
@@ -36,7 +36,7 @@ enum Source {
     Variables(Vec<(OsString, OsString)>),
 }
 
-impl Loader {
+impl Sources {
     /// Adds a TOML, JSON or YAML file, told apart by its extension; it must exist, and have at most 1 MiB.
     ///
     /// If it has an object `cache`, only that is read; else the whole file is taken for settings of the cache. An
@@ -83,7 +83,7 @@ impl Loader {
 }
 
 fn read_file(apply: &mut Apply, path: &Path) {
-    let origin = plain(&path.to_string_lossy());
+    let origin = whole(&path.to_string_lossy());
     match file::read(path) {
         Ok(part) if is_of_another(&part) => {
             let misspelt = near("cache", part.table.keys().map(String::as_str));
@@ -98,11 +98,14 @@ fn read_file(apply: &mut Apply, path: &Path) {
             });
         }
         Ok(Part { root, table, twice }) => {
+            apply.problems.extend(twice.into_iter().map(|path| Problem {
+                key: path.iter().map(|part| plain(part)).collect::<Vec<_>>().join("."),
+                value: String::new(),
+                origin: origin.clone(),
+                allowed: String::from("expected every key once in an object"),
+                guess: None,
+            }));
             let place = Place::File { origin, root };
-            for path in twice {
-                let allowed = String::from("expected every key once in an object");
-                apply.problem(&place, &[&path], String::new(), allowed, None);
-            }
             apply.source();
             apply.table(&place, &table);
         }

@@ -155,7 +155,7 @@ pub(crate) const WRONG: &[Wrong] = &[
     ("yaml", "cache:", &["cache = null", "leave it out for the defaults"]),
     ("toml", "cache = [1]", &["cache = [..]"]),
     ("json", r#"{"cache": {"load_queue": 1, "load_queue": 2}}"#, &["cache.load_queue (", "every key once"]),
-    ("json", r#"{"cache": {"load_queue": 1}, "cache": {}}"#, &["every key once"]),
+    ("json", r#"{"cache": {"load_queue": 1}, "cache": {}}"#, &["cache (", "every key once"]),
     ("json", r#"{"cache": {"load_queue": 1,}}"#, &["expected JSON; it breaks off at line 1"]),
     ("toml", "load_queue = 1\nload_queue = 2", &["every key once; see line 2"]),
     ("yaml", "load_queue: 1\nload_queue: 2", &["every key once; see line 2"]),
