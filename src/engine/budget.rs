@@ -128,7 +128,7 @@ mod tests {
             let mut budget = Budget::new(1_000, 100, 10, 4);
             let mut believed = [100u64; 4];
             let mut used = [0u64; 4];
-            let mut shrinking = None;
+            let mut shrinking: Option<(usize, u64)> = None;
             for (tier, bytes) in ops {
                 used[tier] = bytes.min(believed[tier]);
                 let mut next = budget.ask(tier, &used);

@@ -85,12 +85,14 @@ impl Policy for Lru {
         for &(last_read, slot) in &read {
             self.place(slot, last_read);
         }
-        // All that we looked at were read, some perhaps before entries that we did not look at. What they tell is
-        // enough: the one read longest ago goes, if it is not younger than the back of the queue.
-        victim.or_else(|| {
-            let back = (self.queue.tail != NONE).then_some(self.queue.tail);
-            if read.len() < STEPS { back } else { read.first().map(|&(_, slot)| slot) }
-        })
+        // What was read may still have been read before the unread one was stored: the one used longest ago goes. When
+        // all that we looked at were read, entries that we did not look at may be older; the bound is worth that.
+        let oldest = read.first().copied();
+        match (victim, oldest) {
+            (Some(unread), Some((last_read, slot))) if last_read < self.queued[unread as usize] => Some(slot),
+            (None, oldest) => oldest.map(|(_, slot)| slot),
+            (unread, _) => unread,
+        }
     }
 
     fn coldest(&self, limit: usize) -> Vec<u32> {
