@@ -3,15 +3,20 @@
 //! Owns: when each slot is due. Never: reads a clock, removes an entry. Reads check freshness themselves, so the
 //! wheel decides only when memory is given back.
 //!
-//! Five levels of 64 buckets of about 1 s, 1 min, 1 h, 3 d and 194 d. A slot waits in a bucket of the level that its
-//! distance asks for and moves down as time passes. Source: Varghese and Lauck, Hashed and Hierarchical Timing
-//! Wheels, 1987. Linking is O(1); a sweep visits the buckets that time has passed, in slices.
+//! Nine levels of 64 buckets, of about 1 s, 1 min, 1 h, 3 d, 199 d and so on up to the end of a `Moment`. A slot waits
+//! in a bucket of the level that its distance asks for and moves down as time passes. Source: Varghese and Lauck,
+//! Hashed and Hierarchical Timing Wheels, 1987. Linking is O(1); a sweep visits the buckets that time has passed, in
+//! slices, and touches a slot once per level at most. So a slot is given up to 1.024 s after it was due.
+//!
+//! Invariant: a level holds only slots fewer than 64 buckets ahead of what was visited of it, so that a bucket never
+//! mixes two rounds, and a sweep never links a slot into a bucket that it still has to empty on the same level.
 
 use super::links::{Links, List, NONE, grow_to};
 use super::moment::Moment;
 
-/// Powers of two in milliseconds: 1.024 s, 65.5 s, 70 min, 75 h, 199 d.
-const SHIFTS: [u32; 5] = [10, 16, 22, 28, 34];
+/// Width of a bucket of each level as a power of two in milliseconds: 1.024 s, 65.5 s, 70 min, 75 h, 199 d, 35 y and
+/// more. The last level spans all of a `Moment`, so nothing is beyond the wheel.
+const SHIFTS: [u32; 9] = [10, 16, 22, 28, 34, 40, 46, 52, 58];
 const BUCKETS: u64 = 64;
 /// In no bucket: never due.
 const IDLE: u16 = u16::MAX;
@@ -89,10 +94,13 @@ impl Wheel {
         let mut touched = 0;
         while visit.level < SHIFTS.len() {
             let first = self.before.as_millis() >> SHIFTS[visit.level];
-            let last = (self.now.as_millis() >> SHIFTS[visit.level]).min(first + BUCKETS - 1);
-            while visit.tick <= last {
+            let current = self.now.as_millis() >> SHIFTS[visit.level];
+            // The current second is left alone: what is not due in it would be visited again and again. The current
+            // bucket of a higher level is where the levels below it are filled from.
+            let end = if visit.level == 0 { current } else { current + 1 }.min(first + BUCKETS);
+            while visit.tick < end {
+                self.visit = Some(visit);
                 if !self.visit_bucket(visit, now, limit, &mut touched, &mut expired) {
-                    self.visit = Some(visit);
                     return false;
                 }
                 visit.tick += 1;
@@ -106,7 +114,7 @@ impl Wheel {
         now <= self.now || self.advance(now, limit.saturating_sub(touched), expired)
     }
 
-    /// Empties one bucket: what is due goes to `expired`, the rest is linked anew. Returns whether it got through.
+    /// Empties one bucket: what is due goes to `expired`, the rest moves down. Returns whether it got through.
     fn visit_bucket(
         &mut self,
         visit: Visit,
@@ -116,30 +124,25 @@ impl Wheel {
         expired: &mut impl FnMut(u32),
     ) -> bool {
         let bucket = visit.level * BUCKETS as usize + (visit.tick % BUCKETS) as usize;
-        // Not linked anew before the bucket is empty: one may belong into this very bucket, a round later.
-        let mut later = Vec::new();
         while self.lists[bucket].tail != NONE && *touched < limit {
             let slot = self.lists[bucket].tail;
             *touched += 1;
             self.cancel(slot);
-            if self.due[slot as usize] <= now { expired(slot) } else { later.push(slot) }
+            if self.due[slot as usize] <= now { expired(slot) } else { self.link(slot, self.due[slot as usize]) }
         }
-        let through = self.lists[bucket].tail == NONE;
-        for slot in later {
-            self.link(slot, self.due[slot as usize]);
-        }
-        through
+        self.lists[bucket].tail == NONE
     }
 
     fn link(&mut self, slot: u32, due: Moment) {
-        let due_ms = due.as_millis().max(self.now.as_millis());
-        let distance = due_ms - self.now.as_millis();
-        let level =
-            SHIFTS.iter().skip(1).position(|&shift| distance < 1 << shift).unwrap_or(SHIFTS.len() - 1);
-        // Beyond the last level: as far ahead as it reaches; it is looked at again then.
-        let farthest = self.now.as_millis().saturating_add((BUCKETS - 1) << SHIFTS[SHIFTS.len() - 1]);
-        let tick = due_ms.min(farthest) >> SHIFTS[level];
-        let bucket = level as u64 * BUCKETS + tick % BUCKETS;
+        let due = due.max(self.now).as_millis();
+        // Levels that the sweep under way has not finished still hold what lies between `before` and `now`.
+        let finished = self.visit.map_or(SHIFTS.len(), |visit| visit.level);
+        let fits = |&level: &usize| {
+            let base = if level < finished { self.now } else { self.before };
+            (due >> SHIFTS[level]) - (base.as_millis() >> SHIFTS[level]) < BUCKETS
+        };
+        let level = (0..SHIFTS.len()).find(fits).expect("the last level spans all of a Moment");
+        let bucket = level as u64 * BUCKETS + (due >> SHIFTS[level]) % BUCKETS;
         self.bucket[slot as usize] = bucket as u16;
         self.links.push_front(&mut self.lists[bucket as usize], slot);
     }
@@ -215,5 +218,24 @@ mod tests {
                 wheel.check(&model.iter().map(|(&slot, &due)| (slot, due)).collect::<Vec<_>>());
             }
         }
+    }
+
+    #[test]
+    fn a_sweep_within_the_second_before_many_are_due_ends_at_once() {
+        let mut wheel = Wheel::new(Moment::START);
+        for slot in 0..1_000 {
+            wheel.schedule(slot, Moment::from_millis(70_000));
+        }
+        for now in [69_990, 69_991, 69_999] {
+            let now = Moment::from_millis(now);
+            let mut slices = 0;
+            while !wheel.advance(now, 8, |slot| panic!("gave {slot} too early")) {
+                slices += 1;
+                assert!(slices < 1_000, "the same slots are visited over and over");
+            }
+        }
+        let mut given = 0;
+        assert!(wheel.advance(Moment::from_millis(71_024), 1_000, |_| given += 1));
+        assert_eq!(given, 1_000);
     }
 }
