@@ -9,7 +9,7 @@
 //! and, for a set:
 //!   1 the run reads the old row   2 a host sets the new one   3 it is evicted   4 the run stores the old row
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::key::Key;
 use super::scope::Scope;
@@ -32,7 +32,8 @@ pub struct Journal {
     /// Open tickets by `seq0`; `true`: revoked.
     open: BTreeMap<u64, bool>,
     scopes: Vec<(u64, Scope)>,
-    keys: Vec<(u64, Key)>,
+    /// Keys that were invalidated one by one, or stored and lost, with the highest number of such an event.
+    keys: HashMap<Key, u64>,
 }
 
 impl Journal {
@@ -47,24 +48,29 @@ impl Journal {
         self.forget();
     }
 
-    /// Whether anything has to be noted.
-    pub fn is_idle(&self) -> bool {
-        self.open.is_empty()
+    /// The oldest ticket in force; records are kept for it and those after it.
+    fn oldest(&self) -> Option<u64> {
+        self.open.iter().find(|&(_, &revoked)| !revoked).map(|(&seq0, _)| seq0)
     }
 
     /// Notes that `scope` was invalidated at `seq`.
     pub fn invalidated(&mut self, seq: u64, scope: &Scope) {
-        if !self.is_idle() {
-            self.scopes.push((seq, scope.clone()));
-            self.bound();
+        match scope {
+            Scope::Key(key) => self.lost(seq, key),
+            scope if self.oldest().is_some() => {
+                self.scopes.push((seq, scope.clone()));
+                self.bound();
+            }
+            _ => {}
         }
     }
 
     /// Notes that the entry of `key`, stored at `seq`, is gone, or that a set at `seq` was accepted and not kept.
     pub fn lost(&mut self, seq: u64, key: &Key) {
-        // Older than all open tickets: every run began after it, so it may be brought back.
-        if self.open.keys().next().is_some_and(|&oldest| oldest < seq) {
-            self.keys.push((seq, key.clone()));
+        // Older than all tickets in force: every run began after it, so it may be brought back.
+        if self.oldest().is_some_and(|oldest| oldest < seq) {
+            let last = self.keys.entry(key.clone()).or_default();
+            *last = seq.max(*last);
             self.bound();
         }
     }
@@ -73,7 +79,7 @@ impl Journal {
     pub fn allows(&self, seq0: u64, key: &Key, present: Option<u64>) -> bool {
         self.open.get(&seq0) == Some(&false)
             && present.is_none_or(|seq| seq < seq0)
-            && !self.keys.iter().any(|(seq, lost)| *seq > seq0 && lost == key)
+            && self.keys.get(key).is_none_or(|&seq| seq < seq0)
             && !self.scopes.iter().any(|(seq, scope)| *seq > seq0 && scope.matches(key.as_str()))
     }
 
@@ -88,10 +94,10 @@ impl Journal {
 
     /// Drops the records that no ticket in force asks for.
     fn forget(&mut self) {
-        let oldest = self.open.iter().find(|&(_, &revoked)| !revoked).map(|(&seq0, _)| seq0);
+        let oldest = self.oldest();
         let needed = |seq: u64| oldest.is_some_and(|oldest| seq > oldest);
         self.scopes.retain(|(seq, _)| needed(*seq));
-        self.keys.retain(|(seq, _)| needed(*seq));
+        self.keys.retain(|_, seq| needed(*seq));
     }
 
     /// Panics if the bound does not hold or something is kept for nobody.
