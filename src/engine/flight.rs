@@ -40,6 +40,7 @@ struct Flight<W> {
     key: Key,
     ttl: Option<Duration>,
     phase: Phase,
+    nested: bool,
     waiters: Vec<W>,
 }
 
@@ -73,7 +74,10 @@ pub struct Flights<W> {
     flights: BTreeMap<FlightId, Flight<W>>,
     attached: HashMap<Key, FlightId>,
     detached: HashMap<Key, u32>,
+    /// Wait for a place.
     queue: VecDeque<FlightId>,
+    /// Are waited for by a loader that holds a place itself, so they need none.
+    urgent: VecDeque<FlightId>,
     running: usize,
     running_max: usize,
     queue_max: usize,
@@ -88,6 +92,7 @@ impl<W> Flights<W> {
             attached: HashMap::new(),
             detached: HashMap::new(),
             queue: VecDeque::new(),
+            urgent: VecDeque::new(),
             running: 0,
             running_max,
             queue_max,
@@ -97,16 +102,25 @@ impl<W> Flights<W> {
 
     /// Loads that run, and loads that wait for a place.
     pub fn counts(&self) -> (usize, usize) {
-        (self.running, self.queue.len())
+        (self.running, self.queue.len() + self.urgent.len())
     }
 
     /// Joins the flight of `key`, or begins one.
     ///
     /// `nested`: the caller is itself a loader. Its load does not wait for a place, for the places may all be held by
-    /// loaders that wait for such as this.
+    /// loaders that wait for such as this; nor does one that it joins.
     pub fn join(&mut self, key: &Key, ttl: Option<Duration>, nested: bool, waiter: W) -> Joined<W> {
-        if let Some(flight) = self.attached.get(key).and_then(|id| self.flights.get_mut(id)) {
+        if let Some(&id) = self.attached.get(key)
+            && let Some(flight) = self.flights.get_mut(&id)
+        {
             flight.waiters.push(waiter);
+            if nested && !flight.nested {
+                flight.nested = true;
+                if flight.phase == Phase::Queued {
+                    self.queue.retain(|&other| other != id);
+                    self.urgent.push_back(id);
+                }
+            }
             return Joined::Waits;
         }
         if !nested && self.running >= self.running_max && self.queue.len() >= self.queue_max {
@@ -115,33 +129,35 @@ impl<W> Flights<W> {
         self.last_id += 1;
         let id = FlightId(self.last_id);
         self.attached.insert(key.clone(), id);
-        self.flights
-            .insert(id, Flight { key: key.clone(), ttl, phase: Phase::Queued, waiters: vec![waiter] });
-        if nested {
-            self.queue.push_front(id)
-        } else {
-            self.queue.push_back(id)
-        }
+        let flight = Flight { key: key.clone(), ttl, phase: Phase::Queued, nested, waiters: vec![waiter] };
+        self.flights.insert(id, flight);
+        if nested { self.urgent.push_back(id) } else { self.queue.push_back(id) }
         Joined::Leads(id)
     }
 
-    /// Starts the next flight that may start, or `wanted` even beyond the bound; `ticket` becomes its right to store.
-    pub fn next_start(&mut self, wanted: Option<FlightId>, ticket: u64) -> Option<FlightId> {
+    /// Starts the next flight that may start; `ticket` becomes its right to store.
+    pub fn next_start(&mut self, ticket: u64) -> Option<FlightId> {
         let may_start = |id: &FlightId| {
             let key = &self.flights[id].key;
             self.detached.get(key).is_none_or(|&count| count < DETACHED_MAX)
         };
-        let place = match wanted {
-            Some(id) => self.queue.iter().position(|&other| other == id).filter(|_| may_start(&id)),
-            None if self.running >= self.running_max => None,
-            None => self.queue.iter().position(may_start),
+        let id = if let Some(place) = self.urgent.iter().position(may_start) {
+            self.urgent.remove(place)?
+        } else if self.running < self.running_max {
+            self.queue.remove(self.queue.iter().position(may_start)?)?
+        } else {
+            return None;
         };
-        let id = self.queue.remove(place?)?;
         if let Some(flight) = self.flights.get_mut(&id) {
             flight.phase = Phase::Running(ticket);
         }
         self.running += 1;
         Some(id)
+    }
+
+    /// Whether the load of `id` was started and has not landed.
+    pub fn is_running(&self, id: FlightId) -> bool {
+        self.flights.get(&id).is_some_and(|flight| flight.phase != Phase::Queued)
     }
 
     /// Key and waiters of a flight that has not landed.
@@ -154,15 +170,18 @@ impl<W> Flights<W> {
         self.attached.get(key).copied()
     }
 
-    /// Ends the load of `id`. `None` if there is no such flight: it landed before.
+    /// Ends the load of `id`. `None` if no load of that flight runs: it landed before.
     pub fn land(&mut self, id: FlightId) -> Option<Landed<W>> {
-        let Flight { key, ttl, phase, waiters } = self.flights.remove(&id)?;
+        if !self.is_running(id) {
+            return None;
+        }
+        let Flight { key, ttl, phase, waiters, .. } = self.flights.remove(&id)?;
         let ticket = match phase {
             Phase::Running(ticket) => {
                 self.attached.remove(&key);
                 Some(ticket)
             }
-            Phase::Detached => {
+            Phase::Detached | Phase::Queued => {
                 if let Some(count) = self.detached.get_mut(&key) {
                     *count -= 1;
                     if *count == 0 {
@@ -171,7 +190,6 @@ impl<W> Flights<W> {
                 }
                 None
             }
-            Phase::Queued => unreachable!("a queued flight has no load that could land"),
         };
         self.running -= 1;
         Some(Landed { key, ttl, ticket, waiters })
@@ -184,7 +202,7 @@ impl<W> Flights<W> {
             Some(flight) if matches!(flight.phase, Phase::Running(_)) && !flight.waiters.is_empty() => {
                 flight.phase = Phase::Queued;
                 self.running -= 1;
-                self.queue.push_front(id);
+                if flight.nested { self.urgent.push_front(id) } else { self.queue.push_front(id) }
                 true
             }
             _ => false,
@@ -230,6 +248,7 @@ impl<W> Flights<W> {
         }
         // It never started, so nothing is left to run out.
         self.queue.retain(|&other| other != id);
+        self.urgent.retain(|&other| other != id);
         self.attached.remove(key);
         self.flights.remove(&id).map(|flight| flight.waiters).unwrap_or_default()
     }
@@ -239,6 +258,7 @@ impl<W> Flights<W> {
         self.attached.clear();
         self.detached.clear();
         self.queue.clear();
+        self.urgent.clear();
         self.running = 0;
         std::mem::take(&mut self.flights).into_values().flat_map(|flight| flight.waiters).collect()
     }
@@ -248,7 +268,10 @@ impl<W> Flights<W> {
         let count =
             |phase: fn(&Phase) -> bool| self.flights.values().filter(|flight| phase(&flight.phase)).count();
         assert_eq!(count(|phase| *phase != Phase::Queued), self.running, "running drifted");
-        assert_eq!(count(|phase| *phase == Phase::Queued), self.queue.len(), "the queue drifted");
+        let queued = self.queue.len() + self.urgent.len();
+        assert_eq!(count(|phase| *phase == Phase::Queued), queued, "the queue drifted");
+        assert!(self.queue.iter().all(|id| !self.flights[id].nested), "a nested load waits for a place");
+        assert!(self.urgent.iter().all(|id| self.flights[id].nested), "a load waits for none");
         assert_eq!(count(|phase| *phase != Phase::Detached), self.attached.len(), "attached drifted");
         for (key, id) in &self.attached {
             assert_eq!(&self.flights[id].key, key);

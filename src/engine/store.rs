@@ -150,21 +150,33 @@ impl Store {
         replaced
     }
 
-    /// Stores `draft` if there is room, or room can be made of expired and unread warm entries alone; what leaves goes
-    /// to `gone`. Returns whether it was stored.
-    pub fn insert_warm(&mut self, draft: Draft, now: Moment, gone: &mut Vec<Gone>) -> bool {
+    /// Stores `draft` if there is room, or room can be made of expired entries and of unread warm ones that were
+    /// stored before `since`; what leaves goes to `gone`. Returns whether it was stored; if not, no warm entry left.
+    ///
+    /// `since` is the number of the warm run's ticket: a run that brings too much keeps what it brought first.
+    pub fn insert_warm(&mut self, draft: Draft, since: u64, now: Moment, gone: &mut Vec<Gone>) -> bool {
         let weight = weigh(&draft.key, &draft.value);
         if !self.has_room(&draft.key, weight) {
-            self.expire(now, usize::MAX, gone);
+            self.expire(now, 1_024, gone);
         }
-        while !self.has_room(&draft.key, weight) {
-            let idle = |&slot: &u32| {
+        let freed = self.find(draft.key.as_str()).map_or(0, |entry| entry.weight());
+        let wanted = (self.used - freed + weight).saturating_sub(self.grant);
+        if wanted > 0 {
+            let mut found = 0;
+            let mut idle = self.policy.coldest(WARM_LOOKS);
+            idle.retain(|&slot| {
                 let entry = self.slots.entry(slot);
-                entry.origin() == Origin::Warm && entry.hits() == 0 && entry.key() != &draft.key
-            };
-            match self.policy.coldest(WARM_LOOKS).into_iter().find(idle) {
-                Some(slot) => self.take(slot, Cause::Evicted, gone),
-                None => return false,
+                let unread = entry.origin() == Origin::Warm && entry.hits() == 0 && entry.seq() < since;
+                let free = unread || !entry.is_fresh(now);
+                let takes = found < wanted && free && entry.key() != &draft.key;
+                found += if takes { entry.weight() } else { 0 };
+                takes
+            });
+            if found < wanted {
+                return false;
+            }
+            for slot in idle {
+                self.push_out(slot, now, gone);
             }
         }
         self.put(draft, gone);
@@ -241,9 +253,13 @@ impl Store {
         while self.used > self.grant {
             let slots = &self.slots;
             let Some(slot) = self.policy.victim(&|slot| slots.entry(slot).read_epoch()) else { break };
-            let cause = if self.slots.entry(slot).is_fresh(now) { Cause::Evicted } else { Cause::Expired };
-            self.take(slot, cause, gone);
+            self.push_out(slot, now, gone);
         }
+    }
+
+    fn push_out(&mut self, slot: u32, now: Moment, gone: &mut Vec<Gone>) {
+        let cause = if self.slots.entry(slot).is_fresh(now) { Cause::Evicted } else { Cause::Expired };
+        self.take(slot, cause, gone);
     }
 
     /// Takes out entries that are no longer fresh, touching at most `limit`; returns whether that were all.
@@ -277,7 +293,7 @@ impl Store {
         Emptied { entries: full.len, bytes: full.used, remains }
     }
 
-    /// At most how many steps a walk over `scope` takes.
+    /// At most how many entries a walk over `scope` comes to. Cost: does not depend on how many those are.
     pub(crate) fn reachable(&self, scope: &Scope) -> u64 {
         self.groups.reachable(&scope.reach(), &self.slots, |text| self.view.hash(text))
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::counters::Counters;
 use super::entry::{Draft, Origin};
-use super::flight::{FlightId, Flights, Joined};
+use super::flight::{FlightId, Flights, Joined, Landed};
 use super::given::{Given, Source};
 use super::journal::{Journal, Ticket};
 use super::key::Key;
@@ -131,7 +131,7 @@ pub struct Tier<W, J> {
     journal: Journal,
     pub(super) walking: VecDeque<Walking<J>>,
     counters: Arc<Counters>,
-    seq: u64,
+    pub(super) seq: u64,
     incarnation: u64,
 }
 
@@ -200,7 +200,7 @@ impl<W: Waiter, J> Tier<W, J> {
             if !fits {
                 self.counters.too_large.one();
                 self.note_gone(&fx.gone[first_gone..]);
-                self.start_loads(None, fx);
+                self.start_loads(fx);
                 return Err(Error::TooLarge {
                     key: Shown::new(key.as_str()),
                     bytes: weight,
@@ -210,7 +210,7 @@ impl<W: Waiter, J> Tier<W, J> {
             replaced
         };
         self.note_gone(&fx.gone[first_gone..]);
-        self.start_loads(None, fx);
+        self.start_loads(fx);
         Ok(Stored { kept, replaced })
     }
 
@@ -247,7 +247,7 @@ impl<W: Waiter, J> Tier<W, J> {
         }
         match self.flights.join(key, Some(ttl), nested, waiter) {
             Joined::Waits => self.counters.joined.one(),
-            Joined::Leads(id) => self.start_loads(nested.then_some(id), fx),
+            Joined::Leads(_) => {}
             Joined::Refused(waiter) => {
                 self.counters.overloaded.one();
                 let tier = Arc::clone(&self.rules.name);
@@ -255,20 +255,15 @@ impl<W: Waiter, J> Tier<W, J> {
                 fx.answers.push((waiter, Err(error)));
             }
         }
+        self.start_loads(fx);
     }
 
     /// Starts as many loads as may start.
-    fn start_loads(&mut self, mut wanted: Option<FlightId>, fx: &mut Effects<W, J>) {
-        loop {
-            let ticket = self.seq + 1;
-            match self.flights.next_start(wanted.take(), ticket) {
-                Some(id) => {
-                    self.seq = ticket;
-                    self.counters.loads.one();
-                    fx.starts.push(id);
-                }
-                None => return,
-            }
+    fn start_loads(&mut self, fx: &mut Effects<W, J>) {
+        while let Some(id) = self.flights.next_start(self.seq + 1) {
+            self.seq += 1;
+            self.counters.loads.one();
+            fx.starts.push(id);
         }
     }
 
@@ -290,12 +285,12 @@ impl<W: Waiter, J> Tier<W, J> {
         now: Moment,
         fx: &mut Effects<W, J>,
     ) {
-        if incarnation != self.incarnation {
-            return; // begun before the tier broke: who waited was answered then
+        if incarnation != self.incarnation || !self.flights.is_running(id) {
+            return; // begun before the tier broke or closed: who waited was answered then
         }
         self.count_landing(&outcome, took);
         if matches!(outcome, Outcome::Lost) && self.next_leader(id) {
-            self.start_loads(None, fx);
+            self.start_loads(fx);
             return;
         }
         let Some(landed) = self.flights.land(id) else { return };
@@ -306,7 +301,7 @@ impl<W: Waiter, J> Tier<W, J> {
                 Ok(Given { value, source: Source::Loaded, age: Duration::ZERO, stored })
             }
             Outcome::Failed(error) => Err(error),
-            Outcome::Lost => Err(Error::LoadLost { key: Shown::new(landed.key.as_str()) }),
+            Outcome::Lost => return self.rescue(landed, now, fx),
         };
         for (place, waiter) in landed.waiters.into_iter().enumerate() {
             let mut answer = answer.clone();
@@ -317,7 +312,7 @@ impl<W: Waiter, J> Tier<W, J> {
             }
             fx.answers.push((waiter, answer));
         }
-        self.start_loads(None, fx);
+        self.start_loads(fx);
     }
 
     /// Puts a waiter in front whose own loader can take over, and queues the flight again.
@@ -326,6 +321,26 @@ impl<W: Waiter, J> Tier<W, J> {
         let Some(place) = waiters.iter().position(Waiter::can_lead) else { return false };
         waiters.swap(0, place);
         self.flights.requeue(id)
+    }
+
+    /// Those who waited for a lost load that was overtaken ask once more, so that nobody gets an error because of
+    /// another caller's end: a waiter that can lead begins the load anew, the others join it.
+    fn rescue(&mut self, landed: Landed<W>, now: Moment, fx: &mut Effects<W, J>) {
+        let Landed { key, ttl, waiters, .. } = landed;
+        let (leaders, others): (Vec<W>, Vec<W>) = waiters.into_iter().partition(Waiter::can_lead);
+        let can_join = !leaders.is_empty() || self.flights.attached(&key).is_some();
+        for waiter in leaders {
+            // As if nested: they had a place, so they are not refused now.
+            self.load(&key, ttl.unwrap_or_default(), true, waiter, now, fx);
+        }
+        for waiter in others {
+            if can_join {
+                self.load(&key, ttl.unwrap_or_default(), true, waiter, now, fx);
+            } else {
+                fx.answers.push((waiter, Err(Error::LoadLost { key: Shown::new(key.as_str()) })));
+            }
+        }
+        self.start_loads(fx);
     }
 
     fn count_landing(&self, outcome: &Outcome, took: Duration) {
@@ -367,26 +382,28 @@ impl<W: Waiter, J> Tier<W, J> {
         if !self.rules.enabled || ttl.is_zero() {
             return false;
         }
-        self.put(key.clone(), value.clone(), ttl, Origin::Load, now, fx);
+        self.put(key.clone(), value.clone(), ttl, None, now, fx);
         self.counters.stored_by_load.one();
         true
     }
 
+    /// Stores what passed all checks; what a warm run of `ticket` brings only where there is room for it.
     fn put(
         &mut self,
         key: Key,
         value: Value,
         ttl: Duration,
-        origin: Origin,
+        ticket: Option<Ticket>,
         now: Moment,
         fx: &mut Effects<W, J>,
     ) -> bool {
         let seq = self.next_seq();
+        let origin = if ticket.is_some() { Origin::Warm } else { Origin::Load };
         let draft = Draft { key, value, stored: now, fresh_until: now.after(ttl), seq, origin };
         let first_gone = fx.gone.len();
-        let stored = match origin {
-            Origin::Warm => self.store.insert_warm(draft, now, &mut fx.gone),
-            _ => {
+        let stored = match ticket {
+            Some(ticket) => self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone),
+            None => {
                 self.store.insert(draft, now, &mut fx.gone);
                 true
             }
@@ -427,7 +444,7 @@ impl<W: Waiter, J> Tier<W, J> {
         if !self.rules.enabled || ttl.is_zero() {
             return Warmed::NotKept;
         }
-        if !self.put(key.clone(), value.clone(), ttl, Origin::Warm, now, fx) {
+        if !self.put(key.clone(), value.clone(), ttl, Some(ticket), now, fx) {
             self.counters.warm_no_room.one();
             return Warmed::NoRoom;
         }
@@ -497,7 +514,8 @@ impl<W: Waiter, J> Tier<W, J> {
     }
 
     /// Begins a new life, empty, behind the same view, whose readers must have been shut out before. What was there
-    /// is returned, to be answered and dropped; it may be half changed, so nothing of it is used again.
+    /// is returned, to be answered (see [`Tier::drain`]) and dropped; it may be half changed, so nothing of it is used
+    /// again.
     pub fn reset(&mut self, view: Arc<View>, now: Moment) -> Self {
         let mut fresh =
             Self::new(self.rules.clone(), view, Arc::clone(&self.counters), self.store.grant(), now);
@@ -511,6 +529,8 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Takes out all who wait: for loads, and for invalidations with what those took so far.
     pub fn drain(&mut self) -> (Vec<W>, Vec<(J, Taken)>) {
         let walking = std::mem::take(&mut self.walking);
+        // Nobody listens to the loads that run any more.
+        self.counters.loads_lost.add(self.flights.counts().0 as u64);
         (self.flights.drain(), walking.into_iter().map(Walking::abandon).collect())
     }
 
