@@ -66,6 +66,8 @@ pub(crate) struct WalkId(usize);
 /// Groups and segments of one store.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
+    /// Entries in all segments.
+    len: u64,
     of_slot: Vec<u32>,
     links: Links,
     groups: Vec<Group>,
@@ -93,6 +95,7 @@ impl Groups {
         self.links.push_front(&mut group.slots, slot);
         group.len += 1;
         self.segments[group.segment as usize].len += 1;
+        self.len += 1;
     }
 
     /// Takes `slot` out, while `names` still knows its key.
@@ -106,6 +109,7 @@ impl Groups {
         group.len -= 1;
         let segment = &mut self.segments[group.segment as usize];
         segment.len -= 1;
+        self.len -= 1;
         self.of_slot[slot as usize] = NONE;
         if self.groups[id as usize].len == 0 {
             self.drop_group(id);
@@ -181,8 +185,8 @@ impl Groups {
     /// At most how many entries a walk over `reach` visits, as far as that can be told at once.
     pub(crate) fn reachable(&self, reach: &Reach<'_>, names: &impl Names, hash: impl Fn(&str) -> u64) -> u64 {
         match *reach {
-            Reach::Key(_) => 1,
-            Reach::Group(name) => {
+            Reach::Key(name) | Reach::Group(name) => {
+                let name = group(name);
                 let found = self.find_group(name, hash(name), names);
                 found.map_or(0, |id| u64::from(self.groups[id as usize].len))
             }
@@ -191,7 +195,7 @@ impl Groups {
                 found.map_or(0, |id| self.segments[id as usize].len)
             }
             // Each segment may have to be looked at, which counts as much as an entry.
-            _ => self.segments.iter().map(|segment| segment.len).sum::<u64>() + self.segments.len() as u64,
+            Reach::Literal(_) | Reach::All => self.len + self.segments.len() as u64,
         }
     }
 
@@ -295,6 +299,7 @@ impl Groups {
             chained += members.len();
         }
         assert_eq!(chained, slots.len(), "slots and members differ");
+        assert_eq!(self.len, slots.len() as u64, "entries are miscounted");
         for (id, segment) in self.segments.iter().enumerate() {
             let groups: Vec<u32> = self.group_links.iter(segment.groups).collect();
             let members: u64 = groups.iter().map(|&group| u64::from(self.groups[group as usize].len)).sum();

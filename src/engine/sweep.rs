@@ -36,6 +36,11 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Takes away what `scope` matches, and revokes the loads it matches, absent keys included. `token` comes back
     /// with the counts once the last match is gone; a `dry_run` counts what it would take and changes nothing.
     pub fn invalidate(&mut self, scope: Scope, dry_run: bool, token: J, now: Moment, fx: &mut Effects<W, J>) {
+        // A pattern without a wildcard is a key, however large the group of that key is.
+        let scope = match &scope {
+            Scope::Pattern(pattern) => pattern.as_key().map_or(scope, Scope::Key),
+            _ => scope,
+        };
         if matches!(scope, Scope::Tier(_) | Scope::All) {
             let taken = if dry_run { self.would_clear() } else { self.clear(&scope, now, fx) };
             fx.taken.push((token, taken));
@@ -48,7 +53,8 @@ impl<W: Waiter, J> Tier<W, J> {
             fx.taken.push((token, taken));
             return;
         }
-        let (seq, revoked_loads) = if dry_run { (u64::MAX, 0) } else { self.fence(&scope) };
+        // A dry run, too, counts only what is there now.
+        let (seq, revoked_loads) = if dry_run { (self.seq + 1, 0) } else { self.fence(&scope) };
         let at_once = self.store.reachable(&scope) <= SLICE as u64;
         let walk = self.store.begin_walk(&scope.reach());
         let taken = Taken { revoked_loads, ..Taken::default() };
