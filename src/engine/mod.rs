@@ -21,7 +21,11 @@ pub mod policy;
 pub mod route;
 pub mod scope;
 pub mod store;
+#[cfg(test)]
+mod store_tests;
 pub mod sweep;
+#[cfg(test)]
+mod testing;
 pub mod tier;
 pub mod top;
 pub mod view;

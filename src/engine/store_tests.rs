@@ -1,0 +1,316 @@
+//! The store against a plain map: what it shows, what it lets go and why, and what its walks come to.
+//!
+//! Owns: the model. Never: looks inside the store but through `check`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::entry::{Draft, Origin};
+use super::groups::{Step, WalkId};
+use super::key::Key;
+use super::moment::Moment;
+use super::scope::Scope;
+use super::store::{Cause, Gone, Store};
+use super::testing::{Rng, each_seed, key, number, pattern, some_key, some_scope, value};
+use super::view::View;
+use super::weigh::{OVERHEAD, weigh};
+
+/// What the model knows of an entry.
+#[derive(Debug, Clone)]
+struct Known {
+    number: u64,
+    seq: u64,
+    due: Moment,
+    weight: u64,
+    /// The write that came last before the entry was last used.
+    used: u64,
+    unread_warm: bool,
+}
+
+/// A walk under way: what was there when it began and still is, and what of it was visited.
+#[derive(Debug)]
+struct Walk {
+    id: WalkId,
+    scope: Scope,
+    here: BTreeSet<Key>,
+    visited: BTreeSet<Key>,
+}
+
+struct Run {
+    rng: Rng,
+    store: Store,
+    view: Arc<View>,
+    model: BTreeMap<Key, Known>,
+    walks: Vec<Walk>,
+    now: Moment,
+    seq: u64,
+    writes: u64,
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        let view = Arc::new(View::new(seed));
+        let store = Store::new(Arc::clone(&view), 20 * OVERHEAD, Moment::START);
+        Self {
+            rng: Rng::new(seed),
+            store,
+            view,
+            model: BTreeMap::new(),
+            walks: Vec::new(),
+            now: Moment::START,
+            seq: 0,
+            writes: 0,
+        }
+    }
+
+    fn step(&mut self) {
+        match self.rng.below(20) {
+            0..=6 => self.insert(false),
+            7..=8 => self.insert(true),
+            9..=10 => self.read(),
+            11 => self.remove(),
+            12..=13 => self.expire(),
+            14 => self.set_grant(),
+            15 if self.rng.one_in(10) => self.clear(),
+            15..=16 => self.begin_walk(),
+            _ => self.walk_on(),
+        }
+        self.compare();
+    }
+
+    fn insert(&mut self, warm: bool) {
+        let key = some_key(&mut self.rng);
+        self.seq += 1;
+        let ttl = [1, 900, 5_000, 100_000, u64::MAX][self.rng.below(5) as usize];
+        let since = self.rng.below(self.seq + 1);
+        let padding = self.rng.below(120);
+        let draft = Draft {
+            key: key.clone(),
+            value: value(self.seq, padding),
+            stored: self.now,
+            fresh_until: self.now.after(Duration::from_millis(ttl)),
+            seq: self.seq,
+            origin: if warm { Origin::Warm } else { Origin::Set },
+        };
+        let weight = weigh(&key, &draft.value);
+        let known = Known {
+            number: self.seq,
+            seq: self.seq,
+            due: draft.fresh_until,
+            weight,
+            used: self.writes + 1,
+            unread_warm: warm,
+        };
+        let mut gone = Vec::new();
+        if warm {
+            let before = self.model.clone();
+            let stored = self.store.insert_warm(draft, since, self.now, &mut gone);
+            for Gone { entry, cause } in gone.iter().filter(|gone| gone.cause == Cause::Evicted) {
+                assert!(stored, "a warm write that failed pushed {} out: {cause:?}", entry.key());
+                let pushed = &before[entry.key()];
+                assert!(pushed.unread_warm && pushed.seq < since, "a warm write pushed {} out", entry.key());
+            }
+            if stored {
+                self.put(key, known, &mut gone);
+            }
+        } else {
+            assert_eq!(
+                self.store.insert(draft, self.now, &mut gone),
+                self.model.contains_key(&key),
+                "whether {key} was replaced"
+            );
+            self.put(key, known, &mut gone);
+            self.judge_evictions(&gone);
+        }
+        self.leave(&gone);
+    }
+
+    /// Notes a store; the entry that it replaced is taken out of `gone`.
+    fn put(&mut self, key: Key, mut known: Known, gone: &mut Vec<Gone>) {
+        self.writes += 1;
+        known.used = self.writes;
+        if let Some(before) = self.model.get(&key) {
+            // A warm write may have swept the expired forerunner away instead of replacing it.
+            if let Some(place) = gone.iter().position(|gone| gone.cause == Cause::Replaced) {
+                let replaced = gone.remove(place);
+                assert_eq!(number(replaced.entry.value()), before.number);
+                known.unread_warm &= before.unread_warm || replaced.entry.hits() == 0;
+            } else {
+                let left = gone.iter().position(|gone| gone.entry.key() == &key).expect("the forerunner left");
+                self.leave(&[gone.remove(left)]);
+            }
+        }
+        self.model.insert(key, known);
+    }
+
+    /// Least recently used goes first: nothing that stays was used before what was pushed out.
+    fn judge_evictions(&self, gone: &[Gone]) {
+        let mut left = self.model.clone();
+        for Gone { entry, cause } in gone {
+            let known = left.remove(entry.key()).expect("only what was held can leave");
+            if *cause == Cause::Evicted {
+                let oldest = left.values().map(|other| other.used).min();
+                assert!(oldest.is_none_or(|oldest| known.used <= oldest), "{} went too early", entry.key());
+            }
+        }
+    }
+
+    fn leave(&mut self, gone: &[Gone]) {
+        for Gone { entry, cause } in gone {
+            let known = self.model.remove(entry.key()).expect("only what was held can leave");
+            assert_eq!(known.number, number(entry.value()));
+            match cause {
+                Cause::Expired => assert!(known.due <= self.now, "{} expired too early", entry.key()),
+                Cause::Evicted => assert!(known.due > self.now, "{} was not evicted, it expired", entry.key()),
+                _ => {}
+            }
+            for walk in &mut self.walks {
+                walk.here.remove(entry.key());
+            }
+        }
+    }
+
+    fn read(&mut self) {
+        let key = some_key(&mut self.rng);
+        let read = self.view.read(key.as_str(), self.now);
+        let known = self.model.get_mut(&key).filter(|known| self.now < known.due);
+        assert_eq!(read.is_some(), known.is_some(), "whether {key} is served");
+        if let (Some(read), Some(known)) = (read, known) {
+            assert_eq!(number(read.value()), known.number, "{key} is served with an older value");
+            known.used = self.writes;
+            known.unread_warm = false;
+        }
+    }
+
+    fn remove(&mut self) {
+        let key = some_key(&mut self.rng);
+        let mut gone = Vec::new();
+        let removed = self.store.remove(key.as_str(), Cause::Removed, &mut gone);
+        assert_eq!(removed, self.model.contains_key(&key));
+        self.leave(&gone);
+    }
+
+    fn expire(&mut self) {
+        let jump = [0, 1, 500, 3_000, 90_000][self.rng.below(5) as usize];
+        self.now = self.now.after(Duration::from_millis(jump));
+        let limit = 1 + self.rng.below(6) as usize;
+        let mut gone = Vec::new();
+        let all = self.store.expire(self.now, limit, &mut gone);
+        assert!(gone.len() <= limit, "a slice of {limit} took {}", gone.len());
+        self.leave(&gone);
+        if all {
+            let late = self.now.as_millis().saturating_sub(1_024);
+            assert!(self.model.values().all(|known| known.due.as_millis() > late), "something due was kept");
+        }
+    }
+
+    fn set_grant(&mut self) {
+        let grant = self.rng.below(25) * OVERHEAD;
+        let mut gone = Vec::new();
+        self.store.set_grant(grant, self.now, &mut gone);
+        self.judge_evictions(&gone);
+        self.leave(&gone);
+    }
+
+    fn clear(&mut self) {
+        let emptied = self.store.clear(self.now);
+        assert_eq!(emptied.entries, self.model.len() as u64);
+        assert_eq!(emptied.bytes, self.model.values().map(|known| known.weight).sum::<u64>());
+        self.model.clear();
+        self.walks.clear();
+    }
+
+    fn begin_walk(&mut self) {
+        if self.walks.len() < 3 {
+            let scope = some_scope(&mut self.rng);
+            let matching = self.model.keys().filter(|key| scope.matches(key.as_str())).count() as u64;
+            assert!(self.store.reachable(&scope) >= matching, "{scope} reaches less than it takes");
+            let id = self.store.begin_walk(&scope.reach());
+            let here = self.model.keys().cloned().collect();
+            self.walks.push(Walk { id, scope, here, visited: BTreeSet::new() });
+        }
+    }
+
+    fn walk_on(&mut self) {
+        if self.walks.is_empty() {
+            return;
+        }
+        let at = self.rng.below(self.walks.len() as u64) as usize;
+        for _ in 0..self.rng.below(12) {
+            let walk = &mut self.walks[at];
+            let (step, entry) = self.store.step(walk.id, &walk.scope.reach());
+            if let Some(entry) = entry {
+                let key = entry.key().clone();
+                if walk.here.contains(&key) {
+                    assert!(walk.visited.insert(key.clone()), "{} visits {key} twice", walk.scope);
+                }
+                if self.rng.one_in(3)
+                    && let Step::Slot(slot) = step
+                {
+                    let mut gone = Vec::new();
+                    self.store.take_walked(slot, Cause::Invalidated, &mut gone);
+                    self.leave(&gone);
+                }
+            }
+            if step == Step::Done {
+                let walk = self.walks.swap_remove(at);
+                self.store.end_walk(walk.id);
+                for key in walk.here.iter().filter(|key| walk.scope.matches(key.as_str())) {
+                    assert!(walk.visited.contains(key), "{} passes {key} over", walk.scope);
+                }
+                return;
+            }
+        }
+    }
+
+    fn compare(&self) {
+        self.store.check();
+        assert_eq!(self.store.len(), self.model.len() as u64);
+        for (key, known) in &self.model {
+            let entry = self.view.peek(key.as_str()).expect("what is held is shown");
+            assert_eq!((number(entry.value()), entry.seq()), (known.number, known.seq), "{key}");
+        }
+    }
+}
+
+#[test]
+fn the_store_agrees_with_a_plain_map() {
+    each_seed(300, |seed| {
+        let mut run = Run::new(seed);
+        for _ in 0..300 {
+            run.step();
+        }
+    });
+}
+
+fn draft(text: &str, seq: u64, origin: Origin) -> Draft {
+    let never = Moment::NEVER;
+    Draft { key: key(text), value: value(seq, 0), stored: Moment::START, fresh_until: never, seq, origin }
+}
+
+#[test]
+fn a_warm_write_that_finds_no_room_pushes_nobody_out() {
+    let view = Arc::new(View::new(1));
+    let room = 2 * weigh(&key("a"), &value(1, 0));
+    let mut store = Store::new(view, room, Moment::START);
+    let mut gone = Vec::new();
+    assert!(store.insert_warm(draft("a", 1, Origin::Warm), 1, Moment::START, &mut gone));
+    store.insert(draft("b", 2, Origin::Set), Moment::START, &mut gone);
+    let large = Draft { value: value(3, 500), ..draft("c", 3, Origin::Warm) };
+    assert!(!store.insert_warm(large, 3, Moment::START, &mut gone));
+    assert!(gone.is_empty(), "{gone:?}");
+    assert!(store.insert_warm(draft("c", 3, Origin::Warm), 3, Moment::START, &mut gone), "a is idle and of an older run");
+    assert!(!store.insert_warm(draft("d", 4, Origin::Warm), 3, Moment::START, &mut gone), "c is of the same run");
+}
+
+#[test]
+fn what_can_be_reached_is_told_without_a_look_at_each_segment() {
+    let mut store = Store::new(Arc::new(View::new(1)), u64::MAX, Moment::START);
+    for number in 0..100 {
+        store.insert(draft(&format!("k{number}"), number, Origin::Set), Moment::START, &mut Vec::new());
+    }
+    assert_eq!(store.reachable(&pattern("k7")), 1);
+    assert_eq!(store.reachable(&pattern("k7::*")), 1);
+    assert!(store.reachable(&pattern("*")) >= 100);
+}
