@@ -27,6 +27,8 @@ pub mod sweep;
 #[cfg(test)]
 mod testing;
 pub mod tier;
+#[cfg(test)]
+mod tier_model_tests;
 pub mod top;
 pub mod view;
 pub mod weigh;

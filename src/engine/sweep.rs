@@ -55,11 +55,11 @@ impl<W: Waiter, J> Tier<W, J> {
         }
         // A dry run, too, counts only what is there now.
         let (seq, revoked_loads) = if dry_run { (self.seq + 1, 0) } else { self.fence(&scope) };
-        let at_once = self.store.reachable(&scope) <= SLICE as u64;
+        let at_once = self.store.reachable(&scope) <= self.slice as u64;
         let walk = self.store.begin_walk(&scope.reach());
         let taken = Taken { revoked_loads, ..Taken::default() };
         let mut walking = Walking { scope, seq, dry_run, walk, taken, token };
-        let limit = if at_once { usize::MAX } else { SLICE };
+        let limit = if at_once { usize::MAX } else { self.slice };
         if self.walk(&mut walking, limit, fx) {
             fx.taken.push((walking.token, walking.taken));
         } else {
@@ -75,7 +75,7 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Takes another slice of the oldest invalidation under way.
     pub fn go_on(&mut self, fx: &mut Effects<W, J>) {
         if let Some(mut walking) = self.walking.pop_front() {
-            if self.walk(&mut walking, SLICE, fx) {
+            if self.walk(&mut walking, self.slice, fx) {
                 fx.taken.push((walking.token, walking.taken));
             } else {
                 self.walking.push_back(walking);

@@ -19,7 +19,7 @@ use super::key::Key;
 use super::moment::Moment;
 use super::scope::Scope;
 use super::store::{Cause, Gone, Remains, Store};
-use super::sweep::Walking;
+use super::sweep::{SLICE, Walking};
 use super::view::View;
 use super::weigh::weigh;
 use crate::codec::value::Value;
@@ -130,6 +130,8 @@ pub struct Tier<W, J> {
     flights: Flights<W>,
     journal: Journal,
     pub(super) walking: VecDeque<Walking<J>>,
+    /// Steps of a walk that one turn takes at most.
+    pub(super) slice: usize,
     counters: Arc<Counters>,
     pub(super) seq: u64,
     incarnation: u64,
@@ -146,6 +148,7 @@ impl<W: Waiter, J> Tier<W, J> {
             flights,
             journal: Journal::default(),
             walking: VecDeque::new(),
+            slice: SLICE,
             counters,
             seq: 0,
             incarnation: 0,
