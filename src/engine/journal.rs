@@ -79,7 +79,7 @@ impl Journal {
     pub fn allows(&self, seq0: u64, key: &Key, present: Option<u64>) -> bool {
         self.open.get(&seq0) == Some(&false)
             && present.is_none_or(|seq| seq < seq0)
-            && self.keys.get(key).is_none_or(|&seq| seq < seq0)
+            && self.keys.get(key).is_none_or(|&seq| seq <= seq0)
             && !self.scopes.iter().any(|(seq, scope)| *seq > seq0 && scope.matches(key.as_str()))
     }
 

@@ -12,12 +12,16 @@ pub mod flight;
 pub mod given;
 mod groups;
 pub mod journal;
+#[cfg(test)]
+mod journal_tests;
 pub mod key;
 mod links;
 pub mod moment;
 mod params;
 pub mod pattern;
 pub mod policy;
+#[cfg(test)]
+mod race_tests;
 pub mod route;
 pub mod scope;
 pub mod store;
