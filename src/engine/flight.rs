@@ -131,7 +131,11 @@ impl<W> Flights<W> {
         self.attached.insert(key.clone(), id);
         let flight = Flight { key: key.clone(), ttl, phase: Phase::Queued, nested, waiters: vec![waiter] };
         self.flights.insert(id, flight);
-        if nested { self.urgent.push_back(id) } else { self.queue.push_back(id) }
+        if nested {
+            self.urgent.push_back(id)
+        } else {
+            self.queue.push_back(id)
+        }
         Joined::Leads(id)
     }
 
@@ -202,7 +206,11 @@ impl<W> Flights<W> {
             Some(flight) if matches!(flight.phase, Phase::Running(_)) && !flight.waiters.is_empty() => {
                 flight.phase = Phase::Queued;
                 self.running -= 1;
-                if flight.nested { self.urgent.push_front(id) } else { self.queue.push_front(id) }
+                if flight.nested {
+                    self.urgent.push_front(id)
+                } else {
+                    self.queue.push_front(id)
+                }
                 true
             }
             _ => false,

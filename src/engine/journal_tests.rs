@@ -55,7 +55,11 @@ fn the_journal_agrees_with_a_list_that_forgets_nothing() {
             for &seq0 in &naive.open {
                 let (key, present) = (some_key(&mut rng), rng.one_in(3).then(|| rng.below(seq)));
                 let present = present.filter(|&present| present != seq0);
-                assert_eq!(journal.allows(seq0, &key, present), naive.allows(seq0, &key, present), "{key} for {seq0}");
+                assert_eq!(
+                    journal.allows(seq0, &key, present),
+                    naive.allows(seq0, &key, present),
+                    "{key} for {seq0}"
+                );
             }
         }
     });

@@ -47,7 +47,10 @@ impl Bench {
     }
 
     /// Runs one turn, checks all invariants and returns what it leaves to be done.
-    fn turn(&mut self, run: impl FnOnce(&mut Tier<Caller, ()>, &mut Effects<Caller, ()>)) -> Effects<Caller, ()> {
+    fn turn(
+        &mut self,
+        run: impl FnOnce(&mut Tier<Caller, ()>, &mut Effects<Caller, ()>),
+    ) -> Effects<Caller, ()> {
         let mut fx = Effects::default();
         run(&mut self.tier, &mut fx);
         self.tier.check();
@@ -105,7 +108,15 @@ fn given(fx: &Effects<Caller, ()>, who: &str) -> Given {
 fn scopes() -> [Scope; 7] {
     let tier = Scope::Tier("user".into());
     let by_key = Scope::Key(key(KEY));
-    [by_key, prefix("user::42"), pattern("user::42::*"), pattern("*::profile"), pattern(KEY), tier, Scope::All]
+    [
+        by_key,
+        prefix("user::42"),
+        pattern("user::42::*"),
+        pattern("*::profile"),
+        pattern(KEY),
+        tier,
+        Scope::All,
+    ]
 }
 
 #[test]
@@ -197,7 +208,9 @@ fn a_warm_run_does_not_bring_back_what_was_invalidated_since_it_began() {
         let later = bench.tier.begin_warm();
         let mut warm = |ticket, text: &str| {
             let mut warmed = None;
-            bench.turn(|tier, fx| warmed = Some(tier.store_warm(ticket, &key(text), &value(1, 0), TTL, NOW, fx)));
+            bench.turn(|tier, fx| {
+                warmed = Some(tier.store_warm(ticket, &key(text), &value(1, 0), TTL, NOW, fx))
+            });
             warmed.expect("the turn ran")
         };
         assert_eq!(warm(ticket, KEY), Warmed::Revoked, "{scope}");

@@ -137,7 +137,8 @@ impl Run {
                 assert_eq!(number(replaced.entry.value()), before.number);
                 known.unread_warm &= before.unread_warm || replaced.entry.hits() == 0;
             } else {
-                let left = gone.iter().position(|gone| gone.entry.key() == &key).expect("the forerunner left");
+                let left =
+                    gone.iter().position(|gone| gone.entry.key() == &key).expect("the forerunner left");
                 self.leave(&[gone.remove(left)]);
             }
         }
@@ -162,7 +163,9 @@ impl Run {
             assert_eq!(known.number, number(entry.value()));
             match cause {
                 Cause::Expired => assert!(known.due <= self.now, "{} expired too early", entry.key()),
-                Cause::Evicted => assert!(known.due > self.now, "{} was not evicted, it expired", entry.key()),
+                Cause::Evicted => {
+                    assert!(known.due > self.now, "{} was not evicted, it expired", entry.key())
+                }
                 _ => {}
             }
             for walk in &mut self.walks {
@@ -300,8 +303,14 @@ fn a_warm_write_that_finds_no_room_pushes_nobody_out() {
     let large = Draft { value: value(3, 500), ..draft("c", 3, Origin::Warm) };
     assert!(!store.insert_warm(large, 3, Moment::START, &mut gone));
     assert!(gone.is_empty(), "{gone:?}");
-    assert!(store.insert_warm(draft("c", 3, Origin::Warm), 3, Moment::START, &mut gone), "a is idle and of an older run");
-    assert!(!store.insert_warm(draft("d", 4, Origin::Warm), 3, Moment::START, &mut gone), "c is of the same run");
+    assert!(
+        store.insert_warm(draft("c", 3, Origin::Warm), 3, Moment::START, &mut gone),
+        "a is idle and of an older run"
+    );
+    assert!(
+        !store.insert_warm(draft("d", 4, Origin::Warm), 3, Moment::START, &mut gone),
+        "c is of the same run"
+    );
 }
 
 #[test]

@@ -91,8 +91,10 @@ pub(super) fn some_key(rng: &mut Rng) -> Key {
 
 /// Anything that the walk over a store knows: keys, prefixes, patterns of every reach.
 pub(super) fn some_scope(rng: &mut Rng) -> Scope {
-    const PATTERNS: [&str; 12] =
-        ["*", "a*", "a::*", "ab:*", "a::b::*", "*::a", "?::b*", "a::*::b", "a:b::*", "a::b", "*::b::*", "b::a*"];
+    const PATTERNS: [&str; 12] = [
+        "*", "a*", "a::*", "ab:*", "a::b::*", "*::a", "?::b*", "a::*::b", "a:b::*", "a::b", "*::b::*",
+        "b::a*",
+    ];
     match rng.below(4) {
         0 => Scope::Key(some_key(rng)),
         1 => Scope::Prefix(some_key(rng).into()),

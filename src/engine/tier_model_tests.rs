@@ -164,7 +164,8 @@ impl Run {
     }
 
     fn floor(&self, key: &Key) -> u64 {
-        let fenced = self.fences.iter().filter(|(scope, _)| scope.matches(key.as_str())).map(|&(_, turn)| turn);
+        let fenced =
+            self.fences.iter().filter(|(scope, _)| scope.matches(key.as_str())).map(|&(_, turn)| turn);
         fenced.chain(self.floors.get(key).copied()).max().unwrap_or(0)
     }
 
@@ -206,7 +207,10 @@ impl Run {
         let running = self.counters.loads.get() - self.landed();
         let answered = fx.answers.iter().any(|(caller, _)| caller.id == id);
         let started = fx.starts.len();
-        assert!(!nested || answered || started > 0 || running > 0, "a nested caller waits for nothing that runs");
+        assert!(
+            !nested || answered || started > 0 || running > 0,
+            "a nested caller waits for nothing that runs"
+        );
     }
 
     fn land(&mut self, fx: &mut Fx) {
@@ -230,8 +234,12 @@ impl Run {
     }
 
     fn landed(&self) -> u64 {
-        let Counters { loads_ok, loads_failed, loads_panicked, loads_timed_out, loads_lost, .. } = &*self.counters;
-        [loads_ok, loads_failed, loads_panicked, loads_timed_out, loads_lost].map(super::counters::Count::get).iter().sum()
+        let Counters { loads_ok, loads_failed, loads_panicked, loads_timed_out, loads_lost, .. } =
+            &*self.counters;
+        [loads_ok, loads_failed, loads_panicked, loads_timed_out, loads_lost]
+            .map(super::counters::Count::get)
+            .iter()
+            .sum()
     }
 
     fn invalidate(&mut self, fx: &mut Fx) {
@@ -285,7 +293,11 @@ impl Run {
         let (key, number, ttl) = (some_key(&mut self.rng), self.fresh_number(), self.ttl());
         self.born.insert(number, began);
         let warmed = self.tier.store_warm(ticket, &key, &value(number, 0), ttl, self.now, fx);
-        let held = self.tier.store().find(key.as_str()).is_some_and(|entry| super::testing::number(entry.value()) == number);
+        let held = self
+            .tier
+            .store()
+            .find(key.as_str())
+            .is_some_and(|entry| super::testing::number(entry.value()) == number);
         assert_eq!(warmed == Warmed::Stored, held);
         assert!(ticket.incarnation == self.tier.incarnation() || warmed == Warmed::Revoked);
     }
@@ -322,14 +334,21 @@ impl Run {
             let asked = self.asked.remove(&caller.id).expect("a caller is answered once");
             if let Ok(given) = answer {
                 let born = self.born[&number(&given.value)];
-                assert!(born >= asked.floor, "{} is given what was overtaken before it was asked for", asked.key);
+                assert!(
+                    born >= asked.floor,
+                    "{} is given what was overtaken before it was asked for",
+                    asked.key
+                );
                 assert!(given.source != Source::Memory || given.stored);
             }
         }
         for gone in fx.gone.iter().filter(|gone| gone.cause == Cause::Invalidated) {
             let (key, shown) = (gone.entry.key().as_str(), self.shown[&number(gone.entry.value())]);
             let asked = |asking: &Asking| !asking.dry_run && asking.turn > shown && asking.scope.matches(key);
-            assert!(self.asking.values().any(asked), "{key} was taken, but nobody asked for that since it was stored");
+            assert!(
+                self.asking.values().any(asked),
+                "{key} was taken, but nobody asked for that since it was stored"
+            );
         }
         for (token, taken) in fx.taken {
             let asking = self.asking.remove(&token).expect("an invalidation is answered once");
@@ -364,16 +383,26 @@ impl Run {
 
     fn judge_counters(&self) {
         let counters = &self.counters;
-        let Counters { replaced, expired, evicted, removed, invalidated, cleared, displaced, lost, .. } = &**counters;
+        let Counters { replaced, expired, evicted, removed, invalidated, cleared, displaced, lost, .. } =
+            &**counters;
         let left = [replaced, expired, evicted, removed, invalidated, cleared, displaced, lost];
         let left: u64 = left.map(super::counters::Count::get).iter().sum();
-        assert_eq!(self.tier.store().len(), counters.sets.get() - left, "entries are not what came less what left");
+        assert_eq!(
+            self.tier.store().len(),
+            counters.sets.get() - left,
+            "entries are not what came less what left"
+        );
         assert_eq!(counters.loads.get(), self.started);
         self.tier.publish();
-        let running = self.loads.iter().filter(|load| load.incarnation == self.tier.incarnation()).count() as u64;
+        let running =
+            self.loads.iter().filter(|load| load.incarnation == self.tier.incarnation()).count() as u64;
         let shown = counters.loads_now.0.load(std::sync::atomic::Ordering::Relaxed);
         assert_eq!(shown, running, "loads that run");
-        assert_eq!(counters.loads.get(), self.landed() + running, "loads are not those that ended and those that run");
+        assert_eq!(
+            counters.loads.get(),
+            self.landed() + running,
+            "loads are not those that ended and those that run"
+        );
     }
 
     fn judge_loads(&self) {
@@ -384,7 +413,11 @@ impl Run {
         assert!(of_key.values().all(|&loads| loads <= DETACHED_MAX), "{of_key:?}");
         // With nothing that runs, nobody is left to wait.
         if of_key.is_empty() {
-            assert!(self.asked.is_empty(), "{:?} wait for nothing", self.asked.keys().collect::<BTreeSet<_>>());
+            assert!(
+                self.asked.is_empty(),
+                "{:?} wait for nothing",
+                self.asked.keys().collect::<BTreeSet<_>>()
+            );
         }
     }
 }

@@ -128,7 +128,11 @@ impl Wheel {
             let slot = self.lists[bucket].tail;
             *touched += 1;
             self.cancel(slot);
-            if self.due[slot as usize] <= now { expired(slot) } else { self.link(slot, self.due[slot as usize]) }
+            if self.due[slot as usize] <= now {
+                expired(slot)
+            } else {
+                self.link(slot, self.due[slot as usize])
+            }
         }
         self.lists[bucket].tail == NONE
     }
