@@ -1,6 +1,7 @@
 //! Apex Cache: the cache that cannot bring back what you invalidated.
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod codec;
 pub mod engine;
 pub mod env;
@@ -8,6 +9,7 @@ pub mod error;
 pub mod loader;
 pub mod message;
 pub mod settings;
+mod telemetry;
 
 pub use codec::fingerprint::Fingerprint;
 pub use codec::value::Value;

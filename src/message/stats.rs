@@ -96,7 +96,7 @@ impl Removals {
 }
 
 /// One tier in a [`StatsSnapshot`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NamedTierStats {
     /// The tier's name, as in the settings.
@@ -116,8 +116,15 @@ pub struct TopEntry {
     pub hits: u64,
 }
 
+impl TopEntry {
+    /// `key`, served `hits` times.
+    pub fn new(key: crate::Key, hits: u64) -> Self {
+        Self { key, hits }
+    }
+}
+
 /// What a warm source did so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WarmStats {
     /// The name of the source.
@@ -139,7 +146,7 @@ pub struct WarmStats {
 }
 
 /// All counters at one moment. Subtract an earlier one with [`StatsSnapshot::since`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StatsSnapshot {
     /// Time since the cache was started.
@@ -167,7 +174,7 @@ impl TierStats {
 }
 
 /// Status of one tier.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TierInfo {
     /// The tier's name, as in the settings.
@@ -197,17 +204,18 @@ pub struct TierInfo {
 }
 
 /// Whether a tier serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TierState {
     /// It does.
+    #[default]
     Running,
     /// It broke too often within a minute; calls go past it until it is revived.
     Failed,
 }
 
 /// Settings in force and status of every tier.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InfoSnapshot {
     /// Whether the cache keeps anything.

@@ -52,7 +52,7 @@ impl WarmReport {
 }
 
 /// What one source came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SourceReport {
     /// The name of the source.

@@ -1,0 +1,15 @@
+//! What people type and read: commands, panels, and the record of who changed what.
+//!
+//! Owns: the grammar of `/cache-*` lines, the text of every panel, audit events. Never: sends a message or waits.
+//! [`Cache::command`](crate::Cache::command) puts the steps together: parse, send, audit, show.
+
+pub mod audit;
+pub mod command;
+mod info_panel;
+pub mod render;
+mod stats_panel;
+mod text;
+
+pub use audit::{AuditAction, AuditEvent, AuditSink};
+pub use command::Command;
+pub use render::{Answer, Style};
