@@ -118,6 +118,7 @@ fn machine_now() -> Duration {
 }
 
 #[cfg(target_os = "linux")]
+#[allow(clippy::unnecessary_wraps)] // other systems cannot tell
 fn suspended_since_boot() -> Option<Duration> {
     use rustix::time::ClockId::{Boottime, Monotonic};
     Some(clock(Boottime).saturating_sub(clock(Monotonic)))
@@ -176,12 +177,11 @@ impl Spawner {
     ///
     /// The timer is that of the calling task's runtime, or of this one for callers outside any runtime.
     pub(crate) async fn within<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
-        let sleep = match Handle::try_current() {
-            Ok(_) => tokio::time::sleep(limit),
-            Err(_) => {
-                let _inside = self.0.enter();
-                tokio::time::sleep(limit)
-            }
+        let sleep = if Handle::try_current().is_ok() {
+            tokio::time::sleep(limit)
+        } else {
+            let _inside = self.0.enter();
+            tokio::time::sleep(limit)
         };
         tokio::select! {
             biased;
@@ -199,11 +199,6 @@ pub(crate) fn spawn_local(task: impl Future<Output = ()> + 'static) {
 /// Lets everything else on this thread have its turn.
 pub(crate) async fn yield_now() {
     tokio::task::yield_now().await;
-}
-
-/// Waits for `span`.
-pub(crate) async fn sleep(span: Duration) {
-    tokio::time::sleep(span).await;
 }
 
 /// Runs `root` to its end in an actix system on a thread of its own.

@@ -165,14 +165,6 @@ pub enum Error {
         /// The scopes that exist, with commas.
         known: String,
     },
-    /// A warm source returned an error or panicked; its next run is retried with a pause.
-    #[error("warm source {source_name} failed: {source}")]
-    WarmFailed {
-        /// The name of the source.
-        source_name: Arc<str>,
-        /// What it returned.
-        source: SharedError,
-    },
     /// The line is no command; the text says what the commands are.
     #[error("{reason}")]
     InvalidCommand {
@@ -222,7 +214,6 @@ pub enum ErrorKind {
     UnknownTier,
     UnknownPrefix,
     UnknownScope,
-    WarmFailed,
     InvalidCommand,
     Partial,
     Settings,
@@ -253,7 +244,6 @@ impl Error {
             Self::UnknownTier { .. } => ErrorKind::UnknownTier,
             Self::UnknownPrefix { .. } => ErrorKind::UnknownPrefix,
             Self::UnknownScope { .. } => ErrorKind::UnknownScope,
-            Self::WarmFailed { .. } => ErrorKind::WarmFailed,
             Self::InvalidCommand { .. } => ErrorKind::InvalidCommand,
             Self::Partial { .. } => ErrorKind::Partial,
             Self::Settings(_) => ErrorKind::Settings,

@@ -1,11 +1,22 @@
 //! Everything this crate logs: targets, words and fields, once.
 //!
-//! Owns: the events. Never: names a key or shows a value.
+//! Owns: the events. Never: names a key or shows a value. In steady state nothing is logged.
 
+use std::sync::Arc;
+
+use crate::actor::Who;
 use crate::admin::audit::AuditEvent;
 
 /// Who changed what by hand: clear, warm, revive, shut down.
 pub(crate) const AUDIT: &str = "apex_cache::audit";
+/// A tier broke, failed, or cannot serve.
+pub(crate) const TIER: &str = "apex_cache::tier";
+/// A warm source failed.
+pub(crate) const WARM: &str = "apex_cache::warm";
+/// An actor died.
+pub(crate) const SUPERVISOR: &str = "apex_cache::supervisor";
+/// Keys that no tier was made for.
+pub(crate) const ROUTE: &str = "apex_cache::route";
 
 /// Somebody changed something by hand. Text that came from outside is escaped by the caller.
 pub(crate) fn audited(event: &AuditEvent, who: &str, scope: &str) {
@@ -27,5 +38,73 @@ pub(crate) fn audit_callback_panicked(event: &AuditEvent) {
         target: AUDIT,
         what = event.what.as_str(),
         "the audit callback of the host panicked and missed an event; mend the callback"
+    );
+}
+
+/// A tier broke and was put back in place, or is bypassed from now on.
+pub(crate) fn tier_broke(tier: &Arc<str>, words: &str, failed: bool) {
+    if failed {
+        tracing::error!(
+            target: TIER,
+            tier = &**tier,
+            panic = words,
+            "the tier broke too often within a minute and is bypassed; find the cause, then send ReviveTier"
+        );
+    } else {
+        tracing::error!(
+            target: TIER,
+            tier = &**tier,
+            panic = words,
+            "the tier broke and starts again, empty; please report this, it is an error in the cache"
+        );
+    }
+}
+
+/// An actor died and is started again.
+pub(crate) fn actor_died(who: Who) {
+    tracing::error!(
+        target: SUPERVISOR,
+        actor = ?who,
+        "an actor of the cache died and is started again; please report this, it is an error in the cache"
+    );
+}
+
+/// Loaders run in callers' tasks because the tier cannot serve them.
+pub(crate) fn bypassed(tier: &Arc<str>, reason: &crate::Error, left_out: u64) {
+    tracing::warn!(
+        target: TIER,
+        tier = &**tier,
+        reason = ?reason.kind(),
+        left_out,
+        "the cache could not serve a call, its loader ran instead; /cache-info shows the state of the tier"
+    );
+}
+
+/// A warm source failed.
+pub(crate) fn warm_failed(source: &Arc<str>, error: &str, left_out: u64) {
+    tracing::warn!(
+        target: WARM,
+        source = &**source,
+        error,
+        left_out,
+        "a warm source failed and is run again later; /cache-stats shows its last error"
+    );
+}
+
+/// A key has a first segment that no tier takes.
+pub(crate) fn unknown_prefix(prefix: &str, tier: &Arc<str>) {
+    tracing::warn!(
+        target: ROUTE,
+        prefix,
+        tier = &**tier,
+        "no tier takes keys with this prefix, they go to the default tier; add it to the prefixes of a tier"
+    );
+}
+
+/// As [`unknown_prefix`], and from now on no more of these.
+pub(crate) fn unknown_prefixes() {
+    tracing::warn!(
+        target: ROUTE,
+        "and other prefixes that no tier takes; they are not told any more"
     );
 }

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod command;
 mod info_panel;
 pub mod render;
+mod run;
 mod stats_panel;
 mod text;
 

@@ -52,7 +52,7 @@ fn sum(tiers: &[NamedTierStats], field: impl Fn(&TierStats) -> u64) -> u64 {
 }
 
 fn lines(facts: &[(&str, String)]) -> String {
-    facts.iter().map(|(name, value)| format!("  {name}: {value}\n")).collect()
+    facts.iter().fold(String::new(), |text, (name, value)| text + &format!("  {name}: {value}\n"))
 }
 
 /// A section of those counters that are not zero; none when all are.

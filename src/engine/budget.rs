@@ -101,9 +101,11 @@ impl Budget {
         Some(Move::Shrink { tier: from, grant: self.grants[from] - bytes })
     }
 
-    /// `from` holds to its smaller grant: what it gave up can be given on.
-    pub fn acknowledged(&mut self, from: usize) -> Option<Move> {
-        let transfer = self.transfer.take_if(|transfer| transfer.from == from)?;
+    /// `from` holds to `grant`: if that is what it was asked to shrink to, what it gave up can be given on.
+    pub fn acknowledged(&mut self, from: usize, grant: u64) -> Option<Move> {
+        // An earlier growth of the same tier may be acknowledged while its shrinking is still on the way.
+        let shrunk = self.grants[from];
+        let transfer = self.transfer.take_if(|it| it.from == from && grant + it.bytes <= shrunk)?;
         self.grants[from] -= transfer.bytes;
         self.grants[transfer.to] += transfer.bytes;
         self.check();
@@ -138,7 +140,7 @@ mod tests {
                 {
                     believed[from] = grant;
                     used[from] = used[from].min(grant);
-                    if let Some(Move::Grow { tier, grant }) = budget.acknowledged(from) {
+                    if let Some(Move::Grow { tier, grant }) = budget.acknowledged(from, grant) {
                         believed[tier] = grant;
                     }
                 }
@@ -160,7 +162,7 @@ mod tests {
         assert_eq!((budget.grant(0), budget.grant(1)), (900, 100));
         assert_eq!(budget.ask(1, &[300, 100]), Some(Move::Shrink { tier: 0, grant: 700 }));
         assert_eq!(budget.ask(1, &[300, 100]), None, "bytes are on their way already");
-        assert_eq!(budget.acknowledged(0), Some(Move::Grow { tier: 1, grant: 300 }));
-        assert_eq!(budget.acknowledged(0), None, "nobody asked again");
+        assert_eq!(budget.acknowledged(0, 700), Some(Move::Grow { tier: 1, grant: 300 }));
+        assert_eq!(budget.acknowledged(0, 700), None, "nobody asked again");
     }
 }

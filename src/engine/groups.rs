@@ -119,15 +119,14 @@ impl Groups {
     fn add_group(&mut self, name: &str, hash: u64, names: &impl Names, hash_of: impl Fn(&str) -> u64) -> u32 {
         let segment_name = first_segment(name);
         let segment_hash = hash_of(segment_name);
-        let segment = match self.find_segment(segment_name, segment_hash, names) {
-            Some(segment) => segment,
-            None => {
-                let fresh = Segment { hash: segment_hash, groups: List::EMPTY, len: 0 };
-                let id = reuse(&mut self.segments, &mut self.free_segments, fresh);
-                let segments = &self.segments;
-                self.segment_index.insert_unique(segment_hash, id, |&id| segments[id as usize].hash);
-                id
-            }
+        let segment = if let Some(segment) = self.find_segment(segment_name, segment_hash, names) {
+            segment
+        } else {
+            let fresh = Segment { hash: segment_hash, groups: List::EMPTY, len: 0 };
+            let id = reuse(&mut self.segments, &mut self.free_segments, fresh);
+            let segments = &self.segments;
+            self.segment_index.insert_unique(segment_hash, id, |&id| segments[id as usize].hash);
+            id
         };
         let fresh = Group { hash, slots: List::EMPTY, len: 0, segment };
         let id = reuse(&mut self.groups, &mut self.free_groups, fresh);

@@ -40,7 +40,7 @@ struct Bench {
 impl Bench {
     fn new(load_concurrency: usize, load_queue: usize) -> Self {
         let name = "user".into();
-        let rules = Rules { name, enabled: true, max_entry: 1 << 20, load_concurrency, load_queue, seed: 1 };
+        let rules = Rules { name, enabled: true, max_entry: 1 << 20, load_concurrency, load_queue };
         let (view, counters) = (Arc::new(View::new(1)), Arc::new(Counters::default()));
         let tier = Tier::new(rules, Arc::clone(&view), Arc::clone(&counters), 1 << 20, NOW);
         Self { tier, view, counters }

@@ -62,14 +62,25 @@ pub struct Emptied {
     pub remains: Remains,
 }
 
-/// What is left of a cleared store. Dropping it costs time in proportion to what was held.
+/// What is left of a cleared store. Dropping it costs time in proportion to what was held, so it is done in slices.
 #[derive(Debug)]
 pub struct Remains {
-    _tables: Vec<HashTable<Arc<Entry>>>,
-    _slots: Slots,
+    tables: Vec<HashTable<Arc<Entry>>>,
+    slots: Slots,
     _groups: Groups,
     _wheel: Wheel,
     _policy: Box<dyn Policy>,
+}
+
+impl Remains {
+    /// Drops about `limit` entries; returns whether there are more.
+    pub fn drop_some(&mut self, limit: usize) -> bool {
+        if self.tables.pop().is_none() {
+            let left = self.slots.0.len().saturating_sub(limit);
+            self.slots.0.truncate(left);
+        }
+        !self.slots.0.is_empty()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -201,19 +212,16 @@ impl Store {
         self.policy.stored(slot, epoch);
         self.slots.0[slot as usize] = Some(Arc::clone(&entry));
         self.used += weight;
-        match before {
-            Some(before) => {
-                self.used -= before.weight();
-                self.view.insert(entry);
-                gone.push(Gone { entry: before, cause: Cause::Replaced });
-                true
-            }
-            None => {
-                self.len += 1;
-                self.groups.insert(slot, &self.slots, |text| self.view.hash(text));
-                self.view.insert(entry);
-                false
-            }
+        if let Some(before) = before {
+            self.used -= before.weight();
+            self.view.insert(entry);
+            gone.push(Gone { entry: before, cause: Cause::Replaced });
+            true
+        } else {
+            self.len += 1;
+            self.groups.insert(slot, &self.slots, |text| self.view.hash(text));
+            self.view.insert(entry);
+            false
         }
     }
 
@@ -284,8 +292,8 @@ impl Store {
         let empty = Self::new(Arc::clone(&self.view), self.grant, now);
         let full = std::mem::replace(self, empty);
         let remains = Remains {
-            _tables: tables,
-            _slots: full.slots,
+            tables,
+            slots: full.slots,
             _groups: full.groups,
             _wheel: full.wheel,
             _policy: full.policy,

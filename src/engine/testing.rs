@@ -5,7 +5,7 @@
 use super::key::Key;
 use super::pattern::Pattern;
 use super::scope::{Prefix, Scope};
-use crate::codec::Value;
+use crate::codec::value::Value;
 
 /// Small and seeded: the same seed gives the same run on every machine. Source: Steele and others, `SplitMix64`, 2014.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ pub(super) fn value(number: u64, padding: u64) -> Value {
 
 /// The number that a value carries.
 pub(super) fn number(value: &Value) -> u64 {
-    value.decode::<(u64, String)>().expect("tests store numbered values only").0
+    value.decode::<(u64, String)>("k").expect("tests store numbered values only").0
 }
 
 /// Few enough to meet often, with one, two and three segments, and names that begin alike.

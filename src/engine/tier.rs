@@ -41,14 +41,17 @@ pub struct Rules {
     pub load_concurrency: usize,
     /// Loads that may wait for a place.
     pub load_queue: usize,
-    /// Key of the hash.
-    pub seed: u64,
 }
 
 /// Who waits for a load.
 pub trait Waiter {
     /// Whether its own loader can still be started.
     fn can_lead(&self) -> bool;
+
+    /// Whether `value` is of the type it wants; one of another type counts as absent.
+    fn accepts(&self, _value: &Value) -> bool {
+        true
+    }
 }
 
 /// How a load ended.
@@ -160,6 +163,11 @@ impl<W: Waiter, J> Tier<W, J> {
         &self.store
     }
 
+    /// Begins as life number `incarnation`, for a tier that takes the place of one that died.
+    pub fn live_as(&mut self, incarnation: u64) {
+        self.incarnation = incarnation;
+    }
+
     /// Which life of the tier this is; raised when it breaks.
     pub fn incarnation(&self) -> u64 {
         self.incarnation
@@ -242,7 +250,9 @@ impl<W: Waiter, J> Tier<W, J> {
         fx: &mut Effects<W, J>,
     ) {
         // A load may have landed between the caller's look at the view and this turn.
-        if let Some(entry) = self.store.find(key.as_str()).filter(|entry| entry.is_fresh(now)) {
+        if let Some(entry) =
+            self.store.find(key.as_str()).filter(|entry| entry.is_fresh(now) && waiter.accepts(entry.value()))
+        {
             let age = now.since(entry.stored());
             let given = Given { value: entry.value().clone(), source: Source::Memory, age, stored: true };
             fx.answers.push((waiter, Ok(given)));
@@ -404,12 +414,11 @@ impl<W: Waiter, J> Tier<W, J> {
         let origin = if ticket.is_some() { Origin::Warm } else { Origin::Load };
         let draft = Draft { key, value, stored: now, fresh_until: now.after(ttl), seq, origin };
         let first_gone = fx.gone.len();
-        let stored = match ticket {
-            Some(ticket) => self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone),
-            None => {
-                self.store.insert(draft, now, &mut fx.gone);
-                true
-            }
+        let stored = if let Some(ticket) = ticket {
+            self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
+        } else {
+            self.store.insert(draft, now, &mut fx.gone);
+            true
         };
         if stored {
             self.counters.sets.one();

@@ -103,7 +103,6 @@ impl Run {
             max_entry: 4 * OVERHEAD,
             load_concurrency: 1 + rng.below(4) as usize,
             load_queue: rng.below(6) as usize,
-            seed,
         };
         let view = Arc::new(View::new(seed));
         let counters = Arc::new(Counters::default());

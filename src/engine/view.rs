@@ -122,10 +122,20 @@ impl View {
         epoch
     }
 
-    /// Shows every entry to `look`, one shard at a time, while the writer waits for that shard only.
+    /// Number of shards, each of which can be looked at by itself.
+    pub fn shards(&self) -> usize {
+        SHARDS
+    }
+
+    /// Shows every entry of one shard to `look`, while the writer waits for that shard only.
+    pub fn for_each_in(&self, shard: usize, look: impl FnMut(&Arc<Entry>)) {
+        self.shards[shard].read().iter().for_each(look);
+    }
+
+    /// Shows every entry to `look`, a shard at a time.
     pub fn for_each(&self, mut look: impl FnMut(&Arc<Entry>)) {
-        for shard in &self.shards {
-            shard.read().iter().for_each(&mut look);
+        for shard in 0..self.shards() {
+            self.for_each_in(shard, &mut look);
         }
     }
 

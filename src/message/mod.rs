@@ -13,6 +13,7 @@ mod control;
 mod data;
 mod invalidate;
 mod load;
+mod since;
 mod stats;
 mod warm;
 

@@ -145,6 +145,21 @@ pub struct WarmStats {
     pub last_error: Option<Arc<str>>,
 }
 
+impl WarmStats {
+    pub(crate) fn new(source: &Arc<str>, tier: &Arc<str>) -> Self {
+        Self {
+            source: Arc::clone(source),
+            tier: Arc::clone(tier),
+            runs: 0,
+            failures: 0,
+            stored: 0,
+            progress: None,
+            last_took: None,
+            last_error: None,
+        }
+    }
+}
+
 /// All counters at one moment. Subtract an earlier one with [`StatsSnapshot::since`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]

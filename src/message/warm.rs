@@ -71,6 +71,24 @@ pub struct SourceReport {
     pub error: Option<Arc<str>>,
 }
 
+impl SourceReport {
+    pub(crate) fn new(source: &Arc<str>, tier: &Arc<str>) -> Self {
+        let (source, tier) = (Arc::clone(source), Arc::clone(tier));
+        Self { source, tier, stored: 0, revoked: 0, refused: 0, took: Duration::ZERO, error: None }
+    }
+
+    /// Adds what another run of the same source came to.
+    pub(crate) fn add(&mut self, run: &Self) {
+        self.stored += run.stored;
+        self.revoked += run.revoked;
+        self.refused += run.refused;
+        self.took = self.took.max(run.took);
+        if run.error.is_some() {
+            self.error.clone_from(&run.error);
+        }
+    }
+}
+
 /// A user did something: the first time within the user tier's time to live, the sources for users run for them, behind
 /// the caller's back.
 ///

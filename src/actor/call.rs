@@ -1,0 +1,131 @@
+//! A call with a loader, from the host's side: a look at the view, a request to the tier, and when the cache is in
+//! trouble the loader itself.
+//!
+//! Owns: that such a call has an answer within its deadline whatever breaks. Never: stores anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::dispatch::{Pending, Request};
+use super::permit::Lane;
+use super::request::{LoadRequest, TierRequest};
+use super::wiring::{TierShared, Wiring};
+use crate::codec::fingerprint::Fingerprint;
+use crate::engine::given::{Given, Source};
+use crate::engine::key::Key;
+use crate::env::Spawner;
+use crate::error::{Error, ErrorKind, Result, Shown};
+use crate::loader::{LoadCell, Loader, Nesting, nesting};
+use crate::message::GetOrLoad;
+use crate::telemetry;
+
+/// What a call with a loader asks for.
+pub(crate) struct LoadCall {
+    pub(crate) key: Key,
+    pub(crate) loader: Loader,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) deadline: Option<Duration>,
+    /// The type that is wanted; `None`: any.
+    pub(crate) wanted: Option<Fingerprint>,
+}
+
+impl Wiring {
+    /// What the view holds under `key`, counted as a read. `wanted`: a value of another type counts as absent.
+    pub(crate) fn look(&self, tier: &TierShared, key: &str, wanted: Option<Fingerprint>) -> Option<Given> {
+        let now = self.env.now();
+        let entry = tier.view.read(key, now).filter(|entry| {
+            let fits = wanted.is_none_or(|wanted| wanted == entry.value().fingerprint());
+            if !fits {
+                tier.counters.wrong_type.one();
+            }
+            fits
+        });
+        if self.plan.enabled {
+            if entry.is_some() { tier.counters.hit() } else { tier.counters.miss() }
+        }
+        entry.map(|entry| Given {
+            value: entry.value().clone(),
+            source: Source::Memory,
+            age: now.since(entry.stored()),
+            stored: true,
+        })
+    }
+
+    /// Carries out a call with a loader after the view had nothing for it. The request is in the inbox when this
+    /// returns.
+    pub(crate) fn load(self: &Arc<Self>, call: LoadCall) -> Pending<Given> {
+        let LoadCall { key, loader, ttl, deadline, wanted } = call;
+        let nested = match nesting(key.as_str()) {
+            Nesting::Itself => {
+                return Pending::known(Err(Error::Reentrant { key: Shown::new(key.as_str()) }));
+            }
+            Nesting::Inside => true,
+            Nesting::Outside => false,
+        };
+        let (tier, route_ttl) = match self.route_told(key.as_str()) {
+            Ok(found) => found,
+            Err(error) => return Pending::known(Err(error)),
+        };
+        let (id, cell) = (tier.id, LoadCell::new(loader));
+        let spawner = Spawner::current().unwrap_or_else(|| self.spawner.clone());
+        let bytes = key.as_str().len() as u64;
+        let ttl = ttl.unwrap_or(route_ttl);
+        let posted = {
+            let (key, cell) = (key.clone(), Arc::clone(&cell));
+            self.post_to(id, Lane::Data, bytes, |reply| {
+                TierRequest::Load(Box::new(LoadRequest { key, ttl, wanted, nested, cell, spawner, reply }))
+            })
+        };
+        let wiring = Arc::clone(self);
+        let limit = deadline.unwrap_or(self.plan.load_timeout);
+        let timers = self.spawner.clone();
+        Pending::task(async move {
+            let answered = async {
+                let answer = match posted {
+                    Ok(answer) => answer.await.unwrap_or(Err(Error::Closed)),
+                    Err(error) => Err(error),
+                };
+                match answer {
+                    Err(trouble) if trouble.is_cache_trouble() => {
+                        wiring.bypass(wiring.tier(id), &cell, &trouble).await
+                    }
+                    answer => answer,
+                }
+            };
+            match timers.within(limit, answered).await {
+                Some(answer) => answer,
+                None if deadline.is_none() => {
+                    Err(Error::LoadTimeout { key: Shown::new(key.as_str()), after: limit })
+                }
+                None => Err(Error::Timeout { after: limit }),
+            }
+        })
+    }
+
+    /// The cache cannot serve: runs the loader in the caller's task, or waits for whoever runs it. Nothing is stored.
+    async fn bypass(&self, tier: &TierShared, cell: &LoadCell, trouble: &Error) -> Result<Given> {
+        tier.counters.bypassed.one();
+        if trouble.kind() != ErrorKind::Closed
+            && let Some(left_out) = tier.warn_bypass.pass(self.env.now())
+        {
+            telemetry::bypassed(&tier.name, trouble, left_out);
+        }
+        // No more loaders at a time than the tier would run: the source must not be flooded because the cache broke.
+        let _place = tier.bypass.acquire().await;
+        let value = cell.run_here(self.plan.load_timeout, &self.spawner).await?;
+        Ok(Given { value, source: Source::Bypass, age: Duration::ZERO, stored: false })
+    }
+}
+
+impl Request for GetOrLoad {
+    type Reply = Given;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        let Self { key, loader, ttl, deadline } = self;
+        let known = wiring.route(key.as_str()).map(|(tier, _)| wiring.look(tier, key.as_str(), None));
+        match known {
+            Ok(Some(given)) => Pending::known(Ok(given)),
+            Ok(None) => wiring.load(LoadCall { key, loader, ttl, deadline, wanted: None }),
+            Err(error) => Pending::known(Err(error)),
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! From a public message to the inbox: routing, permits, and waiting for the answer.
+//!
+//! Owns: what each message becomes on its way. Never: touches a store. A request is in the inbox when [`Request::post`]
+//! returns; from then on it is applied, whether its caller waits or not.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use actix::Message;
+use tokio::sync::oneshot;
+
+use super::inbox::Parcel;
+use super::permit::{Lane, Permit};
+use super::reply::Reply;
+use super::request::{Accepted, ControlRequest, Item, TierRequest, ToStats, ToWarmer};
+use super::wiring::Wiring;
+use crate::engine::given::Given;
+use crate::engine::key::Key;
+use crate::engine::route::TierId;
+use crate::engine::tier::Taken;
+use crate::engine::weigh::weigh;
+use crate::error::{Error, Result};
+use crate::message::{
+    Contains, Get, History, Info, InfoSnapshot, Invalidate, Invalidated, Remove, Removed, ReviveTier, Sample,
+    Set, SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
+};
+
+/// Bytes of a bulk message that go to a tier at once.
+const CHUNK: u64 = 1 << 20;
+
+/// A message of [`crate::message`] that a cache can be sent. Sealed.
+pub trait Request: Message<Result = Result<Self::Reply>> + Send + Sized + 'static {
+    /// What answers it.
+    type Reply: Send + 'static;
+
+    /// Routes the message, takes its permits and puts it into the inbox, all before it returns. What it returns waits
+    /// for the answer; dropping that takes nothing back.
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply>;
+}
+
+/// Waits for the answer to a request.
+#[must_use = "the request is under way; await this to learn what came of it"]
+pub struct Pending<R>(Waiting<R>);
+
+enum Waiting<R> {
+    Known(Option<Result<R>>),
+    Slot(oneshot::Receiver<Result<R>>),
+    Task(Pin<Box<dyn Future<Output = Result<R>> + Send>>),
+}
+
+impl<R> std::fmt::Debug for Pending<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending").finish_non_exhaustive()
+    }
+}
+
+impl<R> Pending<R> {
+    pub(crate) fn known(answer: Result<R>) -> Self {
+        Self(Waiting::Known(Some(answer)))
+    }
+
+    pub(crate) fn task(task: impl Future<Output = Result<R>> + Send + 'static) -> Self {
+        Self(Waiting::Task(Box::pin(task)))
+    }
+}
+
+impl<R> From<Result<oneshot::Receiver<Result<R>>>> for Pending<R> {
+    fn from(posted: Result<oneshot::Receiver<Result<R>>>) -> Self {
+        match posted {
+            Ok(slot) => Self(Waiting::Slot(slot)),
+            Err(error) => Self::known(Err(error)),
+        }
+    }
+}
+
+impl<R: Unpin> Future for Pending<R> {
+    type Output = Result<R>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Waiting::Known(answer) => Poll::Ready(answer.take().unwrap_or(Err(Error::Closed))),
+            // A slot answers when it is dropped, so a lost sender means that the cache is gone.
+            Waiting::Slot(slot) => Poll::Ready(ready!(Pin::new(slot).poll(cx)).unwrap_or(Err(Error::Closed))),
+            Waiting::Task(task) => task.as_mut().poll(cx),
+        }
+    }
+}
+
+impl Wiring {
+    /// Posts what `request` makes of a reply slot to tier `id`.
+    pub(crate) fn post_to<R>(
+        &self,
+        id: TierId,
+        lane: Lane,
+        bytes: u64,
+        request: impl FnOnce(Reply<R>) -> TierRequest,
+    ) -> Result<oneshot::Receiver<Result<R>>> {
+        self.open()?;
+        let tier = self.tier(id);
+        let permit = tier.permits.take(lane, bytes).inspect_err(|_| tier.counters.overloaded.one())?;
+        let (reply, answer) = Reply::new(Arc::clone(&tier.name));
+        self.post(Parcel::Tier(id, Accepted::with(request(reply), permit)));
+        Ok(answer)
+    }
+
+    /// Posts a request on one key, which is routed here.
+    fn post_key<R>(
+        &self,
+        key: Key,
+        lane: Lane,
+        request: impl FnOnce(Key, Reply<R>) -> TierRequest,
+    ) -> Result<oneshot::Receiver<Result<R>>> {
+        let id = self.route_told(key.as_str())?.0.id;
+        let bytes = key.as_str().len() as u64;
+        self.post_to(id, lane, bytes, |reply| request(key, reply))
+    }
+
+    /// Posts what `request` makes of a reply slot to the supervisor.
+    fn post_control<R>(&self, request: impl FnOnce(Reply<R>) -> ControlRequest) -> Pending<R>
+    where
+        R: Send + Unpin + 'static,
+    {
+        let permit = match self.open().and_then(|()| self.control.take(Lane::Data, 0)) {
+            Ok(permit) => permit,
+            Err(error) => return Pending::known(Err(error)),
+        };
+        let (reply, answer) = Reply::new("control".into());
+        self.post(Parcel::Control(request(reply)));
+        // The place is held while the caller waits: what was accepted and not answered is what the bound counts.
+        Pending::task(async move {
+            let answer = answer.await;
+            drop(permit);
+            answer.unwrap_or(Err(Error::Closed))
+        })
+    }
+
+    fn item(&self, set: Set) -> Result<(TierId, Item)> {
+        let (tier, ttl) = self.route_told(set.key.as_str())?;
+        Ok((tier.id, Item { key: set.key, value: set.value, ttl: set.ttl.unwrap_or(ttl) }))
+    }
+}
+
+impl Request for Get {
+    type Reply = Option<Given>;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        wiring.post_key(self.key, Lane::Data, |key, reply| TierRequest::Get { key, reply }).into()
+    }
+}
+
+impl Request for Contains {
+    type Reply = bool;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        wiring.post_key(self.key, Lane::Data, |key, reply| TierRequest::Contains { key, reply }).into()
+    }
+}
+
+impl Request for Set {
+    type Reply = Stored;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        let post = |(id, item): (TierId, Item)| {
+            let bytes = weigh(&item.key, &item.value);
+            wiring.post_to(id, Lane::Data, bytes, |reply| TierRequest::Set { item, reply })
+        };
+        wiring.item(self).and_then(post).into()
+    }
+}
+
+impl Request for Remove {
+    type Reply = Removed;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        match wiring.post_key(self.key, Lane::Control, |key, reply| TierRequest::Remove { key, reply }) {
+            Ok(answer) => Pending::task(async move {
+                let taken = answer.await.unwrap_or(Err(Error::Closed))?;
+                Ok(Removed::new(taken.matched > 0, taken.revoked_loads))
+            }),
+            Err(error) => Pending::known(Err(error)),
+        }
+    }
+}
+
+/// One message of a [`SetMany`] to one tier, and where its results belong in the reply.
+struct Chunk {
+    tier: TierId,
+    bytes: u64,
+    items: Vec<Item>,
+    places: Vec<usize>,
+}
+
+impl SetMany {
+    /// Cuts the entries into messages; entries that cannot be routed get their error at once.
+    fn chunks(self, wiring: &Wiring) -> (Vec<Option<Result<Stored>>>, Vec<Chunk>) {
+        let mut results: Vec<Option<Result<Stored>>> = Vec::with_capacity(self.entries.len());
+        let mut chunks: Vec<Chunk> = Vec::new();
+        for (place, set) in self.entries.into_iter().enumerate() {
+            let (tier, item) = match wiring.item(set) {
+                Ok(found) => found,
+                Err(error) => {
+                    results.push(Some(Err(error)));
+                    continue;
+                }
+            };
+            results.push(None);
+            let bytes = weigh(&item.key, &item.value);
+            match chunks.iter_mut().rev().find(|chunk| chunk.tier == tier) {
+                Some(chunk) if chunk.bytes + bytes <= CHUNK => {
+                    chunk.bytes += bytes;
+                    chunk.items.push(item);
+                    chunk.places.push(place);
+                }
+                _ => chunks.push(Chunk { tier, bytes, items: vec![item], places: vec![place] }),
+            }
+        }
+        (results, chunks)
+    }
+}
+
+impl Request for SetMany {
+    type Reply = Vec<Result<Stored>>;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        let (mut results, chunks) = self.chunks(wiring);
+        // All permits before anything is queued: it is accepted whole or not at all.
+        let permits: Result<Vec<Permit>> = wiring.open().and_then(|()| {
+            let take = |chunk: &Chunk| wiring.tier(chunk.tier).permits.take(Lane::Data, chunk.bytes);
+            chunks.iter().map(take).collect()
+        });
+        let permits = match permits {
+            Ok(permits) => permits,
+            Err(error) => return Pending::known(Err(error)),
+        };
+        let mut parts = Vec::new();
+        let mut waits = Vec::new();
+        for (Chunk { tier, items, places, .. }, permit) in chunks.into_iter().zip(permits) {
+            let (reply, answer) = Reply::new(Arc::clone(&wiring.tier(tier).name));
+            parts.push((tier, Accepted::with(TierRequest::SetMany { items, reply }, permit)));
+            waits.push((places, answer));
+        }
+        wiring.post(Parcel::Tiers(parts));
+        Pending::task(async move {
+            for (places, answer) in waits {
+                match answer.await.unwrap_or(Err(Error::Closed)) {
+                    Ok(stored) => {
+                        places.into_iter().zip(stored).for_each(|(place, one)| results[place] = Some(one));
+                    }
+                    Err(error) => {
+                        places.into_iter().for_each(|place| results[place] = Some(Err(error.clone())));
+                    }
+                }
+            }
+            Ok(results.into_iter().map(|result| result.unwrap_or(Err(Error::Closed))).collect())
+        })
+    }
+}
+
+impl Request for Invalidate {
+    type Reply = Invalidated;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        let reached = match wiring.open().and_then(|()| wiring.reached(&self.scope)) {
+            Ok(reached) => reached,
+            Err(error) => return Pending::known(Err(error)),
+        };
+        let take = |id: &TierId| wiring.tier(*id).permits.take(Lane::Control, 0);
+        let permits: Vec<Permit> = match reached.iter().map(take).collect() {
+            Ok(permits) => permits,
+            Err(error) => return Pending::known(Err(error)),
+        };
+        let mut parts = Vec::new();
+        let mut waits = Vec::new();
+        for (id, permit) in reached.into_iter().zip(permits) {
+            let name = Arc::clone(&wiring.tier(id).name);
+            let (reply, answer) = Reply::new(Arc::clone(&name));
+            let request = TierRequest::Invalidate { scope: self.scope.clone(), dry_run: self.dry_run, reply };
+            parts.push((id, Accepted::with(request, permit)));
+            waits.push((name, answer));
+        }
+        wiring.post(Parcel::Tiers(parts));
+        Pending::task(gather(waits))
+    }
+}
+
+/// Adds up what the tiers took, once all have answered.
+async fn gather(waits: Vec<(Arc<str>, oneshot::Receiver<Result<Taken>>)>) -> Result<Invalidated> {
+    let mut sum = Invalidated { tiers: waits.len() as u64, ..Invalidated::default() };
+    let mut broken = Vec::new();
+    for (name, answer) in waits {
+        match answer.await.unwrap_or(Err(Error::Closed)) {
+            Ok(taken) => {
+                sum.matched += taken.matched;
+                sum.bytes += taken.bytes;
+                sum.revoked_loads += taken.revoked_loads;
+            }
+            Err(Error::TierRestarting { .. }) => broken.push(name),
+            Err(error) => return Err(error),
+        }
+    }
+    if broken.is_empty() { Ok(sum) } else { Err(Error::Partial { tiers: broken.join(", ") }) }
+}
+
+impl Request for Warm {
+    type Reply = WarmReport;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        wiring.post_control(|reply| ControlRequest::Warm(ToWarmer::Warm(self, reply)))
+    }
+}
+
+impl Request for UserActive {
+    type Reply = bool;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        wiring.post_control(|reply| ControlRequest::Warm(ToWarmer::UserActive(self, reply)))
+    }
+}
+
+impl Request for Stats {
+    type Reply = StatsSnapshot;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        wiring.post_control(|reply| ControlRequest::Stats(ToStats::Snapshot(reply)))
+    }
+}
+
+impl Request for History {
+    type Reply = Vec<Sample>;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        wiring.post_control(|reply| ControlRequest::Stats(ToStats::History(self, reply)))
+    }
+}
+
+impl Request for Info {
+    type Reply = InfoSnapshot;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        wiring.post_control(|reply| ControlRequest::Info(self, reply))
+    }
+}
+
+impl Request for ReviveTier {
+    type Reply = bool;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        wiring.post_control(|reply| ControlRequest::Revive(self, reply))
+    }
+}
+
+impl Request for Shutdown {
+    type Reply = ();
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        let wiring = Arc::clone(wiring);
+        super::shutdown::begin(&wiring);
+        Pending::task(async move {
+            super::shutdown::ended(&wiring).await;
+            Ok(())
+        })
+    }
+}

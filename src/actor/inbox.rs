@@ -1,0 +1,100 @@
+//! The inbox: one ring in front of the supervisor, and one wake-up for however many messages.
+//!
+//! Owns: what was accepted and not yet routed, in the order of arrival. Never: refuses; a permit was taken before, and
+//! permits bound it. It belongs to the shared wiring and outlives a supervisor.
+//!
+//! A ring of our own, because a message in an actix mailbox is skipped when its sender stops waiting, and because the
+//! supervisor moves batches: a wake-up drains whatever has come since.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use super::request::{Accepted, ControlRequest};
+use crate::engine::route::TierId;
+
+/// What one call of a host puts into the inbox.
+#[derive(Debug)]
+pub(crate) enum Parcel {
+    /// For one tier.
+    Tier(TierId, Accepted),
+    /// For several tiers, at the same place of the order.
+    Tiers(Vec<(TierId, Accepted)>),
+    /// For the supervisor itself.
+    Control(ControlRequest),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    ring: Mutex<VecDeque<Parcel>>,
+    /// A wake-up is on its way to the supervisor.
+    woken: AtomicBool,
+}
+
+impl Inbox {
+    /// Puts `parcel` behind all that came before. `true`: the caller has to wake the supervisor.
+    pub(crate) fn push(&self, parcel: Parcel) -> bool {
+        self.ring.lock().push_back(parcel);
+        // AcqRel: pairs with the Release in `drain`. Whoever finds the flag clear sends the one wake-up.
+        !self.woken.swap(true, Ordering::AcqRel)
+    }
+
+    /// Up to `limit` parcels, in order.
+    ///
+    /// The flag is cleared before looking. Order that bites the other way round:
+    ///   1 the supervisor finds the ring empty   2 a sender pushes, sees the flag set, sends no wake-up
+    ///   3 the supervisor clears the flag: the parcel lies there until somebody else comes.
+    pub(crate) fn drain(&self, limit: usize) -> Vec<Parcel> {
+        self.woken.store(false, Ordering::Release);
+        let mut ring = self.ring.lock();
+        if ring.len() <= limit {
+            return std::mem::take(&mut *ring).into();
+        }
+        ring.drain(..limit).collect()
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ring.lock().is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::request::TierRequest;
+
+    fn parcel(number: u64) -> Parcel {
+        Parcel::Tier(TierId(0), Accepted::new(TierRequest::Grant { bytes: number }))
+    }
+
+    fn numbers(parcels: Vec<Parcel>) -> Vec<u64> {
+        let number = |parcel| match parcel {
+            Parcel::Tier(_, Accepted { request: TierRequest::Grant { bytes }, .. }) => bytes,
+            other => panic!("{other:?}"),
+        };
+        parcels.into_iter().map(number).collect()
+    }
+
+    #[test]
+    fn one_wake_up_serves_all_that_came_before_it_was_answered() {
+        let inbox = Inbox::default();
+        assert!(inbox.push(parcel(1)), "the first wakes");
+        assert!(!inbox.push(parcel(2)), "the second finds a wake-up under way");
+        assert_eq!(numbers(inbox.drain(10)), [1, 2]);
+        assert!(inbox.push(parcel(3)), "the next wakes again");
+    }
+
+    #[test]
+    fn a_drain_takes_no_more_than_it_was_told_and_keeps_the_order() {
+        let inbox = Inbox::default();
+        for number in 0..5 {
+            inbox.push(parcel(number));
+        }
+        assert_eq!(numbers(inbox.drain(3)), [0, 1, 2]);
+        assert!(!inbox.is_empty());
+        assert_eq!(numbers(inbox.drain(3)), [3, 4]);
+        assert!(inbox.is_empty());
+    }
+}

@@ -1,0 +1,121 @@
+//! Loads between a tier and the task that runs them.
+//!
+//! Owns: who waits for a load, the task of a load, and the landing that reports its end on every way out.
+//! Never: decides whether a value is stored.
+
+use std::sync::Arc;
+
+use super::reply::Reply;
+use super::request::ToTier;
+use super::wiring::Wiring;
+use crate::codec::fingerprint::Fingerprint;
+use crate::codec::value::Value;
+use crate::engine::flight::FlightId;
+use crate::engine::given::Given;
+use crate::engine::key::Key;
+use crate::engine::route::TierId;
+use crate::engine::tier::{self, Outcome};
+use crate::env::{Spawner, Stopwatch};
+use crate::error::{Error, Result, Shown};
+use crate::loader::{LoadCell, run_for};
+
+/// A call that waits for a load.
+#[derive(Debug)]
+pub struct Waiter {
+    cell: Arc<LoadCell>,
+    spawner: Spawner,
+    reply: Reply<Given>,
+    wanted: Option<Fingerprint>,
+}
+
+impl Waiter {
+    pub(crate) fn new(
+        cell: Arc<LoadCell>,
+        spawner: Spawner,
+        reply: Reply<Given>,
+        wanted: Option<Fingerprint>,
+    ) -> Self {
+        Self { cell, spawner, reply, wanted }
+    }
+
+    pub(crate) fn answer(self, answer: Result<Given>) {
+        self.reply.answer(answer);
+        // The cell may hold a loader that nobody ran; what it captured is the host's, and may panic when dropped.
+        super::guard::drop_guarded(self.cell);
+    }
+}
+
+impl tier::Waiter for Waiter {
+    fn can_lead(&self) -> bool {
+        self.cell.is_loaded()
+    }
+
+    fn accepts(&self, value: &Value) -> bool {
+        self.wanted.is_none_or(|wanted| wanted == value.fingerprint())
+    }
+}
+
+/// Starts the load of `flight` with the loader of `leader`, in a task that belongs to the flight: callers may come and
+/// go.
+pub(crate) fn start(
+    wiring: &Arc<Wiring>,
+    tier: TierId,
+    flight: FlightId,
+    incarnation: u64,
+    key: &Key,
+    leader: &Waiter,
+) {
+    let cell = Arc::clone(&leader.cell);
+    let landing = Landing {
+        wiring: Arc::clone(wiring),
+        tier,
+        flight,
+        incarnation,
+        began: Stopwatch::start(),
+        outcome: None,
+        cell: Arc::clone(&cell),
+        key: key.clone(),
+    };
+    let spawner = leader.spawner.clone();
+    let limit = wiring.plan.load_timeout;
+    // Moved into the task before it is polled: a task that is dropped unpolled, with its runtime, reports too.
+    let task = async move {
+        let mut landing = landing;
+        let Some(loader) = cell.take() else { return };
+        let timers = landing.wiring.spawner.clone();
+        let outcome = match run_for(&cell, loader, limit, &timers).await {
+            Ok(value) => Outcome::Loaded(value),
+            Err(error) => Outcome::Failed(error),
+        };
+        landing.outcome = Some(outcome);
+    };
+    spawner.spawn(task);
+}
+
+/// Reports the end of a load when it is dropped: at its end, and when its task is lost.
+struct Landing {
+    wiring: Arc<Wiring>,
+    tier: TierId,
+    flight: FlightId,
+    incarnation: u64,
+    began: Stopwatch,
+    outcome: Option<Outcome>,
+    cell: Arc<LoadCell>,
+    key: Key,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let outcome = self.outcome.take().unwrap_or_else(|| {
+            self.cell.finish(Err(Error::LoadLost { key: Shown::new(self.key.as_str()) }));
+            Outcome::Lost
+        });
+        let landed = ToTier::Landed {
+            id: self.flight,
+            incarnation: self.incarnation,
+            outcome,
+            took: self.began.elapsed(),
+        };
+        self.wiring.tier(self.tier).tell(landed);
+    }
+}

@@ -1,0 +1,42 @@
+//! The shell: actors that carry messages to the engine, and carry out what it leaves to be done.
+//!
+//! Owns: mailboxes, turns, timers, restarts, the inbox and its bounds. Never: decides what an operation means.
+//!
+//! Public for hosts that are actors themselves, and as the place for tests that drive one actor alone: make a
+//! [`Wiring`], put recorders into the places of the neighbours with `connect_*`, start the one actor, and send it what
+//! [`request`] describes. Beside that nothing here is promised to stay as it is.
+
+mod call;
+mod dispatch;
+mod guard;
+mod inbox;
+mod load;
+mod permit;
+mod reply;
+pub mod request;
+mod root;
+mod shutdown;
+mod stats;
+mod strangers;
+mod supervisor;
+mod throttle;
+mod tier;
+mod warm_progress;
+mod warm_run;
+mod warmer;
+mod wiring;
+
+pub(crate) use call::LoadCall;
+pub use dispatch::{Pending, Request};
+pub use load::Waiter;
+pub use permit::{Permit, Permits, RESERVE};
+pub use reply::Reply;
+pub use root::Who;
+pub use stats::{SAMPLES_MAX, StatsActor};
+pub use supervisor::{Posted, Supervisor};
+pub use tier::TierActor;
+pub use warmer::Warmer;
+pub use wiring::{CRASH_WINDOW, CRASHES_MAX, TierShared, Wiring};
+
+pub(crate) use root::{run as run_root, start_all};
+pub(crate) use shutdown::begin as begin_shutdown;

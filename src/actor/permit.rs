@@ -1,0 +1,130 @@
+//! Permits: the real bound in front of a tier, in messages and in bytes.
+//!
+//! Owns: how much is accepted and not yet handled. Never: waits; no permit means `Overloaded`, at once. (actix mailboxes
+//! are no bound: every clone of an address has a place of its own, and `do_send` asks nobody.)
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use tokio::sync::Notify;
+
+use crate::error::Error;
+
+/// Places kept for invalidations and control, so that a flood of sets cannot keep one out.
+pub const RESERVE: u64 = 64;
+
+/// What a request asks a place for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Reads, sets, loads.
+    Data,
+    /// Invalidations and control: may use the reserve.
+    Control,
+}
+
+/// The bound of one tier.
+#[derive(Debug)]
+pub struct Permits {
+    tier: Arc<str>,
+    messages_max: u64,
+    bytes_max: u64,
+    messages: AtomicU64,
+    bytes: AtomicU64,
+    returned: Notify,
+}
+
+impl Permits {
+    pub(crate) fn new(tier: Arc<str>, messages_max: u64, bytes_max: u64) -> Arc<Self> {
+        Arc::new(Self {
+            tier,
+            messages_max,
+            bytes_max,
+            messages: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            returned: Notify::new(),
+        })
+    }
+
+    /// Messages and bytes accepted and not yet handled.
+    pub fn taken(&self) -> (u64, u64) {
+        (self.messages.load(Relaxed), self.bytes.load(Relaxed))
+    }
+
+    /// Takes a place for one message of `bytes`, or says that there is none.
+    ///
+    /// Relaxed: the counts bound memory, they order nothing.
+    pub(crate) fn take(self: &Arc<Self>, lane: Lane, bytes: u64) -> Result<Permit, Error> {
+        let refused = |what, setting| Error::Overloaded { tier: Arc::clone(&self.tier), what, setting };
+        let messages_max = self.messages_max + if lane == Lane::Control { RESERVE } else { 0 };
+        if self.messages.fetch_add(1, Relaxed) >= messages_max {
+            self.messages.fetch_sub(1, Relaxed);
+            return Err(refused("messages", "queue_messages"));
+        }
+        let before = self.bytes.fetch_add(bytes, Relaxed);
+        // A message that is alone is accepted whatever it weighs; else a large one could never get in.
+        if lane == Lane::Data && before > 0 && before + bytes > self.bytes_max {
+            self.messages.fetch_sub(1, Relaxed);
+            self.bytes.fetch_sub(bytes, Relaxed);
+            return Err(refused("bytes", "queue_bytes"));
+        }
+        Ok(Permit { permits: Arc::clone(self), bytes })
+    }
+
+    /// As [`Permits::take`], but waits until there is a place. For the cache's own bulk work only.
+    pub(crate) async fn wait(self: &Arc<Self>, bytes: u64) -> Permit {
+        loop {
+            let returned = self.returned.notified();
+            if let Ok(permit) = self.take(Lane::Data, bytes) {
+                return permit;
+            }
+            returned.await;
+        }
+    }
+}
+
+/// A place in front of a tier; given back when it is dropped.
+#[derive(Debug)]
+pub struct Permit {
+    permits: Arc<Permits>,
+    bytes: u64,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.permits.messages.fetch_sub(1, Relaxed);
+        self.permits.bytes.fetch_sub(self.bytes, Relaxed);
+        self.permits.returned.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_stops_at_the_bound_and_control_has_a_reserve() {
+        let permits = Permits::new("user".into(), 10, 1_000);
+        let held: Vec<_> = (0..10).map(|_| permits.take(Lane::Data, 1).expect("below the bound")).collect();
+        let refused = permits.take(Lane::Data, 1).expect_err("at the bound");
+        assert_eq!(
+            refused.to_string(),
+            "tier user is full: no room for more messages; try again later or raise queue_messages"
+        );
+        let control: Vec<_> =
+            (0..RESERVE).map(|_| permits.take(Lane::Control, 0).expect("the reserve")).collect();
+        assert!(permits.take(Lane::Control, 0).is_err(), "the reserve has an end too");
+        drop((held, control));
+        assert_eq!(permits.taken(), (0, 0));
+    }
+
+    #[test]
+    fn bytes_are_bounded_but_one_large_message_gets_in() {
+        let permits = Permits::new("user".into(), 10, 1_000);
+        let large = permits.take(Lane::Data, 5_000).expect("alone");
+        assert!(permits.take(Lane::Data, 1).is_err());
+        assert!(permits.take(Lane::Control, 1).is_ok(), "an invalidation is never kept out by bytes");
+        drop(large);
+        assert!(permits.take(Lane::Data, 600).is_ok());
+        assert_eq!(permits.taken(), (0, 0), "a refusal takes nothing");
+    }
+}

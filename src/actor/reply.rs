@@ -1,0 +1,47 @@
+//! Our own reply slot: what a host waits on.
+//!
+//! Owns: exactly one answer. Never: cancels a request. actix skips a message whose sender went away; a request that
+//! carries its own slot is applied all the same, and only the answer is lost.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::error::Error;
+
+/// Where the answer to one request goes. Dropped without one, it answers that the tier is starting again.
+#[derive(Debug)]
+pub struct Reply<R> {
+    slot: Option<oneshot::Sender<Result<R, Error>>>,
+    tier: Arc<str>,
+}
+
+impl<R> Reply<R> {
+    /// A slot and the end on which to wait for it. `tier` is named when the answer is lost.
+    pub fn new(tier: Arc<str>) -> (Self, oneshot::Receiver<Result<R, Error>>) {
+        let (slot, answer) = oneshot::channel();
+        (Self { slot: Some(slot), tier }, answer)
+    }
+
+    /// A slot that somebody else made, or none, when nobody waits.
+    pub fn from_slot(slot: Option<oneshot::Sender<Result<R, Error>>>, tier: Arc<str>) -> Self {
+        Self { slot, tier }
+    }
+
+    /// Gives the answer. Nobody may be waiting any more.
+    pub fn answer(mut self, answer: Result<R, Error>) {
+        if let Some(slot) = self.slot.take() {
+            // What cannot be delivered is dropped here; it holds only what this crate made.
+            let _ = slot.send(answer);
+        }
+    }
+}
+
+impl<R> Drop for Reply<R> {
+    fn drop(&mut self) {
+        // Every way out comes here: a panic in the turn, an actor that died, a queue that was thrown away.
+        if let Some(slot) = self.slot.take() {
+            let _ = slot.send(Err(Error::TierRestarting { tier: Arc::clone(&self.tier) }));
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What actors tell each other: the inner side of the public messages.
+//!
+//! Owns: the shape of requests on their way, each with its reply slot. Never: knows what an actor does with them.
+//! Public so that an actor can be driven alone, with recorded neighbours.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Message;
+
+use super::permit::Permit;
+use super::reply::Reply;
+use crate::codec::fingerprint::Fingerprint;
+use crate::codec::value::Value;
+use crate::engine::flight::FlightId;
+use crate::engine::given::Given;
+use crate::engine::journal::Ticket;
+use crate::engine::key::Key;
+use crate::engine::scope::Scope;
+use crate::engine::tier::{Outcome, Stored, Taken, Warmed};
+use crate::env::Spawner;
+use crate::error::Result;
+use crate::loader::LoadCell;
+use crate::message::{
+    History, Info, InfoSnapshot, ReviveTier, Sample, SourceReport, StatsSnapshot, UserActive, Warm,
+    WarmReport,
+};
+
+/// A request with its place in front of the tier, which is given back when the request is dropped.
+#[derive(Debug)]
+pub struct Accepted {
+    /// What to do.
+    pub request: TierRequest,
+    /// The place; none for what is bounded elsewhere.
+    pub(crate) permit: Option<Permit>,
+}
+
+impl Accepted {
+    /// A request that needs no place.
+    pub fn new(request: TierRequest) -> Self {
+        Self { request, permit: None }
+    }
+
+    pub(crate) fn with(request: TierRequest, permit: Permit) -> Self {
+        Self { request, permit: Some(permit) }
+    }
+}
+
+/// A value to be stored, its time to live resolved.
+#[derive(Debug)]
+pub struct Item {
+    /// Under which key.
+    pub key: Key,
+    /// The value.
+    pub value: Value,
+    /// How long it lives.
+    pub ttl: Duration,
+}
+
+/// What a tier can be asked.
+#[derive(Debug)]
+#[allow(missing_docs)] // the names of the fields say what they are
+pub enum TierRequest {
+    /// Read.
+    Get { key: Key, reply: Reply<Option<Given>> },
+    /// Look, without counting it as a read.
+    Contains { key: Key, reply: Reply<bool> },
+    /// Store one.
+    Set { item: Item, reply: Reply<Stored> },
+    /// Store several, one after the other, between two messages.
+    SetMany { items: Vec<Item>, reply: Reply<Vec<Result<Stored>>> },
+    /// Take one away.
+    Remove { key: Key, reply: Reply<Taken> },
+    /// Read, or wait for a load, or lead one.
+    Load(Box<LoadRequest>),
+    /// Take away what a scope matches.
+    Invalidate { scope: Scope, dry_run: bool, reply: Reply<Taken> },
+    /// Give a warm run its right to store.
+    BeginWarm { reply: Reply<Ticket> },
+    /// Store a part of what a warm run brought.
+    StoreWarm { ticket: Ticket, items: Vec<Item>, reply: Reply<Vec<Warmed>> },
+    /// End a warm run.
+    EndWarm { ticket: Ticket },
+    /// Hold at most so many bytes from now on.
+    Grant { bytes: u64 },
+    /// Serve again.
+    Revive { reply: Reply<bool> },
+    /// Pending when nothing is left to be done.
+    Drain { reply: Reply<()> },
+    /// Break, to see what happens.
+    #[cfg(feature = "fault-injection")]
+    Fault(Fault),
+}
+
+/// A way in which a tier can be made to break.
+#[cfg(feature = "fault-injection")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Panic within the turn, where the guard catches it.
+    Panic,
+    /// Panic outside the guard: the actor dies.
+    Die,
+}
+
+/// A request to load.
+#[derive(Debug)]
+pub struct LoadRequest {
+    /// Which key.
+    pub key: Key,
+    /// How long the value lives.
+    pub ttl: Duration,
+    /// The type that is wanted; a value of another one counts as absent. `None`: any.
+    pub wanted: Option<Fingerprint>,
+    /// Whether a loader asks.
+    pub nested: bool,
+    /// Where the loader is.
+    pub cell: Arc<LoadCell>,
+    /// Where to run it.
+    pub spawner: Spawner,
+    /// Who waits.
+    pub reply: Reply<Given>,
+}
+
+/// What a tier actor takes.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum ToTier {
+    /// Requests in order.
+    Batch(Vec<Accepted>),
+    /// A load has ended. Never refused: the number of loads bounds it.
+    Landed {
+        /// Which flight.
+        id: FlightId,
+        /// In which life of the tier it began.
+        incarnation: u64,
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Take the next slice of long work.
+    GoOn,
+}
+
+/// What the supervisor takes beside the public messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub enum ToSupervisor {
+    /// Look into the inbox.
+    Wake,
+    /// A tier has little room left.
+    NearGrant {
+        /// Which.
+        tier: usize,
+    },
+    /// A tier holds to its grant.
+    Holds {
+        /// Which.
+        tier: usize,
+        /// The grant.
+        bytes: u64,
+    },
+}
+
+/// What the supervisor does itself, or hands to the warmer or the stats actor.
+#[derive(Debug)]
+pub enum ControlRequest {
+    /// For the warmer.
+    Warm(ToWarmer),
+    /// For the stats actor.
+    Stats(ToStats),
+    /// Settings and status.
+    Info(Info, Reply<InfoSnapshot>),
+    /// Put a tier back into service.
+    Revive(ReviveTier, Reply<bool>),
+}
+
+/// What the warmer takes.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum ToWarmer {
+    /// Run sources.
+    Warm(Warm, Reply<WarmReport>),
+    /// A user did something.
+    UserActive(UserActive, Reply<bool>),
+    /// A run has ended.
+    Ended {
+        /// Which source.
+        source: usize,
+        /// For which user, if it is a source for users.
+        user: Option<Arc<str>>,
+        /// What it came to.
+        report: SourceReport,
+    },
+}
+
+/// What the stats actor takes.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum ToStats {
+    /// All counters now.
+    Snapshot(Reply<StatsSnapshot>),
+    /// The counters at past moments.
+    History(History, Reply<Vec<Sample>>),
+}

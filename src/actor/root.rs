@@ -1,0 +1,148 @@
+//! The root task: owns how each actor is made, and makes it anew when it died.
+//!
+//! Owns: the factories, and the way to the end. Never: handles data. actix's own `Supervisor` restarts nothing that
+//! panicked; a drop guard in every actor reports its death here instead.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use actix::Actor;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::stats::StatsActor;
+use super::supervisor::Supervisor;
+use super::tier::TierActor;
+use super::warmer::Warmer;
+use super::wiring::{Phase, Wiring};
+use crate::engine::route::TierId;
+use crate::telemetry;
+
+/// How long the end may take.
+pub(crate) const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
+
+/// An actor of a cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// The supervisor.
+    Supervisor,
+    /// A tier.
+    Tier(TierId),
+    /// The warmer.
+    Warmer,
+    /// The stats actor.
+    Stats,
+}
+
+/// What the root task waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Root {
+    dead: Mutex<Vec<Who>>,
+    changed: Notify,
+}
+
+impl Root {
+    /// Reports a death.
+    pub(crate) fn died(&self, who: Who) {
+        self.dead.lock().push(who);
+        self.changed.notify_one();
+    }
+
+    /// Has the root look at the phase again.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Deaths reported and not yet seen to: for tests that stand in for the root.
+    pub(crate) fn take_dead(&self) -> Vec<Who> {
+        std::mem::take(&mut *self.dead.lock())
+    }
+}
+
+impl Wiring {
+    /// Actors that died and were not started again since the last call: for tests that stand in for the root task.
+    pub fn deaths(&self) -> Vec<Who> {
+        self.root.take_dead()
+    }
+}
+
+/// A field of every actor: reports its death when it is dropped.
+#[derive(Debug)]
+pub(crate) struct DeathWatch {
+    wiring: Weak<Wiring>,
+    who: Who,
+}
+
+impl DeathWatch {
+    pub(crate) fn new(wiring: &Arc<Wiring>, who: Who) -> Self {
+        Self { wiring: Arc::downgrade(wiring), who }
+    }
+}
+
+impl Drop for DeathWatch {
+    fn drop(&mut self) {
+        if let Some(wiring) = self.wiring.upgrade()
+            && wiring.phase() != Phase::Closed
+        {
+            if let Who::Tier(id) = self.who {
+                // Before anybody learns of the death: what it held may be half changed, so nobody reads it any more.
+                wiring.tier(id).view.close();
+            }
+            wiring.root.died(self.who);
+        }
+    }
+}
+
+/// Starts all actors on this thread.
+pub(crate) fn start_all(wiring: &Arc<Wiring>) {
+    for tier in &wiring.tiers {
+        start(wiring, Who::Tier(tier.id));
+    }
+    for who in [Who::Stats, Who::Supervisor, Who::Warmer] {
+        start(wiring, who);
+    }
+}
+
+/// Starts one actor on this thread; it takes its place in the wiring itself.
+fn start(wiring: &Arc<Wiring>, who: Who) {
+    match who {
+        Who::Supervisor => drop(Supervisor::new(wiring).start()),
+        Who::Tier(id) => drop(TierActor::new(wiring, id).start()),
+        Who::Warmer => drop(Warmer::new(wiring).start()),
+        Who::Stats => drop(StatsActor::new(wiring).start()),
+    }
+}
+
+/// Runs until the cache has ended.
+pub(crate) async fn run(wiring: Arc<Wiring>) {
+    loop {
+        wiring.root.changed.notified().await;
+        for who in wiring.root.take_dead() {
+            restart(&wiring, who);
+        }
+        if wiring.phase() == Phase::Closing {
+            break;
+        }
+    }
+    super::shutdown::drain(&wiring).await;
+    wiring.enter(Phase::Closed);
+    wiring.disconnect();
+    for tier in &wiring.tiers {
+        tier.view.close();
+        drop(tier.view.take_all());
+    }
+    wiring.closed.send_replace(true);
+}
+
+fn restart(wiring: &Arc<Wiring>, who: Who) {
+    telemetry::actor_died(who);
+    if let Who::Tier(id) = who {
+        let tier = wiring.tier(id);
+        tier.incarnation.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        tier.counters.restarts.one();
+        tier.counters.lost.add(tier.view.len() as u64);
+        drop(tier.view.take_all());
+        tier.crashed(wiring.env.now());
+    }
+    start(wiring, who);
+}

@@ -1,0 +1,148 @@
+//! The stats actor: samples the shared counters on a timer, and answers who asks for them.
+//!
+//! Owns: the history. Never: is on the way of data; counters are written where things happen and read here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler};
+
+use super::reply::Reply;
+use super::request::ToStats;
+use super::root::{DeathWatch, Who};
+use super::wiring::Wiring;
+use crate::engine::counters::Counters;
+use crate::engine::top::Top;
+use crate::env::{spawn_local, yield_now};
+use crate::message::{NamedTierStats, Removals, Sample, StatsSnapshot, TierStats, TopEntry};
+
+/// Samples that are kept.
+pub const SAMPLES_MAX: usize = 360;
+/// Keys that a snapshot lists.
+const TOP: usize = 10;
+
+/// Keeps history and answers for the counters.
+#[derive(Debug)]
+pub struct StatsActor {
+    wiring: Arc<Wiring>,
+    samples: VecDeque<Sample>,
+    _watch: DeathWatch,
+}
+
+impl StatsActor {
+    /// The stats actor of `wiring`; it takes its place there when it starts.
+    pub fn new(wiring: &Arc<Wiring>) -> Self {
+        Self {
+            wiring: Arc::clone(wiring),
+            samples: VecDeque::new(),
+            _watch: DeathWatch::new(wiring, Who::Stats),
+        }
+    }
+
+    fn sample(&mut self) {
+        self.samples.push_back(Sample::new(uptime(&self.wiring), tiers(&self.wiring)));
+        if self.samples.len() > SAMPLES_MAX {
+            self.samples.pop_front();
+        }
+    }
+
+    /// Armed anew after each sample: what a stall made it miss is left out.
+    fn arm(ctx: &mut Context<Self>, pause: Duration) {
+        ctx.run_later(pause, move |this, ctx| {
+            this.sample();
+            Self::arm(ctx, pause);
+        });
+    }
+}
+
+fn uptime(wiring: &Wiring) -> Duration {
+    wiring.env.now().since(wiring.began)
+}
+
+fn tiers(wiring: &Wiring) -> Vec<NamedTierStats> {
+    let named = |tier: &super::wiring::TierShared| NamedTierStats {
+        name: Arc::clone(&tier.name),
+        stats: read(&tier.counters),
+    };
+    wiring.tiers.iter().map(named).collect()
+}
+
+fn read(counters: &Counters) -> TierStats {
+    TierStats {
+        entries: counters.entries.load(Relaxed),
+        bytes: counters.bytes.load(Relaxed),
+        hits: counters.hits(),
+        misses: counters.misses(),
+        joined: counters.joined.get(),
+        sets: counters.sets.get(),
+        stored_by_load: counters.stored_by_load.get(),
+        stored_by_warm: counters.stored_by_warm.get(),
+        replaced: counters.replaced.get(),
+        removals: Removals {
+            expired: counters.expired.get(),
+            evicted: counters.evicted.get(),
+            removed: counters.removed.get(),
+            invalidated: counters.invalidated.get(),
+            cleared: counters.cleared.get(),
+            displaced: counters.displaced.get(),
+            lost: counters.lost.get(),
+        },
+        loads: counters.loads.get(),
+        loads_ok: counters.loads_ok.get(),
+        loads_failed: counters.loads_failed.get(),
+        loads_panicked: counters.loads_panicked.get(),
+        loads_timed_out: counters.loads_timed_out.get(),
+        loads_lost: counters.loads_lost.get(),
+        load_time: counters.load_time(),
+        revoked: counters.revoked.get(),
+        warm_revoked: counters.warm_revoked.get(),
+        warm_no_room: counters.warm_no_room.get(),
+        too_large: counters.too_large.get(),
+        bypassed: counters.bypassed.get(),
+        overloaded: counters.overloaded.get(),
+        wrong_type: counters.wrong_type.get(),
+        restarts: counters.restarts.get(),
+    }
+}
+
+/// Reads everything. Looks at every entry for the list of top keys, a shard at a time, and lets others go between.
+async fn snapshot(wiring: Arc<Wiring>, reply: Reply<StatsSnapshot>) {
+    let mut top = Top::new(TOP);
+    for tier in &wiring.tiers {
+        for shard in 0..tier.view.shards() {
+            let now = wiring.env.now();
+            tier.view.for_each_in(shard, |entry| {
+                if entry.is_fresh(now) {
+                    top.offer(entry.key(), u64::from(entry.hits()));
+                }
+            });
+            yield_now().await;
+        }
+    }
+    let top = top.finish().into_iter().map(|(key, hits)| TopEntry::new(key, hits)).collect();
+    let warm = wiring.warm.iter().map(super::warm_progress::WarmProgress::snapshot).collect();
+    let budget = wiring.plan.budget;
+    reply.answer(Ok(StatsSnapshot { uptime: uptime(&wiring), budget, tiers: tiers(&wiring), top, warm }));
+}
+
+impl Actor for StatsActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.wiring.connect_stats(ctx.address().recipient());
+        Self::arm(ctx, self.wiring.plan.stats_interval);
+    }
+}
+
+impl Handler<ToStats> for StatsActor {
+    type Result = ();
+
+    fn handle(&mut self, message: ToStats, _: &mut Self::Context) {
+        match message {
+            ToStats::Snapshot(reply) => spawn_local(snapshot(Arc::clone(&self.wiring), reply)),
+            ToStats::History(_, reply) => reply.answer(Ok(self.samples.iter().cloned().collect())),
+        }
+    }
+}

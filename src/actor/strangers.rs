@@ -1,0 +1,33 @@
+//! First segments that no tier was made for: each is warned of once, the first few by name.
+//!
+//! Owns: which were met. Never: decides where their keys go; the routes do.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::telemetry;
+
+/// Segments that are told by name; what comes after is told once, as others.
+const TOLD_MAX: usize = 32;
+
+/// The first segments met so far.
+#[derive(Debug, Default)]
+pub(crate) struct Strangers(Mutex<HashSet<Box<str>>>);
+
+impl Strangers {
+    /// A key that begins with `segment` goes to `tier`, because no tier was made for it.
+    pub(crate) fn meet(&self, segment: &str, tier: &Arc<str>) {
+        let mut met = self.0.lock();
+        if met.len() > TOLD_MAX || met.contains(segment) {
+            return;
+        }
+        met.insert(segment.into());
+        if met.len() > TOLD_MAX {
+            telemetry::unknown_prefixes();
+        } else {
+            telemetry::unknown_prefix(segment, tier);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The supervisor: moves what is in the inbox to the tiers, and holds the one budget.
+//!
+//! Owns: the order in which requests leave the inbox, and who is granted how much. Never: awaits anything, sees a value
+//! on its way back, touches a store.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use actix::dev::{MessageResponse, OneshotSender};
+use actix::{Actor, AsyncContext, Context, Handler};
+
+use super::dispatch::{Pending, Request};
+use super::inbox::Parcel;
+use super::reply::Reply;
+use super::request::{Accepted, ControlRequest, TierRequest, ToSupervisor, ToTier};
+use super::root::{DeathWatch, Who};
+use super::wiring::{Wiring, tell};
+use crate::engine::budget::Move;
+use crate::env::{spawn_local, yield_now};
+use crate::error::Result;
+use crate::message::{InfoSnapshot, ReviveTier, TierInfo};
+
+/// Parcels that one turn moves at most, so that tiers on the same thread get theirs.
+const DRAIN: usize = 1_024;
+
+/// Routes what hosts send, and grants bytes.
+#[derive(Debug)]
+pub struct Supervisor {
+    wiring: Arc<Wiring>,
+    _watch: DeathWatch,
+}
+
+impl Supervisor {
+    /// The supervisor of `wiring`; it takes its place there when it starts.
+    pub fn new(wiring: &Arc<Wiring>) -> Self {
+        Self { wiring: Arc::clone(wiring), _watch: DeathWatch::new(wiring, Who::Supervisor) }
+    }
+
+    /// Moves what is in the inbox, each tier's part as one message.
+    fn drain(&mut self) {
+        let mut batches: Vec<Vec<Accepted>> = self.wiring.tiers.iter().map(|_| Vec::new()).collect();
+        for parcel in self.wiring.inbox.drain(DRAIN) {
+            match parcel {
+                Parcel::Tier(id, accepted) => batches[id.index()].push(accepted),
+                Parcel::Tiers(parts) => {
+                    parts.into_iter().for_each(|(id, accepted)| batches[id.index()].push(accepted));
+                }
+                Parcel::Control(request) => {
+                    // What came before it goes first: a later call never overtakes an earlier one.
+                    self.send(&mut batches);
+                    self.control(request);
+                }
+            }
+        }
+        self.send(&mut batches);
+        if !self.wiring.inbox.is_empty() {
+            let wiring = Arc::clone(&self.wiring);
+            // Not a message to itself: the mailbox loop does not yield while mail arrives.
+            spawn_local(async move {
+                yield_now().await;
+                tell(&wiring.supervisor, ToSupervisor::Wake);
+            });
+        }
+    }
+
+    fn send(&self, batches: &mut [Vec<Accepted>]) {
+        for (tier, batch) in self.wiring.tiers.iter().zip(batches) {
+            if !batch.is_empty() {
+                tier.tell(ToTier::Batch(std::mem::take(batch)));
+            }
+        }
+    }
+
+    fn tell_tier(&self, tier: usize, request: TierRequest) {
+        self.wiring.tiers[tier].tell(ToTier::Batch(vec![Accepted::new(request)]));
+    }
+
+    fn control(&self, request: ControlRequest) {
+        match request {
+            ControlRequest::Warm(request) => tell(&self.wiring.warmer, request),
+            ControlRequest::Stats(request) => tell(&self.wiring.stats, request),
+            ControlRequest::Info(_, reply) => reply.answer(Ok(info(&self.wiring))),
+            ControlRequest::Revive(ReviveTier { tier, .. }, reply) => match self.wiring.routes.tier(&tier) {
+                Ok(id) => self.tell_tier(id.index(), TierRequest::Revive { reply }),
+                Err(error) => reply.answer(Err(error)),
+            },
+        }
+    }
+
+    fn carry_out(&self, next: Option<Move>) {
+        match next {
+            Some(Move::Grow { tier, grant } | Move::Shrink { tier, grant }) => {
+                self.tell_tier(tier, TierRequest::Grant { bytes: grant });
+            }
+            None => {}
+        }
+    }
+}
+
+/// Settings in force, and the status of every tier.
+fn info(wiring: &Wiring) -> InfoSnapshot {
+    let plan = &wiring.plan;
+    let budget = wiring.budget.lock();
+    let tier = |(index, tier): (usize, &super::wiring::TierShared)| {
+        let of_tier = plan.prefixes.iter().filter(|prefix| prefix.tier == index);
+        TierInfo {
+            name: Arc::clone(&tier.name),
+            description: Arc::clone(&plan.tiers[index].description),
+            ttl: tier.ttl,
+            prefixes: of_tier.map(|prefix| (Arc::clone(&prefix.prefix), prefix.ttl)).collect(),
+            state: tier.state(),
+            entries: tier.counters.entries.load(Relaxed),
+            bytes: tier.counters.bytes.load(Relaxed),
+            grant: budget.grant(index),
+            floor: budget.floor(),
+            loads: (tier.counters.loads_now.0.load(Relaxed), tier.counters.loads_now.1.load(Relaxed)),
+            queued: tier.permits.taken(),
+            restarts: tier.counters.restarts.get(),
+        }
+    };
+    InfoSnapshot {
+        enabled: plan.enabled,
+        ready: *wiring.ready.borrow(),
+        uptime: wiring.env.now().since(wiring.began),
+        budget: plan.budget,
+        max_entry: plan.max_entry,
+        cleanup_interval: plan.cleanup_interval,
+        warm_interval: plan.warm_interval,
+        default_tier: plan.default_tier.map(|index| Arc::clone(&wiring.tiers[index].name)),
+        tiers: wiring.tiers.iter().enumerate().map(tier).collect(),
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.wiring.connect_supervisor(ctx.address().recipient());
+        *self.wiring.address.write() = Some(ctx.address());
+        // A forerunner may have died with the wake-up in its mailbox.
+        ctx.notify(ToSupervisor::Wake);
+    }
+}
+
+impl Handler<ToSupervisor> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: ToSupervisor, _: &mut Self::Context) {
+        match message {
+            ToSupervisor::Wake => self.drain(),
+            ToSupervisor::NearGrant { tier } => {
+                let used: Vec<u64> =
+                    self.wiring.tiers.iter().map(|tier| tier.counters.bytes.load(Relaxed)).collect();
+                let next = self.wiring.budget.lock().ask(tier, &used);
+                self.carry_out(next);
+            }
+            ToSupervisor::Holds { tier, bytes } => {
+                let next = self.wiring.budget.lock().acknowledged(tier, bytes);
+                self.carry_out(next);
+            }
+        }
+    }
+}
+
+/// Public messages on the bare address take the same way as all others: through the inbox. Until the supervisor's turn
+/// comes they lie in an actix mailbox, though, which has no bound and skips what its sender no longer waits for.
+impl<M> Handler<M> for Supervisor
+where
+    M: Request,
+    M::Reply: Unpin,
+{
+    type Result = Posted<M::Reply>;
+
+    fn handle(&mut self, message: M, _: &mut Self::Context) -> Self::Result {
+        Posted(message.post(&self.wiring))
+    }
+}
+
+/// An answer that is under way, delivered to the actix sender once it is there.
+#[derive(Debug)]
+pub struct Posted<R>(Pending<R>);
+
+impl<M> MessageResponse<Supervisor, M> for Posted<M::Reply>
+where
+    M: Request,
+    M::Reply: Unpin,
+{
+    fn handle(self, _: &mut Context<Supervisor>, slot: Option<OneshotSender<Result<M::Reply>>>) {
+        let slot = Reply::from_slot(slot, "control".into());
+        spawn_local(async move { slot.answer(self.0.await) });
+    }
+}

@@ -1,0 +1,368 @@
+//! The tier actor: carries messages to one tier's state, and carries out what they leave to be done.
+//!
+//! Owns: the turn (one message at a time, behind a guard), the sweep timer, and what happens when a turn breaks.
+//! Never: decides what a message does (`engine::tier` does), awaits anything, runs or drops what belongs to the host
+//! within a turn.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler};
+
+use super::guard::{drop_guarded, guarded};
+use super::load::{self, Waiter};
+use super::reply::Reply;
+use super::request::{Accepted, Item, LoadRequest, TierRequest, ToSupervisor, ToTier};
+use super::root::{DeathWatch, Who};
+use super::wiring::{TierShared, Wiring, tell};
+use crate::engine::given::{Given, Source};
+use crate::engine::moment::Moment;
+use crate::engine::route::TierId;
+use crate::engine::scope::Scope;
+use crate::engine::store::Remains;
+use crate::engine::tier::{Effects, Stored, Taken, Tier};
+use crate::env::{spawn_local, yield_now};
+use crate::error::Result;
+use crate::message::TierState;
+use crate::telemetry;
+
+type Fx = Effects<Waiter, Reply<Taken>>;
+
+/// Entries of a cleared store that are dropped between two messages.
+const DROP_SLICE: usize = 4_096;
+/// A tier asks for more when less than this part of its grant is left.
+const NEAR: u64 = 4;
+
+/// One tier: the only writer of its store.
+#[derive(Debug)]
+pub struct TierActor {
+    id: TierId,
+    wiring: Arc<Wiring>,
+    tier: Tier<Waiter, Reply<Taken>>,
+    /// Stores that were cleared and are being dropped in slices.
+    remains: Vec<Remains>,
+    draining: Vec<Reply<()>>,
+    /// Expired entries are being taken out in slices.
+    sweeping: bool,
+    /// A [`ToTier::GoOn`] is on its way.
+    going_on: bool,
+    /// The supervisor was told that there is little room, at this grant.
+    asked_at: Option<u64>,
+    _watch: DeathWatch,
+}
+
+impl TierActor {
+    /// The actor of tier `id`, empty, in a new life; readers are let in when it starts.
+    ///
+    /// # Panics
+    /// When `wiring` has no such tier.
+    pub fn new(wiring: &Arc<Wiring>, id: TierId) -> Self {
+        let shared = wiring.tier(id);
+        let grant = wiring.budget.lock().grant(id.index());
+        let (view, counters) = (Arc::clone(&shared.view), Arc::clone(&shared.counters));
+        let mut tier = Tier::new(wiring.rules(id), view, counters, grant, wiring.env.now());
+        tier.live_as(shared.incarnation.load(Ordering::Relaxed));
+        Self {
+            id,
+            wiring: Arc::clone(wiring),
+            tier,
+            remains: Vec::new(),
+            draining: Vec::new(),
+            sweeping: false,
+            going_on: false,
+            asked_at: None,
+            _watch: DeathWatch::new(wiring, Who::Tier(id)),
+        }
+    }
+
+    fn shared(&self) -> &TierShared {
+        self.wiring.tier(self.id)
+    }
+
+    fn now(&self) -> Moment {
+        self.wiring.env.now()
+    }
+
+    /// Runs one turn behind the guard, then does what it left to be done.
+    fn turn<R>(&mut self, work: impl FnOnce(&mut Self, Moment, &mut Fx) -> R) -> Option<R> {
+        let now = self.now();
+        let mut fx = Fx::default();
+        let done = guarded(|| work(self, now, &mut fx));
+        let result = match done {
+            Ok(result) => Some(result),
+            Err(words) => {
+                fx.starts.clear();
+                self.broke(&words, now, &mut fx);
+                None
+            }
+        };
+        self.settle(fx);
+        result
+    }
+
+    /// A turn panicked: what it left half changed is not used again.
+    fn broke(&mut self, words: &str, now: Moment, fx: &mut Fx) {
+        // First of all nobody reads any more what may be half changed.
+        let shared = self.wiring.tier(self.id);
+        shared.view.close();
+        let tables = shared.view.take_all();
+        let mut wreck = self.tier.reset(Arc::clone(&shared.view), now);
+        shared.incarnation.store(self.tier.incarnation(), Ordering::Relaxed);
+        let failed = shared.crashed(now);
+        telemetry::tier_broke(&shared.name, words, failed);
+        // Who waited is answered: replies and waiters answer when they are dropped. All of it may be half changed, so
+        // it is dropped behind the guard.
+        fx.taken.extend(guarded(|| wreck.drain().1).unwrap_or_default());
+        drop_guarded((wreck, tables));
+        self.sweeping = false;
+        if !failed {
+            self.wiring.tier(self.id).view.open();
+        }
+    }
+
+    /// Does what a turn left to be done: answers, starts of loads, drops.
+    fn settle(&mut self, fx: Fx) {
+        let Effects { answers, starts, taken, gone, remains } = fx;
+        self.tier.publish();
+        let incarnation = self.tier.incarnation();
+        for id in starts {
+            if let Some((key, waiter)) = self.tier.leader(id) {
+                load::start(&self.wiring, self.id, id, incarnation, &key, waiter);
+            }
+        }
+        self.ask_for_room();
+        for (waiter, answer) in answers {
+            waiter.answer(answer);
+        }
+        for (reply, taken) in taken {
+            reply.answer(Ok(taken));
+        }
+        self.remains.extend(remains);
+        drop_guarded(gone);
+        self.go_on();
+    }
+
+    /// Asks for more when little of the grant is left; once for each grant.
+    fn ask_for_room(&mut self) {
+        let (used, grant) = (self.tier.store().used(), self.tier.store().grant());
+        let near =
+            grant - used.min(grant) < (grant / NEAR).max(2 * self.wiring.plan.max_entry).min(grant / 2);
+        if near && self.asked_at != Some(grant) {
+            self.asked_at = Some(grant);
+            tell(&self.wiring.supervisor, ToSupervisor::NearGrant { tier: self.id.index() });
+        }
+    }
+
+    fn has_more(&self) -> bool {
+        self.sweeping || self.tier.is_walking() || !self.remains.is_empty()
+    }
+
+    /// Sees to it that long work goes on, after everything else on this thread had its turn.
+    fn go_on(&mut self) {
+        if !self.has_more() {
+            for reply in self.draining.drain(..) {
+                reply.answer(Ok(()));
+            }
+        } else if !self.going_on {
+            self.going_on = true;
+            let (wiring, id) = (Arc::clone(&self.wiring), self.id);
+            // Not a message to itself: the mailbox loop does not yield while mail arrives, and others would wait.
+            spawn_local(async move {
+                yield_now().await;
+                wiring.tier(id).tell(ToTier::GoOn);
+            });
+        }
+    }
+
+    fn slice(&mut self) {
+        self.going_on = false;
+        if let Some(mut remains) = self.remains.pop()
+            && guarded(|| remains.drop_some(DROP_SLICE)).is_ok_and(|more| more)
+        {
+            self.remains.push(remains);
+        }
+        self.turn(|this, now, fx| {
+            if this.sweeping {
+                this.sweeping = !this.tier.expire(now, fx);
+            }
+            this.tier.go_on(fx);
+        });
+    }
+
+    /// Arms the next sweep. Re-armed from the clock each time: a stall costs one late sweep, not a burst of them.
+    fn arm_sweep(&self, ctx: &mut Context<Self>) {
+        // A quarter of the interval: an entry that is due right behind a sweep is gone within the interval all the same.
+        let pause = (self.wiring.plan.cleanup_interval / 4).max(Duration::from_millis(250));
+        ctx.run_later(pause, |this, ctx| {
+            this.wiring.env.observe_suspend();
+            this.sweeping = true;
+            this.slice();
+            this.arm_sweep(ctx);
+        });
+    }
+
+    fn take(&mut self, Accepted { request, permit }: Accepted) {
+        if self.shared().state() == TierState::Failed {
+            self.take_failed(request);
+        } else {
+            self.dispatch(request);
+        }
+        drop(permit);
+    }
+
+    fn dispatch(&mut self, request: TierRequest) {
+        match request {
+            TierRequest::Get { key, reply } => reply.answer(Ok(self.get(key.as_str()))),
+            TierRequest::Contains { key, reply } => {
+                let found =
+                    self.shared().view.peek(key.as_str()).is_some_and(|entry| entry.is_fresh(self.now()));
+                reply.answer(Ok(found));
+            }
+            TierRequest::Set { item, reply } => {
+                // The reply stays outside the turn: when that panics, it is dropped here, and answers.
+                if let Some(stored) = self.turn(|this, now, fx| this.set(item, now, fx)) {
+                    reply.answer(stored);
+                }
+            }
+            TierRequest::SetMany { items, reply } => {
+                let set_all = |this: &mut Self, now: Moment, fx: &mut Fx| {
+                    items.into_iter().map(|item| this.set(item, now, fx)).collect()
+                };
+                if let Some(stored) = self.turn(set_all) {
+                    reply.answer(Ok(stored));
+                }
+            }
+            TierRequest::Remove { key, reply } => {
+                if let Some(taken) = self.turn(|this, _, fx| this.tier.remove(&key, fx)) {
+                    reply.answer(Ok(taken));
+                }
+            }
+            TierRequest::Load(request) => self.load(*request),
+            TierRequest::Invalidate { scope, dry_run, reply } => self.invalidate(scope, dry_run, reply),
+            TierRequest::BeginWarm { reply } => {
+                if let Some(ticket) = self.turn(|this, _, _| this.tier.begin_warm()) {
+                    reply.answer(Ok(ticket));
+                }
+            }
+            TierRequest::StoreWarm { ticket, items, reply } => {
+                let store_all = |this: &mut Self, now: Moment, fx: &mut Fx| {
+                    let store =
+                        |item: Item| this.tier.store_warm(ticket, &item.key, &item.value, item.ttl, now, fx);
+                    items.into_iter().map(store).collect()
+                };
+                if let Some(warmed) = self.turn(store_all) {
+                    reply.answer(Ok(warmed));
+                }
+            }
+            TierRequest::EndWarm { ticket } => {
+                self.turn(|this, _, _| this.tier.end_warm(ticket));
+            }
+            TierRequest::Grant { bytes } => self.grant(bytes),
+            TierRequest::Revive { reply } => self.revive(reply),
+            TierRequest::Drain { reply } => {
+                self.draining.push(reply);
+                self.go_on();
+            }
+            #[cfg(feature = "fault-injection")]
+            TierRequest::Fault(fault) => self.fault(fault),
+        }
+    }
+
+    /// A tier that broke too often holds nothing: invalidations are true of it, all else goes past it.
+    fn take_failed(&mut self, request: TierRequest) {
+        match request {
+            TierRequest::Revive { reply } => self.revive(reply),
+            TierRequest::Remove { reply, .. } | TierRequest::Invalidate { reply, .. } => {
+                reply.answer(Ok(Taken::default()));
+            }
+            TierRequest::Drain { reply } => reply.answer(Ok(())),
+            TierRequest::Grant { bytes } => self.grant(bytes),
+            TierRequest::EndWarm { .. } => {}
+            TierRequest::Get { reply, .. } => reply.answer(Err(self.shared().failed_error())),
+            TierRequest::Contains { reply, .. } => reply.answer(Err(self.shared().failed_error())),
+            TierRequest::Set { reply, .. } => reply.answer(Err(self.shared().failed_error())),
+            TierRequest::SetMany { reply, .. } => reply.answer(Err(self.shared().failed_error())),
+            TierRequest::Load(request) => request.reply.answer(Err(self.shared().failed_error())),
+            TierRequest::BeginWarm { reply } => reply.answer(Err(self.shared().failed_error())),
+            TierRequest::StoreWarm { reply, .. } => reply.answer(Err(self.shared().failed_error())),
+            #[cfg(feature = "fault-injection")]
+            TierRequest::Fault(_) => {}
+        }
+    }
+
+    fn get(&self, key: &str) -> Option<Given> {
+        let (shared, now) = (self.shared(), self.now());
+        let entry = shared.view.read(key, now);
+        if self.wiring.plan.enabled {
+            if entry.is_some() { shared.counters.hit() } else { shared.counters.miss() }
+        }
+        entry.map(|entry| Given {
+            value: entry.value().clone(),
+            source: Source::Memory,
+            age: now.since(entry.stored()),
+            stored: true,
+        })
+    }
+
+    fn set(&mut self, Item { key, value, ttl }: Item, now: Moment, fx: &mut Fx) -> Result<Stored> {
+        self.tier.set(key, value, ttl, now, fx)
+    }
+
+    fn load(&mut self, request: LoadRequest) {
+        let LoadRequest { key, ttl, wanted, nested, cell, spawner, reply } = request;
+        let waiter = Waiter::new(cell, spawner, reply, wanted);
+        self.turn(|this, now, fx| this.tier.load(&key, ttl, nested, waiter, now, fx));
+    }
+
+    fn invalidate(&mut self, scope: Scope, dry_run: bool, reply: Reply<Taken>) {
+        self.turn(|this, now, fx| this.tier.invalidate(scope, dry_run, reply, now, fx));
+    }
+
+    fn grant(&mut self, bytes: u64) {
+        self.turn(|this, now, fx| this.tier.set_grant(bytes, now, fx));
+        self.asked_at = None;
+        tell(&self.wiring.supervisor, ToSupervisor::Holds { tier: self.id.index(), bytes });
+    }
+
+    fn revive(&mut self, reply: Reply<bool>) {
+        let was_failed = self.shared().revive();
+        self.shared().view.open();
+        reply.answer(Ok(was_failed));
+    }
+
+    #[cfg(feature = "fault-injection")]
+    fn fault(&mut self, fault: super::request::Fault) {
+        use super::request::Fault;
+        match fault {
+            Fault::Panic => drop(self.turn(|_, _, _| panic!("asked to break"))),
+            Fault::Die => panic!("asked to die"),
+        }
+    }
+}
+
+impl Actor for TierActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.wiring.connect_tier(self.id, ctx.address().recipient());
+        if self.shared().state() == TierState::Running {
+            self.shared().view.open();
+        }
+        self.arm_sweep(ctx);
+    }
+}
+
+impl Handler<ToTier> for TierActor {
+    type Result = ();
+
+    fn handle(&mut self, message: ToTier, _: &mut Self::Context) {
+        match message {
+            ToTier::Batch(batch) => batch.into_iter().for_each(|accepted| self.take(accepted)),
+            ToTier::Landed { id, incarnation, outcome, took } => {
+                self.turn(|this, now, fx| this.tier.land(id, incarnation, outcome, took, now, fx));
+            }
+            ToTier::GoOn => self.slice(),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What each warm source did so far, where tasks and actors write it and statistics read it.
+//!
+//! Owns: the numbers of one source. Never: decides when it runs.
+
+use parking_lot::Mutex;
+
+use super::throttle::Throttle;
+use super::wiring::Wiring;
+use crate::message::{SourceReport, WarmStats};
+use crate::warm::WarmSource;
+
+/// The numbers of one source.
+#[derive(Debug)]
+pub(crate) struct WarmProgress {
+    stats: Mutex<WarmStats>,
+    pub(crate) warn: Throttle,
+}
+
+impl WarmProgress {
+    pub(crate) fn new(source: &WarmSource) -> Self {
+        Self { stats: Mutex::new(WarmStats::new(source.name(), source.tier())), warn: Throttle::default() }
+    }
+
+    pub(crate) fn progress(&self, progress: Option<(u64, u64)>) {
+        self.stats.lock().progress = progress;
+    }
+
+    pub(crate) fn ended(&self, report: &SourceReport) {
+        let mut stats = self.stats.lock();
+        stats.stored += report.stored;
+        stats.progress = None;
+        stats.last_took = Some(report.took);
+        stats.last_error.clone_from(&report.error);
+        if report.error.is_none() { stats.runs += 1 } else { stats.failures += 1 }
+    }
+
+    pub(crate) fn has_run(&self) -> bool {
+        self.stats.lock().runs > 0
+    }
+
+    pub(crate) fn snapshot(&self) -> WarmStats {
+        self.stats.lock().clone()
+    }
+}
+
+impl Wiring {
+    /// A source has succeeded: once all required ones have, the cache is ready, and stays so.
+    pub(crate) fn warm_succeeded(&self, _source: usize) {
+        let missing =
+            |(source, progress): (&WarmSource, &WarmProgress)| source.is_required() && !progress.has_run();
+        if !self.sources.iter().zip(&self.warm).any(missing) {
+            self.ready.send_replace(true);
+        }
+    }
+}

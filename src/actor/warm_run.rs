@@ -1,0 +1,182 @@
+//! One run of a warm source, from its ticket to its last entry.
+//!
+//! Owns: the run's task, which reports its end on every way out. Never: stores a bare value: what it brings is stored
+//! under a ticket that the tier gave before the source was read.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::sync::oneshot;
+
+use super::inbox::Parcel;
+use super::permit::Lane;
+use super::reply::Reply;
+use super::request::{Accepted, Item, TierRequest, ToWarmer};
+use super::wiring::{TierShared, Wiring, tell};
+use crate::engine::journal::Ticket;
+use crate::engine::tier::Warmed;
+use crate::engine::weigh::weigh;
+use crate::env::Stopwatch;
+use crate::error::{Error, Result};
+use crate::message::{Set, SourceReport};
+use crate::warm::{WarmEntries, WarmRun};
+
+/// Bytes and entries that are handed to the tier at once.
+const CHUNK_BYTES: u64 = 1 << 20;
+const CHUNK_ENTRIES: usize = 256;
+/// A run may take so many times `load_timeout`: it reads many rows, a load reads one.
+const PATIENCE: u32 = 10;
+
+/// Runs source number `source` and reports what it came to. Dropped early, with its runtime, it reports that.
+pub(crate) async fn run(wiring: Arc<Wiring>, source: usize, user: Option<Arc<str>>) {
+    let mut ending = Ending::new(wiring, source, user);
+    let result = ending.fill().await;
+    if let Some(report) = &mut ending.report {
+        report.error = result.err().map(|error| error.to_string().into());
+    }
+}
+
+/// Reports the end of a run when it is dropped.
+struct Ending {
+    wiring: Arc<Wiring>,
+    source: usize,
+    user: Option<Arc<str>>,
+    began: Stopwatch,
+    report: Option<SourceReport>,
+    ticket: Option<Ticket>,
+}
+
+impl Ending {
+    fn new(wiring: Arc<Wiring>, source: usize, user: Option<Arc<str>>) -> Self {
+        let named = &wiring.sources[source];
+        let lost = Some("the run was lost with the runtime it ran on".into());
+        let report = SourceReport { error: lost, ..SourceReport::new(named.name(), named.tier()) };
+        Self { wiring, source, user, began: Stopwatch::start(), report: Some(report), ticket: None }
+    }
+
+    /// Takes a ticket, reads the source, stores what it brings.
+    async fn fill(&mut self) -> Result<(), Trouble> {
+        let wiring = Arc::clone(&self.wiring);
+        let id = wiring.routes.tier(wiring.sources[self.source].tier())?;
+        let tier = wiring.tier(id);
+        // Before the source is read: what is invalidated or set from now on is not brought back.
+        let begun = wiring.post_to(id, Lane::Control, 0, |reply| TierRequest::BeginWarm { reply })?;
+        let ticket = answer(begun).await?;
+        self.ticket = Some(ticket);
+        let entries = self.read().await?.into_sets();
+        let total = entries.len() as u64;
+        let mut strays = 0;
+        let mut items = Vec::new();
+        let mut bytes = 0;
+        for (done, set) in (0..).zip(entries) {
+            wiring.warm[self.source].progress(Some((done, total)));
+            match stray(&wiring, tier, &set) {
+                Some(item) => {
+                    bytes += weigh(&item.key, &item.value);
+                    items.push(item);
+                }
+                None => strays += 1,
+            }
+            if bytes >= CHUNK_BYTES || items.len() >= CHUNK_ENTRIES {
+                self.store(tier, ticket, std::mem::take(&mut items), std::mem::take(&mut bytes)).await?;
+            }
+        }
+        if !items.is_empty() {
+            self.store(tier, ticket, items, bytes).await?;
+        }
+        if strays > 0 {
+            return Err(Trouble::Strays { count: strays, tier: Arc::clone(&tier.name) });
+        }
+        Ok(())
+    }
+
+    /// Calls the host's source, within its limit and behind a panic guard.
+    async fn read(&self) -> Result<WarmEntries, Trouble> {
+        let source = &self.wiring.sources[self.source];
+        let run = WarmRun::new(self.user.clone());
+        let mut future =
+            catch_unwind(AssertUnwindSafe(|| source.load(run))).map_err(|_panic| Trouble::Panicked)?;
+        let guarded =
+            std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+                Ok(Poll::Pending) => Poll::Pending,
+                Ok(Poll::Ready(Ok(entries))) => Poll::Ready(Ok(entries)),
+                Ok(Poll::Ready(Err(error))) => Poll::Ready(Err(Trouble::Source(error))),
+                Err(_panic) => Poll::Ready(Err(Trouble::Panicked)),
+            });
+        let limit = self.wiring.plan.load_timeout * PATIENCE;
+        let result = self.wiring.spawner.within(limit, guarded).await;
+        super::guard::drop_guarded(future);
+        result.unwrap_or(Err(Trouble::Slow(limit)))
+    }
+
+    /// Hands a part to the tier, once there is room for it in front of the tier.
+    async fn store(
+        &mut self,
+        tier: &TierShared,
+        ticket: Ticket,
+        items: Vec<Item>,
+        bytes: u64,
+    ) -> Result<(), Trouble> {
+        let permit = tier.permits.wait(bytes).await;
+        self.wiring.open()?;
+        let (reply, stored) = Reply::new(Arc::clone(&tier.name));
+        let request = TierRequest::StoreWarm { ticket, items, reply };
+        self.wiring.post(Parcel::Tier(tier.id, Accepted::with(request, permit)));
+        let stored = answer(stored).await?;
+        if let Some(report) = &mut self.report {
+            for warmed in stored {
+                match warmed {
+                    Warmed::Stored => report.stored += 1,
+                    Warmed::Revoked => report.revoked += 1,
+                    Warmed::NoRoom | Warmed::NotKept => report.refused += 1,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The item that `set` becomes, if its key belongs to `tier`.
+fn stray(wiring: &Wiring, tier: &TierShared, set: &Set) -> Option<Item> {
+    let (found, ttl) = wiring.route(set.key.as_str()).ok()?;
+    let item = || Item { key: set.key.clone(), value: set.value.clone(), ttl: set.ttl.unwrap_or(ttl) };
+    (found.id == tier.id).then(item)
+}
+
+async fn answer<R>(slot: oneshot::Receiver<Result<R>>) -> Result<R> {
+    slot.await.unwrap_or(Err(Error::Closed))
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let Some(mut report) = self.report.take() else { return };
+        report.took = self.began.elapsed();
+        if let Some(ticket) = self.ticket
+            && let Ok(id) = self.wiring.routes.tier(&report.tier)
+        {
+            // No permit: there is one such message for each run, and a ticket that stays open costs the tier memory.
+            self.wiring.post(Parcel::Tier(id, Accepted::new(TierRequest::EndWarm { ticket })));
+        }
+        self.wiring.warm[self.source].ended(&report);
+        let ended = ToWarmer::Ended { source: self.source, user: self.user.take(), report };
+        tell(&self.wiring.warmer, ended);
+    }
+}
+
+/// Why a run did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("{0}")]
+    Source(crate::error::SharedError),
+    #[error("the source panicked; the panic message is in the log of the host")]
+    Panicked,
+    #[error("the source gave nothing within {0:?}; make it faster, or bring less in one source")]
+    Slow(std::time::Duration),
+    #[error(
+        "{count} keys do not belong to tier {tier} and were left out; give them a source of their own tier"
+    )]
+    Strays { count: u64, tier: Arc<str> },
+    #[error(transparent)]
+    Cache(#[from] Error),
+}

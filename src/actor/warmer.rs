@@ -1,0 +1,309 @@
+//! The warmer: runs warm sources at the start, every so often, when a user turns up, and by command.
+//!
+//! Owns: which runs are under way, who waits for them, and when each source is due. Never: reads a source or stores an
+//! entry itself (a task does), runs a source twice at a time, lets a failure be fatal.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
+
+use super::reply::Reply;
+use super::request::ToWarmer;
+use super::root::{DeathWatch, Who};
+use super::wiring::Wiring;
+use crate::engine::moment::Moment;
+use crate::error::{Error, Result, Shown};
+use crate::message::{SourceReport, Warm, WarmReport, WarmScope};
+use crate::telemetry;
+
+/// Runs under way at the same time.
+pub(super) const RUNS_MAX: usize = 8;
+/// Runs for users that may wait; past it a user is not warmed.
+pub(super) const USERS_QUEUED_MAX: usize = 1_024;
+/// Users that are remembered as warmed.
+pub(super) const USERS_KNOWN_MAX: usize = 100_000;
+/// First pause after a failure; it doubles up to [`PAUSE_MAX`].
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
+/// See [`PAUSE`].
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// A source, and the user it runs for if it is one for users.
+type Job = (usize, Option<Arc<str>>);
+
+/// A command that waits for runs.
+#[derive(Debug)]
+struct Order {
+    reply: Option<Reply<WarmReport>>,
+    pending: usize,
+    reports: Vec<SourceReport>,
+}
+
+/// When a source is to run by itself, and how often it has failed in a row.
+#[derive(Debug, Default)]
+struct Due {
+    at: Option<Moment>,
+    failures: u32,
+}
+
+/// Runs warm sources.
+#[derive(Debug)]
+pub struct Warmer {
+    wiring: Arc<Wiring>,
+    due: Vec<Due>,
+    /// Runs that wait for a place, those of whole tiers before those of users.
+    queue: VecDeque<Job>,
+    users: VecDeque<Job>,
+    running: usize,
+    /// Runs queued or under way, and the orders that wait for each.
+    active: HashMap<Job, Vec<u64>>,
+    orders: HashMap<u64, Order>,
+    last_order: u64,
+    /// Until when a user needs no run of a source, and the same in the order of entering.
+    known: HashMap<Job, Moment>,
+    known_order: VecDeque<Job>,
+    timer: Option<SpawnHandle>,
+    _watch: DeathWatch,
+}
+
+impl Warmer {
+    /// The warmer of `wiring`; it takes its place there when it starts.
+    pub fn new(wiring: &Arc<Wiring>) -> Self {
+        let now = wiring.env.now();
+        let due = |(number, source): (usize, &crate::warm::WarmSource)| {
+            // A forerunner may have run it already.
+            let ran = wiring.warm[number].has_run();
+            let interval = source.interval(wiring.plan.warm_interval).map(|interval| now.after(interval));
+            let at = if source.starts() && !ran { Some(now) } else { interval };
+            Due { at: at.filter(|_| wiring.plan.enabled), failures: 0 }
+        };
+        Self {
+            due: wiring.sources.iter().enumerate().map(due).collect(),
+            queue: VecDeque::new(),
+            users: VecDeque::new(),
+            running: 0,
+            active: HashMap::new(),
+            orders: HashMap::new(),
+            last_order: 0,
+            known: HashMap::new(),
+            known_order: VecDeque::new(),
+            timer: None,
+            _watch: DeathWatch::new(wiring, Who::Warmer),
+            wiring: Arc::clone(wiring),
+        }
+    }
+
+    /// Begins what is due, and arms the timer for what is due next. Times come from the clock, so a stall costs one
+    /// late run, not one for each that was missed.
+    fn look_at_clock(&mut self, ctx: &mut Context<Self>) {
+        let now = self.wiring.env.now();
+        for source in 0..self.due.len() {
+            if self.due[source].at.is_some_and(|at| at <= now) {
+                self.due[source].at = None;
+                self.request((source, None), None);
+            }
+        }
+        self.begin();
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        let next = self.due.iter().filter_map(|due| due.at).min();
+        self.timer = next.map(|at| {
+            // A millisecond more: the clock counts whole ones, and an early look would find nothing due.
+            let pause = at.since(now) + Duration::from_millis(1);
+            ctx.run_later(pause, |this, ctx| {
+                this.timer = None;
+                this.look_at_clock(ctx);
+            })
+        });
+    }
+
+    /// Queues a run, or joins the one that is queued or under way.
+    fn request(&mut self, job: Job, order: Option<u64>) {
+        if let Some(waiting) = self.active.get_mut(&job) {
+            waiting.extend(order);
+            return;
+        }
+        self.active.insert(job.clone(), order.into_iter().collect());
+        if job.1.is_some() { self.users.push_back(job) } else { self.queue.push_back(job) }
+    }
+
+    /// Begins as many runs as may be under way.
+    fn begin(&mut self) {
+        while self.running < RUNS_MAX {
+            let Some((source, user)) = self.queue.pop_front().or_else(|| self.users.pop_front()) else {
+                return;
+            };
+            self.running += 1;
+            let run = super::warm_run::run(Arc::clone(&self.wiring), source, user);
+            self.wiring.host.spawn(run);
+        }
+    }
+
+    fn warm(&mut self, scope: &WarmScope, reply: Reply<WarmReport>) {
+        let jobs = match self.jobs_of(scope) {
+            Ok(jobs) => jobs,
+            Err(error) => return reply.answer(Err(error)),
+        };
+        let reports = self.empty_reports(scope);
+        if jobs.is_empty() || !self.wiring.plan.enabled {
+            return reply.answer(Ok(WarmReport { sources: reports }));
+        }
+        self.last_order += 1;
+        let order = Order { reply: Some(reply), pending: jobs.len(), reports };
+        self.orders.insert(self.last_order, order);
+        for job in jobs {
+            self.request(job, Some(self.last_order));
+        }
+        self.begin();
+    }
+
+    fn in_scope(scope: &WarmScope, source: &crate::warm::WarmSource) -> bool {
+        match scope {
+            WarmScope::All => true,
+            WarmScope::Tier(tier) => source.tier() == tier,
+        }
+    }
+
+    fn empty_reports(&self, scope: &WarmScope) -> Vec<SourceReport> {
+        let sources = self.wiring.sources.iter().filter(|source| Self::in_scope(scope, source));
+        sources.map(|source| SourceReport::new(source.name(), source.tier())).collect()
+    }
+
+    /// The runs that `scope` asks for: one for each source, and for each user known to a source for users.
+    fn jobs_of(&self, scope: &WarmScope) -> Result<Vec<Job>> {
+        if let WarmScope::Tier(name) = scope
+            && self.wiring.routes.tier(name).is_err()
+        {
+            let known = self.wiring.routes.tiers().join(", ");
+            return Err(Error::UnknownScope { scope: Shown::new(name), known: format!("all, {known}") });
+        }
+        let mut jobs = Vec::new();
+        for (number, source) in self.wiring.sources.iter().enumerate() {
+            if !Self::in_scope(scope, source) {
+                continue;
+            }
+            if source.is_for_users() {
+                let now = self.wiring.env.now();
+                let of_late =
+                    |job: &&Job| job.0 == number && self.known.get(*job).is_some_and(|&until| until > now);
+                jobs.extend(self.known_order.iter().filter(of_late).cloned());
+            } else {
+                jobs.push((number, None));
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// A user did something: begins the runs that are worth it, and returns whether there are any.
+    fn user_active(&mut self, user: &Arc<str>) -> bool {
+        if !self.wiring.plan.enabled {
+            return false;
+        }
+        let now = self.wiring.env.now();
+        let mut begun = false;
+        for number in 0..self.wiring.sources.len() {
+            let job = (number, Some(Arc::clone(user)));
+            let source = &self.wiring.sources[number];
+            let fresh = self.known.get(&job).is_some_and(|&until| until > now);
+            if !source.is_for_users() || fresh || self.users.len() >= USERS_QUEUED_MAX {
+                continue;
+            }
+            let ttl = self.wiring.routes.tier(source.tier()).map_or(PAUSE, |id| self.wiring.tier(id).ttl);
+            self.know(job.clone(), now.after(ttl));
+            self.request(job, None);
+            begun = true;
+        }
+        self.begin();
+        begun
+    }
+
+    fn know(&mut self, job: Job, until: Moment) {
+        if self.known.insert(job.clone(), until).is_none() {
+            self.known_order.push_back(job);
+        }
+        while self.known_order.len() > USERS_KNOWN_MAX {
+            if let Some(oldest) = self.known_order.pop_front() {
+                self.known.remove(&oldest);
+            }
+        }
+    }
+
+    fn ended(&mut self, source: usize, user: Option<Arc<str>>, report: &SourceReport) {
+        let job = (source, user);
+        let Some(waiting) = self.active.remove(&job) else { return };
+        self.running = self.running.saturating_sub(1);
+        if let Some(error) = &report.error
+            && let Some(left_out) = self.wiring.warm[source].warn.pass(self.wiring.env.now())
+        {
+            telemetry::warm_failed(&report.source, error, left_out);
+        }
+        self.plan_next(&job, report.error.is_none());
+        for number in waiting {
+            self.fulfil(number, report);
+        }
+        self.begin();
+    }
+
+    /// When a source that has run is due again.
+    fn plan_next(&mut self, job: &Job, ok: bool) {
+        let (now, source) = (self.wiring.env.now(), &self.wiring.sources[job.0]);
+        if job.1.is_some() {
+            if !ok {
+                self.known.insert(job.clone(), now.after(10 * PAUSE));
+            }
+            return;
+        }
+        let due = &mut self.due[job.0];
+        let interval = source.interval(self.wiring.plan.warm_interval);
+        if ok {
+            due.failures = 0;
+            due.at = interval.map(|interval| now.after(interval));
+            self.wiring.warm_succeeded(job.0);
+        } else if source.starts() || interval.is_some() {
+            let pause = PAUSE.saturating_mul(1 << due.failures.min(16)).min(PAUSE_MAX);
+            due.failures += 1;
+            due.at = Some(now.after(pause));
+        }
+    }
+
+    /// Adds what a run came to, to an order that waited for it, and answers that when it was the last.
+    fn fulfil(&mut self, number: u64, report: &SourceReport) {
+        let Some(order) = self.orders.get_mut(&number) else { return };
+        order.pending -= 1;
+        if let Some(sum) = order.reports.iter_mut().find(|sum| sum.source == report.source) {
+            sum.add(report);
+        }
+        if order.pending == 0
+            && let Some(Order { reply, reports, .. }) = self.orders.remove(&number)
+            && let Some(reply) = reply
+        {
+            reply.answer(Ok(WarmReport { sources: reports }));
+        }
+    }
+}
+
+impl Actor for Warmer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.wiring.connect_warmer(ctx.address().recipient());
+        self.look_at_clock(ctx);
+    }
+}
+
+impl Handler<ToWarmer> for Warmer {
+    type Result = ();
+
+    fn handle(&mut self, message: ToWarmer, ctx: &mut Self::Context) {
+        match message {
+            ToWarmer::Warm(Warm { scope, .. }, reply) => self.warm(&scope, reply),
+            ToWarmer::UserActive(active, reply) => reply.answer(Ok(self.user_active(&active.user))),
+            ToWarmer::Ended { source, user, report } => {
+                self.ended(source, user, &report);
+                self.look_at_clock(ctx);
+            }
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! What all actors of one cache share, and what outlives each of them.
+//!
+//! Owns: the plan, the routes, the inbox, the budget, and for each tier its view, counters, permits and restarts.
+//! Never: handles a message. A handle reads views through it; an actor finds its neighbours in it, whichever life they
+//! are in.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix::{Addr, Recipient};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Semaphore, watch};
+
+use super::inbox::{Inbox, Parcel};
+use super::permit::Permits;
+use super::request::{ToStats, ToSupervisor, ToTier, ToWarmer};
+use super::root::Root;
+use super::strangers::Strangers;
+use super::supervisor::Supervisor;
+use super::throttle::Throttle;
+use super::warm_progress::WarmProgress;
+use crate::engine::budget::Budget;
+use crate::engine::counters::Counters;
+use crate::engine::key::first_segment;
+use crate::engine::moment::Moment;
+use crate::engine::route::{Routes, TierId};
+use crate::engine::scope::Scope;
+use crate::engine::tier::Rules;
+use crate::engine::view::View;
+use crate::env::{Env, Spawner};
+use crate::error::{Error, Result, Shown};
+use crate::message::TierState;
+use crate::settings::Plan;
+use crate::warm::WarmSource;
+
+/// Crashes within [`CRASH_WINDOW`] after which a tier is bypassed.
+pub const CRASHES_MAX: usize = 5;
+/// See [`CRASHES_MAX`].
+pub const CRASH_WINDOW: Duration = Duration::from_secs(60);
+/// Control messages accepted and not yet handled.
+const CONTROL_MESSAGES: u64 = 1_024;
+
+/// An address that may change while the cache lives.
+pub(crate) type Place<M> = RwLock<Option<Recipient<M>>>;
+
+/// Sends to whoever is in `place` now; drops `message`, and answers its replies thereby, when nobody is.
+pub(crate) fn tell<M>(place: &Place<M>, message: M)
+where
+    M: actix::Message<Result = ()> + Send + 'static,
+{
+    // `do_send` asks no mailbox bound: what is told here has its permit, or is bounded by what causes it.
+    let recipient = place.read().clone();
+    if let Some(recipient) = recipient {
+        recipient.do_send(message);
+    }
+}
+
+/// Where a tier's life stands.
+#[derive(Debug, Default)]
+pub(crate) struct Lives {
+    crashes: VecDeque<Moment>,
+}
+
+/// What is shared about one tier.
+#[derive(Debug)]
+pub struct TierShared {
+    /// Its number.
+    pub id: TierId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// How long its values live when nothing else is said.
+    pub ttl: Duration,
+    /// What readers see.
+    pub view: Arc<View>,
+    /// Its counters.
+    pub counters: Arc<Counters>,
+    /// Its bound.
+    pub permits: Arc<Permits>,
+    pub(crate) place: Place<ToTier>,
+    /// Loaders that run in callers' tasks because the tier could not serve them.
+    pub(crate) bypass: Semaphore,
+    pub(crate) incarnation: AtomicU64,
+    pub(crate) warn_bypass: Throttle,
+    failed: AtomicBool,
+    lives: Mutex<Lives>,
+}
+
+impl TierShared {
+    /// Whether it serves.
+    pub fn state(&self) -> TierState {
+        if self.failed.load(Ordering::Acquire) { TierState::Failed } else { TierState::Running }
+    }
+
+    /// Notes a crash; returns whether it was one too many.
+    pub(crate) fn crashed(&self, now: Moment) -> bool {
+        let mut lives = self.lives.lock();
+        lives.crashes.push_back(now);
+        while lives.crashes.front().is_some_and(|&first| now.since(first) > CRASH_WINDOW) {
+            lives.crashes.pop_front();
+        }
+        let too_many = lives.crashes.len() >= CRASHES_MAX;
+        if too_many {
+            self.failed.store(true, Ordering::Release);
+        }
+        too_many
+    }
+
+    /// Forgets its crashes; returns whether it had failed.
+    pub(crate) fn revive(&self) -> bool {
+        self.lives.lock().crashes.clear();
+        self.failed.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn failed_error(&self) -> Error {
+        Error::TierFailed { tier: Arc::clone(&self.name), crashes: CRASHES_MAX as u32 }
+    }
+
+    /// Tells the tier.
+    pub(crate) fn tell(&self, message: ToTier) {
+        tell(&self.place, message);
+    }
+}
+
+/// How far a cache is on its way to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Open = 0,
+    Closing = 1,
+    Closed = 2,
+}
+
+/// What all actors of one cache share.
+#[derive(Debug)]
+pub struct Wiring {
+    /// The checked settings.
+    pub plan: Plan,
+    /// Which tier takes which key.
+    pub routes: Routes,
+    /// Time and randomness.
+    pub env: Env,
+    /// The tiers, in the order of the settings.
+    pub tiers: Vec<TierShared>,
+    /// What fills them before somebody asks.
+    pub sources: Vec<WarmSource>,
+    /// When the cache began.
+    pub began: Moment,
+    /// The runtime of the actors, for what has no other.
+    pub(crate) spawner: Spawner,
+    pub(crate) budget: Mutex<Budget>,
+    pub(crate) inbox: Inbox,
+    pub(crate) control: Arc<Permits>,
+    pub(crate) supervisor: Place<ToSupervisor>,
+    pub(crate) warmer: Place<ToWarmer>,
+    pub(crate) stats: Place<ToStats>,
+    pub(crate) root: Root,
+    /// What each source did so far.
+    pub(crate) warm: Vec<WarmProgress>,
+    /// The runtime of the host, on which warm sources are read.
+    pub(crate) host: Spawner,
+    pub(crate) ready: watch::Sender<bool>,
+    pub(crate) closed: watch::Sender<bool>,
+    pub(crate) address: RwLock<Option<Addr<Supervisor>>>,
+    strangers: Strangers,
+    phase: AtomicU8,
+}
+
+impl Wiring {
+    /// The shared part of a cache whose actors are not there yet. Must be called within a tokio runtime, on which what
+    /// has no other runtime will run.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn new(plan: Plan, env: Env, sources: Vec<WarmSource>) -> Arc<Self> {
+        let spawner = Spawner::current().expect("the wiring of a cache is made within a runtime");
+        Self::hosted(plan, env, sources, spawner.clone(), spawner)
+    }
+
+    /// As [`Wiring::new`], for a host on a runtime of its own.
+    pub(crate) fn hosted(
+        plan: Plan,
+        env: Env,
+        sources: Vec<WarmSource>,
+        spawner: Spawner,
+        host: Spawner,
+    ) -> Arc<Self> {
+        let names = plan.tiers.iter().map(|tier| Arc::clone(&tier.name)).collect();
+        let id = |index: usize| TierId(index as u8);
+        let prefixes =
+            plan.prefixes.iter().map(|one| (Arc::clone(&one.prefix), id(one.tier), one.ttl)).collect();
+        let routes = Routes::new(names, prefixes, plan.default_tier.map(id));
+        let tier = |(index, tier): (usize, &crate::settings::TierPlan)| TierShared {
+            id: id(index),
+            name: Arc::clone(&tier.name),
+            ttl: tier.ttl,
+            view: Arc::new(View::new(env.seed().wrapping_add(index as u64))),
+            counters: Arc::default(),
+            permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
+            place: Place::default(),
+            bypass: Semaphore::new(plan.load_concurrency),
+            incarnation: AtomicU64::new(0),
+            warn_bypass: Throttle::default(),
+            failed: AtomicBool::new(false),
+            lives: Mutex::default(),
+        };
+        let tiers: Vec<TierShared> = plan.tiers.iter().enumerate().map(tier).collect();
+        let budget = Budget::new(plan.budget, plan.floor, plan.max_entry, tiers.len());
+        let required = plan.enabled && sources.iter().any(WarmSource::is_required);
+        Arc::new(Self {
+            routes,
+            began: env.now(),
+            env,
+            tiers,
+            warm: sources.iter().map(WarmProgress::new).collect(),
+            sources,
+            spawner,
+            budget: Mutex::new(budget),
+            inbox: Inbox::default(),
+            control: Permits::new("control".into(), CONTROL_MESSAGES, u64::MAX),
+            supervisor: Place::default(),
+            warmer: Place::default(),
+            stats: Place::default(),
+            root: Root::default(),
+            host,
+            ready: watch::Sender::new(!required),
+            closed: watch::Sender::new(false),
+            address: RwLock::default(),
+            strangers: Strangers::default(),
+            phase: AtomicU8::new(Phase::Open as u8),
+            plan,
+        })
+    }
+
+    /// The tier of that number.
+    pub fn tier(&self, id: TierId) -> &TierShared {
+        &self.tiers[id.index()]
+    }
+
+    /// The tier of `key`, and how long its values live there. Errors: `UnknownPrefix`.
+    pub(crate) fn route(&self, key: &str) -> Result<(&TierShared, Duration)> {
+        let Some(route) = self.routes.route(key) else {
+            return Err(Error::UnknownPrefix { prefix: Shown::new(first_segment(key)) });
+        };
+        let tier = self.tier(route.tier);
+        Ok((tier, route.ttl.unwrap_or(tier.ttl)))
+    }
+
+    /// As [`Wiring::route`], for what is on its way to a tier: a first segment that no tier was made for is warned of.
+    pub(crate) fn route_told(&self, key: &str) -> Result<(&TierShared, Duration)> {
+        let found = self.route(key)?;
+        if self.routes.route(key).is_some_and(|route| !route.known) {
+            self.strangers.meet(first_segment(key), &found.0.name);
+        }
+        Ok(found)
+    }
+
+    /// The tiers that `scope` can reach.
+    pub(crate) fn reached(&self, scope: &Scope) -> Result<Vec<TierId>> {
+        self.routes.reached(scope)
+    }
+
+    /// What a tier is told once.
+    pub(crate) fn rules(&self, id: TierId) -> Rules {
+        Rules {
+            name: Arc::clone(&self.tier(id).name),
+            enabled: self.plan.enabled,
+            max_entry: self.plan.max_entry,
+            load_concurrency: self.plan.load_concurrency,
+            load_queue: self.plan.load_queue,
+        }
+    }
+
+    /// Puts `parcel` into the inbox and wakes the supervisor, unless that is on its way.
+    pub(crate) fn post(&self, parcel: Parcel) {
+        if self.inbox.push(parcel) {
+            tell(&self.supervisor, ToSupervisor::Wake);
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Open,
+            1 => Phase::Closing,
+            _ => Phase::Closed,
+        }
+    }
+
+    /// Goes on towards the end; never back. Returns the phase before.
+    pub(crate) fn enter(&self, phase: Phase) -> Phase {
+        match self.phase.fetch_max(phase as u8, Ordering::AcqRel) {
+            0 => Phase::Open,
+            1 => Phase::Closing,
+            _ => Phase::Closed,
+        }
+    }
+
+    /// `Closed` once the cache has begun to end.
+    pub(crate) fn open(&self) -> Result<()> {
+        if self.phase() == Phase::Open { Ok(()) } else { Err(Error::Closed) }
+    }
+
+    /// Lets go of all actors, so that nothing keeps them alive.
+    pub(crate) fn disconnect(&self) {
+        *self.supervisor.write() = None;
+        *self.address.write() = None;
+        *self.warmer.write() = None;
+        *self.stats.write() = None;
+        for tier in &self.tiers {
+            *tier.place.write() = None;
+        }
+        // What was accepted and cannot be handled any more is answered by being dropped.
+        drop(self.inbox.drain(usize::MAX));
+    }
+
+    /// Puts `recipient` in the place of the supervisor: for tests that record what it is told.
+    pub fn connect_supervisor(&self, recipient: Recipient<ToSupervisor>) {
+        *self.supervisor.write() = Some(recipient);
+    }
+
+    /// Puts `recipient` in the place of a tier.
+    pub fn connect_tier(&self, id: TierId, recipient: Recipient<ToTier>) {
+        *self.tier(id).place.write() = Some(recipient);
+    }
+
+    /// Puts `recipient` in the place of the warmer.
+    pub fn connect_warmer(&self, recipient: Recipient<ToWarmer>) {
+        *self.warmer.write() = Some(recipient);
+    }
+
+    /// Puts `recipient` in the place of the stats actor.
+    pub fn connect_stats(&self, recipient: Recipient<ToStats>) {
+        *self.stats.write() = Some(recipient);
+    }
+}

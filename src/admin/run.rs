@@ -1,0 +1,74 @@
+//! A command from the line to the text: parse, send, audit, show.
+//!
+//! Owns: the order of these steps. Never: parses or renders itself.
+
+use super::audit::emit;
+use super::{Answer, Command, Style};
+use crate::engine::scope::Scope;
+use crate::env::Stopwatch;
+use crate::error::Result;
+use crate::handle::Cache;
+use crate::message::{Info, Invalidate, ReviveTier, Stats, Warm};
+
+impl Cache {
+    /// Carries out the line that `who` typed and returns the text to show; a line that cannot be carried out is answered
+    /// with a sentence that says why, so this never fails.
+    ///
+    /// The commands are described on [`Command`]. Everybody may do everything: ask [`Command::is_destructive`] first
+    /// where that is not so.
+    ///
+    /// ```no_run
+    /// # async fn example(cache: apex_cache::Cache) {
+    /// println!("{}", cache.command("/cache-clear products:*", "ann").await);
+    /// # }
+    /// ```
+    pub async fn command(&self, line: &str, who: &str) -> String {
+        self.command_in(line, who, Style::Emoji).await
+    }
+
+    /// As [`Cache::command`], in the given style.
+    pub async fn command_in(&self, line: &str, who: &str, style: Style) -> String {
+        let answer = match Command::parse(line) {
+            Ok(command) => self.run(command, who).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(answer) => answer.show(style),
+            Err(error) => format!("{error}\n"),
+        }
+    }
+
+    /// Carries out `command` for `who`; what it changes is told to the audit.
+    pub async fn run(&self, command: Command, who: &str) -> Result<Answer> {
+        let audit = command.audit(who);
+        let began = Stopwatch::start();
+        let answer = self.carry_out(command).await;
+        if let Some(event) = audit {
+            emit(&event.answered(&answer, began.elapsed()), self.life().audit.as_ref());
+        }
+        answer
+    }
+
+    async fn carry_out(&self, command: Command) -> Result<Answer> {
+        Ok(match command {
+            Command::Help => Answer::Help,
+            Command::Stats { top } => Answer::Stats { snapshot: self.send(Stats).await?, top },
+            Command::Info => Answer::Info(self.send(Info).await?),
+            Command::Clear { scope, dry_run } => {
+                let invalidate = Invalidate { scope: scope.clone(), dry_run };
+                Answer::Cleared { taken: self.send(invalidate).await?, scope, dry_run }
+            }
+            Command::ClearUsage => {
+                Answer::ClearUsage(self.send(Invalidate::new(Scope::All).dry_run()).await?)
+            }
+            Command::Warm(scope) => {
+                let report = self.send(Warm::new(scope.clone())).await?;
+                Answer::Warmed { scope, report }
+            }
+            Command::Revive(tier) => {
+                let was_out = self.send(ReviveTier::new(tier.clone())).await?;
+                Answer::Revived { tier, was_out }
+            }
+        })
+    }
+}

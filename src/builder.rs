@@ -1,0 +1,154 @@
+//! How a cache is described and started.
+//!
+//! Owns: the order of starting, and where the actors run. Never: starts with settings that have problems.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::actor::{Wiring, run_root, start_all};
+use crate::admin::{AuditEvent, AuditSink};
+use crate::env::{self, Env, Spawner};
+use crate::error::{Error, Result};
+use crate::handle::{Cache, Life};
+use crate::settings::{Plan, Settings};
+use crate::warm::WarmSource;
+
+/// Where the actors of a cache run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Placement {
+    /// On a thread of their own, with an actix system of their own. Works in any host. Default.
+    #[default]
+    OwnThread,
+    /// On the calling thread, which must be inside an actix system or a tokio `LocalSet`: a message there costs no wake-up
+    /// of another thread, and tests can pause time.
+    Inline,
+}
+
+/// Describes a cache. Made by [`Cache::builder`].
+///
+/// ```no_run
+/// # async fn example() -> apex_cache::Result<()> {
+/// use apex_cache::{Cache, settings::Settings};
+///
+/// let cache = Cache::builder().settings(Settings::default().max_size_mb(64)).start().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+#[must_use = "nothing runs until `start` is awaited"]
+pub struct Builder {
+    settings: Settings,
+    sources: Vec<WarmSource>,
+    audit: Option<AuditSink>,
+    placement: Placement,
+    env: Option<Env>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .field("sources", &self.sources)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// Uses `settings`. Default: [`Settings::default`].
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Adds a warm source. Its function must not keep a [`Cache`] of the cache that it warms: that would live for ever.
+    pub fn warm(mut self, source: WarmSource) -> Self {
+        self.sources.push(source);
+        self
+    }
+
+    /// Calls `sink` with every command that changed something: who, what, how much. It is called in the task that ran the
+    /// command; a panic in it is caught.
+    pub fn audit(mut self, sink: impl Fn(&AuditEvent) + Send + Sync + 'static) -> Self {
+        self.audit = Some(Arc::new(sink));
+        self
+    }
+
+    /// Says where the actors run. Default: on a thread of their own.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.placement = placement;
+        self
+    }
+
+    /// Takes time and randomness from `env`. Default: [`Env::machine`]. A simulated one needs [`Placement::Inline`].
+    pub fn env(mut self, env: Env) -> Self {
+        self.env = Some(env);
+        self
+    }
+
+    /// Starts the cache. It serves when this returns; [`Cache::ready`] waits for required warm sources.
+    ///
+    /// Errors: `Settings` with every problem at once; `Start` when a warm source names no tier, two have one name, or no
+    /// thread could be started.
+    pub async fn start(self) -> Result<Cache> {
+        let plan = self.settings.check()?;
+        check_sources(&plan, &self.sources)?;
+        let env = self.env.unwrap_or_default();
+        let wiring = match self.placement {
+            Placement::OwnThread => start_on_thread(plan, env, self.sources).await?,
+            Placement::Inline => {
+                let wiring = Wiring::new(plan, env, self.sources);
+                start_all(&wiring);
+                env::spawn_local(run_root(Arc::clone(&wiring)));
+                wiring
+            }
+        };
+        Ok(Cache::of(Life { wiring, audit: self.audit }))
+    }
+}
+
+/// Starts the actors on a thread of their own, and waits until they are there.
+async fn start_on_thread(plan: Plan, env: Env, sources: Vec<WarmSource>) -> Result<Arc<Wiring>> {
+    let host = Spawner::current();
+    let (started, wiring) = oneshot::channel();
+    let root = move || async move {
+        let Some(own) = Spawner::current() else { return };
+        let wiring = Wiring::hosted(plan, env, sources, own.clone(), host.unwrap_or(own));
+        start_all(&wiring);
+        // Nobody waits any more when the host gave up starting; the root then ends at once.
+        if started.send(Arc::clone(&wiring)).is_ok() {
+            run_root(wiring).await;
+        }
+    };
+    let failed = |reason: String| Error::Start { reason };
+    env::thread_with_system("apex-cache", root).map_err(|error| {
+        failed(format!(
+            "no thread could be started ({error}); raise the limit of threads, or use Placement::Inline"
+        ))
+    })?;
+    wiring
+        .await
+        .map_err(|_| failed("its thread ended at once; the panic message is on standard error".into()))
+}
+
+fn check_sources(plan: &Plan, sources: &[WarmSource]) -> Result<()> {
+    for (number, source) in sources.iter().enumerate() {
+        if !plan.tiers.iter().any(|tier| &tier.name == source.tier()) {
+            let known: Vec<&str> = plan.tiers.iter().map(|tier| &*tier.name).collect();
+            let reason = format!(
+                "warm source {} fills tier {}, which does not exist; there are {}",
+                source.name(),
+                source.tier(),
+                known.join(", ")
+            );
+            return Err(Error::Start { reason });
+        }
+        if sources[..number].iter().any(|other| other.name() == source.name()) {
+            let reason =
+                format!("two warm sources are called {}; give each a name of its own", source.name());
+            return Err(Error::Start { reason });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,464 @@
+//! The handle: what a host holds.
+//!
+//! Owns: typed calls, deadlines, encoding and decoding in the caller's task, and the life of the cache: it ends when the
+//! last handle is dropped. Never: changes anything itself; all that changes something is a message.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::actor::{LoadCall, Pending, Request, Supervisor, TierShared, Wiring, begin_shutdown};
+use crate::builder::Builder;
+use crate::codec::fingerprint::Fingerprint;
+use crate::codec::value::Value;
+use crate::engine::key::{IntoKey, Key};
+use crate::engine::scope::Scope;
+use crate::error::{Error, Result};
+use crate::hit::Hit;
+use crate::loader::Loader;
+use crate::message::{
+    History, Info, InfoSnapshot, Invalidate, Invalidated, Remove, Removed, ReviveTier, Sample, Set, Shutdown,
+    Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport, WarmScope,
+};
+
+/// A cache. Cheap to clone, and usable from any thread and any async runtime.
+///
+/// Reads that hit send no message. Everything else is a message of [`crate::message`], whose docs tell what it promises;
+/// the methods here are their short forms. The cache ends when the last handle is dropped, or by [`Cache::shutdown`].
+#[derive(Debug, Clone)]
+pub struct Cache {
+    life: Arc<Life>,
+}
+
+/// Ends the cache when the last handle goes.
+pub(crate) struct Life {
+    pub(crate) wiring: Arc<Wiring>,
+    pub(crate) audit: Option<crate::admin::AuditSink>,
+}
+
+impl std::fmt::Debug for Life {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Life").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        begin_shutdown(&self.wiring);
+    }
+}
+
+impl Cache {
+    /// Describes a cache that is to be started.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn of(life: Life) -> Self {
+        Self { life: Arc::new(life) }
+    }
+
+    pub(crate) fn wiring(&self) -> &Arc<Wiring> {
+        &self.life.wiring
+    }
+
+    pub(crate) fn life(&self) -> &Life {
+        &self.life
+    }
+
+    /// The value of `key`, if it is there.
+    ///
+    /// Errors: `InvalidKey`, `UnknownPrefix`, `WrongType` (the key holds another type), `Decode`, `Closed`.
+    /// Cost: a look-up and decoding; no message.
+    #[allow(clippy::unused_async)] // a level behind memory will have to be awaited
+    pub async fn get<T: DeserializeOwned>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>> {
+        self.read(key)
+    }
+
+    /// Shows the value of `key` to `look`, if it is there. Not async: it looks at what is in memory, and only there.
+    ///
+    /// Errors and cost: as [`Cache::get`].
+    pub fn get_with<T: DeserializeOwned, R>(
+        &self,
+        key: impl IntoKey,
+        look: impl FnOnce(&T) -> R,
+    ) -> Result<Option<R>> {
+        Ok(self.read(key)?.map(|hit: Hit<T>| look(&hit)))
+    }
+
+    fn read<T: DeserializeOwned>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>> {
+        let (wiring, text) = (self.wiring(), key.text());
+        wiring.open()?;
+        let (tier, _) = match wiring.route(text) {
+            Ok(found) => found,
+            // Of the two mistakes a key can be, being none at all is told first.
+            Err(error) => return Err(key.into_key().err().unwrap_or(error)),
+        };
+        match wiring.look(tier, text, None) {
+            Some(given) => {
+                let hit = Hit::decode(text, &given);
+                if matches!(hit, Err(Error::WrongType { .. })) {
+                    tier.counters.wrong_type.one();
+                }
+                hit.map(Some)
+            }
+            None => key.into_key().map(|_key| None),
+        }
+    }
+
+    /// Whether `key` holds a value that would be served. Counts as no read. Errors: `InvalidKey`, `UnknownPrefix`,
+    /// `Closed`. Cost: a look-up; no message.
+    pub fn contains(&self, key: impl IntoKey) -> Result<bool> {
+        let wiring = self.wiring();
+        wiring.open()?;
+        let (tier, _) = wiring.route(key.text())?;
+        let now = wiring.env.now();
+        if tier.view.peek(key.text()).is_some_and(|entry| entry.is_fresh(now)) {
+            return Ok(true);
+        }
+        key.into_key().map(|_key| false)
+    }
+
+    /// Stores `value` under `key`: right when you are the one who writes the source. See [`Set`].
+    ///
+    /// ```no_run
+    /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+    /// # use std::time::Duration;
+    /// cache.set("user::42::profile", "Ann").await?;
+    /// cache.set("query::top::10", &vec![1, 2, 3]).ttl(Duration::from_secs(60)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set<T: Serialize + ?Sized>(&self, key: impl IntoKey, value: &T) -> SetCall<'_> {
+        let set = key.into_key().and_then(|key| Ok(Set::new(key, Value::encode(value)?)));
+        SetCall { cache: self, set, deadline: None }
+    }
+
+    /// The value of `key`; when it is not there, `load` brings it. One load runs for a key at a time, however many ask.
+    ///
+    /// The load belongs to the cache: it goes on when you stop waiting, on the runtime on which you called. Its error is
+    /// returned as `LoadFailed` to all who wait, and is not cached. Trouble of the cache itself is no error here: then
+    /// the loader runs in your task and nothing is stored. See [`GetOrLoad`](crate::message::GetOrLoad).
+    ///
+    /// ```no_run
+    /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+    /// let name = cache.get_or_load("user::42::name", || async { Ok::<_, std::io::Error>("Ann".to_owned()) }).await?;
+    /// assert_eq!(*name, "Ann");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn get_or_load<T, F, Fut, E>(&self, key: impl IntoKey, load: F) -> LoadOrGet<'_, T, F>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        let hit = self.read_wanted(key.text());
+        let state = match hit {
+            Ok(Some(hit)) => LoadState::Hit(Ok(hit)),
+            Ok(None) => match key.into_key() {
+                Ok(key) => LoadState::Miss { key, load },
+                Err(error) => LoadState::Hit(Err(error)),
+            },
+            Err(error) => LoadState::Hit(Err(key.into_key().err().unwrap_or(error))),
+        };
+        LoadOrGet { cache: self, state, ttl: None, deadline: None }
+    }
+
+    /// What the view holds of type `T`. A value of another type is none; one that cannot be decoded neither.
+    fn read_wanted<T: DeserializeOwned>(&self, text: &str) -> Result<Option<Hit<T>>> {
+        let wiring = self.wiring();
+        let (tier, _): (&TierShared, _) = wiring.route(text)?;
+        let given = wiring.look(tier, text, Some(Fingerprint::of::<T>()));
+        Ok(given.and_then(|given| Hit::decode(text, &given).ok()))
+    }
+
+    /// Takes `key` away. See [`Remove`].
+    pub async fn remove(&self, key: impl IntoKey) -> Result<Removed> {
+        self.send(Remove::new(key.into_key()?)).await
+    }
+
+    /// Takes away what `scope` matches: a [`Pattern`](crate::Pattern), a [`Prefix`](crate::Prefix), a key, a tier, or
+    /// all. See [`Invalidate`].
+    ///
+    /// ```no_run
+    /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+    /// # use apex_cache::Pattern;
+    /// let gone = cache.invalidate(Pattern::of("user").part(42).rest()?).await?;
+    /// let would_go = cache.invalidate(Pattern::parse("products:*")?).dry_run().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn invalidate(&self, scope: impl Into<Scope>) -> InvalidateCall<'_> {
+        InvalidateCall { cache: self, invalidate: Invalidate::new(scope) }
+    }
+
+    /// Takes everything away.
+    pub async fn clear(&self) -> Result<Invalidated> {
+        self.send(Invalidate::new(Scope::All)).await
+    }
+
+    /// Runs warm sources now. See [`Warm`].
+    pub async fn warm(&self, scope: WarmScope) -> Result<WarmReport> {
+        self.send(Warm::new(scope)).await
+    }
+
+    /// Says that `user` did something; returns whether that began a warm run. See [`UserActive`].
+    pub async fn user_active(&self, user: impl std::fmt::Display) -> Result<bool> {
+        self.send(UserActive::new(user)).await
+    }
+
+    /// Waits until every required warm source has succeeded once. At once when there is none. Errors: `Closed`.
+    pub async fn ready(&self) -> Result<()> {
+        let mut ready = self.wiring().ready.subscribe();
+        let mut closed = self.wiring().closed.subscribe();
+        tokio::select! {
+            _ = ready.wait_for(|ready| *ready) => Ok(()),
+            _ = closed.wait_for(|closed| *closed) => Err(Error::Closed),
+        }
+    }
+
+    /// Whether [`Cache::ready`] would return at once.
+    pub fn is_ready(&self) -> bool {
+        *self.wiring().ready.borrow()
+    }
+
+    /// All counters, and the keys that are read most. See [`Stats`].
+    pub async fn stats(&self) -> Result<StatsSnapshot> {
+        self.send(Stats).await
+    }
+
+    /// The counters at past moments. See [`History`].
+    pub async fn history(&self) -> Result<Vec<Sample>> {
+        self.send(History).await
+    }
+
+    /// Settings in force, and the status of every tier. See [`Info`].
+    pub async fn info(&self) -> Result<InfoSnapshot> {
+        self.send(Info).await
+    }
+
+    /// Puts a tier back into service. See [`ReviveTier`].
+    pub async fn revive(&self, tier: &str) -> Result<bool> {
+        self.send(ReviveTier::new(tier)).await
+    }
+
+    /// Ends the cache: new calls get `Closed`, what was accepted is applied. At most 5 s; harmless when it has ended.
+    pub async fn shutdown(&self) -> Result<()> {
+        self.send(Shutdown).await
+    }
+
+    /// Sends typed messages, for hosts that would rather do that.
+    pub fn supervisor(&self) -> SupervisorRef {
+        SupervisorRef { life: Arc::clone(&self.life) }
+    }
+
+    pub(crate) fn send<M: Request>(&self, message: M) -> Pending<M::Reply> {
+        message.post(self.wiring())
+    }
+}
+
+/// A way to the supervisor for typed messages, good also after the supervisor was started again. Cheap to clone; keeps
+/// the cache alive as a [`Cache`] does.
+///
+/// ```no_run
+/// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+/// use apex_cache::{Key, Value, message::{Get, Set}};
+///
+/// let supervisor = cache.supervisor();
+/// let key = Key::of("user").part(42).part("name").finish()?;
+/// supervisor.send(Set::new(key.clone(), Value::encode("Ann")?)).await?;
+/// let found = supervisor.send(Get::new(key.clone())).await?;
+/// assert_eq!(found.map(|given| given.value.decode::<String>(key.as_str())).transpose()?.as_deref(), Some("Ann"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct SupervisorRef {
+    life: Arc<Life>,
+}
+
+impl SupervisorRef {
+    /// Sends `message`. It is accepted, or refused, before this returns; what is returned waits for the answer, and
+    /// dropping it takes nothing back.
+    pub fn send<M: Request>(&self, message: M) -> Pending<M::Reply> {
+        message.post(&self.life.wiring)
+    }
+
+    /// The supervisor's bare actix address, for hosts that are actors themselves. `None` once the cache has ended.
+    ///
+    /// On this address a `send` whose future is dropped before the supervisor's turn is *un-sent*, and the mailbox is no
+    /// bound; after a restart of the supervisor the address is dead. [`SupervisorRef::send`] has none of these.
+    pub fn addr(&self) -> Option<actix::Addr<Supervisor>> {
+        self.life.wiring.address.read().clone()
+    }
+}
+
+/// A [`Cache::set`] that was not awaited yet.
+#[derive(Debug)]
+#[must_use = "nothing is stored until this is awaited"]
+pub struct SetCall<'c> {
+    cache: &'c Cache,
+    set: Result<Set>,
+    deadline: Option<Duration>,
+}
+
+impl SetCall<'_> {
+    /// Lets the value live for `ttl`; zero: it is not kept. Default: what its route or tier says.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.set = self.set.map(|set| set.ttl(ttl));
+        self
+    }
+
+    /// Waits for at most `deadline`; the value is stored all the same. Default: no limit.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+}
+
+impl<'c> IntoFuture for SetCall<'c> {
+    type Output = Result<Stored>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let answer = self.cache.send(self.set?);
+            within(self.cache, self.deadline, answer).await
+        })
+    }
+}
+
+/// A [`Cache::invalidate`] that was not awaited yet.
+#[derive(Debug)]
+#[must_use = "nothing is taken away until this is awaited"]
+pub struct InvalidateCall<'c> {
+    cache: &'c Cache,
+    invalidate: Invalidate,
+}
+
+impl InvalidateCall<'_> {
+    /// Only counts what would be taken.
+    pub fn dry_run(mut self) -> Self {
+        self.invalidate = self.invalidate.dry_run();
+        self
+    }
+}
+
+impl<'c> IntoFuture for InvalidateCall<'c> {
+    type Output = Result<Invalidated>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.cache.send(self.invalidate).await })
+    }
+}
+
+/// A [`Cache::get_or_load`] that was not awaited yet.
+#[must_use = "nothing is loaded until this is awaited"]
+pub struct LoadOrGet<'c, T, F> {
+    cache: &'c Cache,
+    state: LoadState<T, F>,
+    ttl: Option<Duration>,
+    deadline: Option<Duration>,
+}
+
+enum LoadState<T, F> {
+    Hit(Result<Hit<T>>),
+    Miss { key: Key, load: F },
+}
+
+impl<T, F> std::fmt::Debug for LoadOrGet<'_, T, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoadOrGet").finish_non_exhaustive()
+    }
+}
+
+impl<T, F> LoadOrGet<'_, T, F> {
+    /// Lets a loaded value live for `ttl`; zero: it is not kept. Default: what its route or tier says.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Waits for at most `deadline`; the load goes on. Default: `load_timeout` of the settings.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+}
+
+impl<'c, T, F, Fut, E> IntoFuture for LoadOrGet<'c, T, F>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+{
+    type Output = Result<Hit<T>>;
+    type IntoFuture = Loading<'c, T>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { cache, state, ttl, deadline } = self;
+        let (key, load) = match state {
+            LoadState::Hit(hit) => return Loading::Hit(Some(hit)),
+            LoadState::Miss { key, load } => (key, load),
+        };
+        Loading::Miss(Box::pin(async move {
+            let loader = Loader::new(key.clone(), load);
+            let wanted = Some(Fingerprint::of::<T>());
+            let given =
+                cache.wiring().load(LoadCall { key: key.clone(), loader, ttl, deadline, wanted }).await?;
+            Hit::decode(key.as_str(), &given)
+        }))
+    }
+}
+
+/// Waits for the value of a [`Cache::get_or_load`]. A hit is ready at once, and costs no allocation.
+pub enum Loading<'c, T> {
+    /// The view had it.
+    #[doc(hidden)]
+    Hit(Option<Result<Hit<T>>>),
+    /// It has to be loaded.
+    #[doc(hidden)]
+    Miss(Pin<Box<dyn Future<Output = Result<Hit<T>>> + Send + 'c>>),
+}
+
+impl<T> std::fmt::Debug for Loading<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loading").finish_non_exhaustive()
+    }
+}
+
+// Nothing in it is pinned in place: the one future inside has a box of its own.
+impl<T> Unpin for Loading<'_, T> {}
+
+impl<T> Future for Loading<'_, T> {
+    type Output = Result<Hit<T>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Hit(hit) => std::task::Poll::Ready(hit.take().unwrap_or(Err(Error::Closed))),
+            Self::Miss(load) => load.as_mut().poll(cx),
+        }
+    }
+}
+
+/// Waits for `answer`, at most `deadline`.
+async fn within<R>(cache: &Cache, deadline: Option<Duration>, answer: Pending<R>) -> Result<R>
+where
+    R: Unpin,
+{
+    match deadline {
+        None => answer.await,
+        Some(limit) => {
+            let timers = &cache.wiring().spawner;
+            timers.within(limit, answer).await.unwrap_or(Err(Error::Timeout { after: limit }))
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a read returns: a value, and where it came from.
+
+use std::fmt;
+use std::ops::Deref;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::engine::given::{Given, Source};
+use crate::error::Result;
+
+/// A value that was read. Use it like the value itself; take the value out with [`Hit::into_value`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hit<T> {
+    value: T,
+    source: Source,
+    age: Duration,
+    stored: bool,
+}
+
+impl<T: DeserializeOwned> Hit<T> {
+    pub(crate) fn decode(key: &str, given: &Given) -> Result<Self> {
+        let value = given.value.decode(key)?;
+        Ok(Self { value, source: given.source, age: given.age, stored: given.stored })
+    }
+}
+
+impl<T> Hit<T> {
+    /// Where it came from: memory, a load of this call or of another, or a loader that ran past the cache.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Time since it was set, or since its load ended.
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+
+    /// Whether the cache held it when it was read. `false` for a load that an invalidation or a set overtook.
+    pub fn is_stored(&self) -> bool {
+        self.stored
+    }
+
+    /// Whether it was loaded for this call or one that it joined, rather than found in memory.
+    pub fn was_loaded(&self) -> bool {
+        self.source != Source::Memory
+    }
+
+    /// The value itself. `Clone`, because others may share it.
+    pub fn into_value(self) -> T
+    where
+        T: Clone,
+    {
+        self.value
+    }
+}
+
+impl<T> Deref for Hit<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> AsRef<T> for Hit<T> {
+    fn as_ref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// Shows where it came from, and not the value.
+impl<T> fmt::Debug for Hit<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hit").field("source", &self.source).field("age", &self.age).finish_non_exhaustive()
+    }
+}

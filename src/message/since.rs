@@ -1,0 +1,106 @@
+//! One snapshot less an earlier one: what happened between them.
+
+use super::{NamedTierStats, Removals, StatsSnapshot, TierStats};
+
+/// Subtracts field by field. A counter never shrinks, so a difference below zero means another cache: it shows as zero.
+macro_rules! less {
+    ($later:expr, $earlier:expr, $($field:ident),+) => { $( $later.$field = $later.$field.saturating_sub($earlier.$field); )+ };
+}
+
+impl StatsSnapshot {
+    /// What was counted since `earlier`, a snapshot of the same cache. Entries, bytes and top keys stay those of now.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut between = self.clone();
+        between.uptime = self.uptime.saturating_sub(earlier.uptime);
+        for (now, before) in between.tiers.iter_mut().zip(&earlier.tiers) {
+            now.stats = now.stats.since(&before.stats);
+        }
+        for (now, before) in between.warm.iter_mut().zip(&earlier.warm) {
+            less!(now, before, runs, failures, stored);
+        }
+        between
+    }
+
+    /// The counters of all tiers together.
+    pub fn total(&self) -> TierStats {
+        self.tiers.iter().fold(TierStats::default(), |sum, NamedTierStats { stats, .. }| sum.plus(stats))
+    }
+}
+
+impl TierStats {
+    /// What was counted since `earlier`; entries and bytes stay those of now.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut stats = self.clone();
+        less!(stats, earlier, hits, misses, joined, sets, stored_by_load, stored_by_warm, replaced);
+        less!(
+            stats,
+            earlier,
+            loads,
+            loads_ok,
+            loads_failed,
+            loads_panicked,
+            loads_timed_out,
+            loads_lost,
+            load_time
+        );
+        less!(
+            stats,
+            earlier,
+            revoked,
+            warm_revoked,
+            warm_no_room,
+            too_large,
+            bypassed,
+            overloaded,
+            wrong_type
+        );
+        less!(stats, earlier, restarts);
+        let removals = &mut stats.removals;
+        less!(removals, earlier.removals, expired, evicted, removed, invalidated, cleared, displaced, lost);
+        stats
+    }
+
+    fn plus(&self, other: &Self) -> Self {
+        Self {
+            entries: self.entries + other.entries,
+            bytes: self.bytes + other.bytes,
+            hits: self.hits + other.hits,
+            misses: self.misses + other.misses,
+            joined: self.joined + other.joined,
+            sets: self.sets + other.sets,
+            stored_by_load: self.stored_by_load + other.stored_by_load,
+            stored_by_warm: self.stored_by_warm + other.stored_by_warm,
+            replaced: self.replaced + other.replaced,
+            removals: self.removals.plus(other.removals),
+            loads: self.loads + other.loads,
+            loads_ok: self.loads_ok + other.loads_ok,
+            loads_failed: self.loads_failed + other.loads_failed,
+            loads_panicked: self.loads_panicked + other.loads_panicked,
+            loads_timed_out: self.loads_timed_out + other.loads_timed_out,
+            loads_lost: self.loads_lost + other.loads_lost,
+            load_time: self.load_time + other.load_time,
+            revoked: self.revoked + other.revoked,
+            warm_revoked: self.warm_revoked + other.warm_revoked,
+            warm_no_room: self.warm_no_room + other.warm_no_room,
+            too_large: self.too_large + other.too_large,
+            bypassed: self.bypassed + other.bypassed,
+            overloaded: self.overloaded + other.overloaded,
+            wrong_type: self.wrong_type + other.wrong_type,
+            restarts: self.restarts + other.restarts,
+        }
+    }
+}
+
+impl Removals {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            expired: self.expired + other.expired,
+            evicted: self.evicted + other.evicted,
+            removed: self.removed + other.removed,
+            invalidated: self.invalidated + other.invalidated,
+            cleared: self.cleared + other.cleared,
+            displaced: self.displaced + other.displaced,
+            lost: self.lost + other.lost,
+        }
+    }
+}
