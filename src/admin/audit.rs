@@ -147,3 +147,145 @@ pub fn emit(event: &AuditEvent, sink: Option<&AuditSink>) {
         telemetry::audit_callback_panicked(event);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use parking_lot::Mutex;
+    use tracing::field::{Field, Visit};
+    use tracing::{Event, Metadata, Subscriber, span};
+
+    use super::*;
+    use crate::admin::Command;
+    use crate::message::Invalidated;
+
+    /// Keeps every event as one line: target, then fields.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<String>>>);
+
+    struct Line(String);
+
+    impl Visit for Line {
+        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+            let _ = write!(self.0, " {field}={value:?}");
+        }
+    }
+
+    impl Subscriber for Log {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn event(&self, event: &Event<'_>) {
+            let mut line = Line(event.metadata().target().to_owned());
+            event.record(&mut line);
+            self.0.lock().push(line.0);
+        }
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    /// What `event` puts into the log, and what the host's callback gets.
+    fn told(event: &AuditEvent) -> (Vec<String>, Vec<AuditEvent>) {
+        let (log, heard) = (Log::default(), Arc::new(Mutex::new(Vec::new())));
+        let ear = Arc::clone(&heard);
+        let sink: AuditSink = Arc::new(move |event| ear.lock().push(event.clone()));
+        tracing::subscriber::with_default(log.clone(), || emit(event, Some(&sink)));
+        let (lines, heard) = (log.0.lock().clone(), heard.lock().clone());
+        (lines, heard)
+    }
+
+    fn event_of(line: &str) -> Option<AuditEvent> {
+        Command::parse(line).unwrap().audit("anna")
+    }
+
+    #[test]
+    fn a_change_is_told_to_the_log_and_to_the_host() {
+        let Command::Clear { scope, dry_run } = Command::parse("/cache-clear products:*").unwrap() else {
+            panic!("a clear is a clear")
+        };
+        let answer =
+            Answer::Cleared { scope, dry_run, taken: Invalidated { matched: 7, ..Invalidated::default() } };
+        let event =
+            event_of("/cache-clear products:*").unwrap().answered(&Ok(answer), Duration::from_micros(250));
+        assert_eq!((&*event.who, event.what, &*event.scope), ("anna", AuditAction::Clear, "products:*"));
+        assert_eq!((event.count, event.ok, event.took), (7, true, Duration::from_micros(250)));
+        let (lines, heard) = told(&event);
+        assert_eq!(
+            lines,
+            ["apex_cache::audit message=the cache was changed by hand who=\"anna\" what=\"clear\" \
+              scope=\"products:*\" count=7 took_us=250 ok=true"]
+        );
+        assert_eq!(heard, [event]);
+    }
+
+    #[test]
+    fn the_log_gets_no_key_and_the_host_gets_all_of_it() {
+        for (line, logged) in [
+            ("/cache-clear user::123456::profile", "key:user::..."),
+            ("/cache-clear prefix:user::123456", "prefix:user::..."),
+            ("/cache-clear user::123456::*", "user::..."),
+            ("/cache-clear key:lonely", "key:lonely"),
+            ("/cache-clear tier:user", "tier:user"),
+            ("/cache-clear all", "all"),
+            ("/cache-warm", "all"),
+            ("/cache-warm config", "tier:config"),
+            ("/cache-revive user", "tier:user"),
+        ] {
+            let event = event_of(line).unwrap();
+            let (lines, heard) = told(&event);
+            assert!(lines[0].contains(&format!(" scope={logged:?} ")), "{line}: {lines:?}");
+            assert!(!lines[0].contains("123456"), "{line}: {lines:?}");
+            assert_eq!(heard[0].scope.contains("123456"), line.contains("123456"));
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_line_of_the_log() {
+        let (lines, heard) = told(&AuditEvent::shutdown("eve\n2026 INFO all is well\u{1b}[2K"));
+        assert!(lines[0].contains(r"eve\\n2026") && lines[0].contains(r"\\u{1b}[2K"), "{lines:?}");
+        assert!(heard[0].who.contains('\n'), "the host gets back the name that it gave");
+    }
+
+    #[test]
+    fn a_callback_that_panics_harms_nobody_and_is_logged() {
+        let log = Log::default();
+        let sink: AuditSink = Arc::new(|_| panic!("the callback is broken"));
+        tracing::subscriber::with_default(log.clone(), || emit(&AuditEvent::shutdown("anna"), Some(&sink)));
+        let lines = log.0.lock();
+        assert!(
+            lines.len() == 2 && lines[1].contains("panicked") && !lines[1].contains("broken"),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn what_changes_nothing_is_not_told() {
+        for line in
+            ["/cache-stats", "/cache-info", "/cache-help", "/cache-clear", "/cache-clear all --dry-run"]
+        {
+            assert_eq!(event_of(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_told_as_one() {
+        let failed =
+            event_of("/cache-clear all").unwrap().answered(&Err(crate::Error::Closed), Duration::ZERO);
+        assert!(!failed.ok && failed.count == 0);
+        let mut report = crate::message::WarmReport::default();
+        report.sources.push(crate::message::SourceReport {
+            stored: 5,
+            error: Some("no route".into()),
+            ..Default::default()
+        });
+        let answer = Answer::Warmed { scope: WarmScope::All, report };
+        let partly = event_of("/cache-warm").unwrap().answered(&Ok(answer), Duration::ZERO);
+        assert!(!partly.ok && partly.count == 5);
+    }
+}

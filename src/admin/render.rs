@@ -2,8 +2,8 @@
 //!
 //! Owns: the words of every answer, in two styles; the two panels have files of their own. Never: asks for a number.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::text::{counted, foreign, size, time};
 use crate::engine::scope::Scope;
@@ -34,6 +34,7 @@ impl Style {
 
 /// What carrying out a [`Command`](super::Command) brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Answer {
     /// To `/cache-help`.
     Help,
@@ -121,38 +122,27 @@ fn objects(style: Style) -> String {
 pub fn clear_usage(preview: &Invalidated, style: Style) -> String {
     let mut text = style.heading("🧹", "/cache-clear needs to be told what; nothing was removed");
     text.push_str("  /cache-clear OBJECT [--dry-run]\n");
-    text.push_str(&format!("  /cache-clear all would remove {}\n\n", amount(preview)));
+    let _ = writeln!(text, "  /cache-clear all would remove {}\n", amount(preview));
     text.push_str(&objects(style));
     text
 }
 
 /// What an invalidation took, or with `dry_run` would take.
 pub fn cleared(taken: &Invalidated, dry_run: bool, scope: &Scope, style: Style) -> String {
-    let shown = foreign(&scope.to_string(), style);
-    let loads = taken.revoked_loads;
-    let mut text = if dry_run {
-        let mut text =
-            style.heading("🔍", &format!("{shown} would remove {}; nothing was removed", amount(taken)));
-        if loads > 0 {
-            let line =
-                counted(loads, "load under way would not be stored", "loads under way would not be stored");
-            text.push_str(&format!("  {line}\n"));
-        }
-        text
+    let (shown, amount) = (foreign(&scope.to_string(), style), amount(taken));
+    let (mut text, will) = if dry_run {
+        (style.heading("🔍", &format!("{shown} would remove {amount}; nothing was removed")), "would")
     } else {
-        let mut text = style.heading("🧹", &format!("{shown}: removed {}", amount(taken)));
-        if loads > 0 {
-            let line =
-                counted(loads, "load under way will not be stored", "loads under way will not be stored");
-            text.push_str(&format!("  {line}\n"));
-        }
-        text
+        (style.heading("🧹", &format!("{shown}: removed {amount}")), "will")
     };
+    if taken.revoked_loads > 0 {
+        let loads = counted(taken.revoked_loads, "load", "loads");
+        let _ = writeln!(text, "  {loads} under way {will} not be stored");
+    }
     if let (Scope::Key(key), 0) = (scope, taken.matched) {
         let key = foreign(key.as_str(), style);
-        text.push_str(&format!(
-            "  only that one key was looked for; prefix:{key} also takes the keys below it\n"
-        ));
+        let _ =
+            writeln!(text, "  only that one key was looked for; prefix:{key} also takes the keys below it");
     }
     text
 }
@@ -178,10 +168,9 @@ pub fn warmed(report: &WarmReport, scope: &WarmScope, style: Style) -> String {
     let failed = report.sources.iter().filter(|source| source.error.is_some()).count() as u64;
     let sources = counted(report.sources.len() as u64, "source", "sources");
     let stored = counted(report.stored(), "entry", "entries");
-    let slowest = report.sources.iter().map(|source| source.took).max().unwrap_or(Duration::ZERO);
-    let mut words = format!("{scope}: stored {stored} from {sources} in {}", time(slowest));
+    let mut words = format!("{scope}: stored {stored} from {sources}");
     if failed > 0 {
-        words.push_str(&format!("; {} failed", counted(failed, "source", "sources")));
+        let _ = write!(words, "; {} failed", counted(failed, "source", "sources"));
     }
     let mut text = style.heading("🔥", &words);
     for source in &report.sources {
@@ -195,14 +184,15 @@ fn warmed_source(source: &SourceReport, style: Style) -> String {
     let stored = counted(source.stored, "entry", "entries");
     let mut text =
         format!("  {} ({}): {stored} in {}", shown(&source.source), shown(&source.tier), time(source.took));
-    for (count, why) in [(source.revoked, "changed meanwhile"), (source.refused, "without room")] {
+    for (count, why) in [(source.revoked, "changed meanwhile"), (source.refused, "without room or too large")]
+    {
         if count > 0 {
-            text.push_str(&format!(", {} {why}", counted(count, "entry", "entries")));
+            let _ = write!(text, ", {} {why}", counted(count, "entry", "entries"));
         }
     }
     text.push('\n');
     if let Some(error) = &source.error {
-        text.push_str(&format!("    failed: {}\n", shown(error)));
+        let _ = writeln!(text, "    failed: {}", shown(error));
     }
     text
 }

@@ -52,7 +52,11 @@ fn sum(tiers: &[NamedTierStats], field: impl Fn(&TierStats) -> u64) -> u64 {
 }
 
 fn lines(facts: &[(&str, String)]) -> String {
-    facts.iter().fold(String::new(), |text, (name, value)| text + &format!("  {name}: {value}\n"))
+    let mut text = String::new();
+    for (name, value) in facts {
+        let _ = writeln!(text, "  {name}: {value}");
+    }
+    text
 }
 
 /// A section of those counters that are not zero; none when all are.
@@ -105,6 +109,7 @@ fn loads(tiers: &[NamedTierStats], style: Style) -> Option<String> {
             ("Timed out", total(|t| t.loads_timed_out)),
             ("Lost with their runtime", total(|t| t.loads_lost)),
             ("Revoked (loaded, then invalidated; not stored)", total(|t| t.revoked)),
+            ("Revoked likewise in warm runs", total(|t| t.warm_revoked)),
             ("Bypassed (loaded by the caller, not stored)", total(|t| t.bypassed)),
         ],
     )?;
@@ -176,7 +181,6 @@ fn troubles(tiers: &[NamedTierStats], style: Style) -> Option<String> {
             ("Too large for max_entry_size", total(|t| t.too_large)),
             ("Read as another type (use one type per key)", total(|t| t.wrong_type)),
             ("Warm values without room (raise max_size_mb)", total(|t| t.warm_no_room)),
-            ("Warm values changed meanwhile, not stored", total(|t| t.warm_revoked)),
             ("Tiers started again after an error (see the log)", total(|t| t.restarts)),
         ],
     )
