@@ -132,9 +132,9 @@ impl<W> Flights<W> {
         let flight = Flight { key: key.clone(), ttl, phase: Phase::Queued, nested, waiters: vec![waiter] };
         self.flights.insert(id, flight);
         if nested {
-            self.urgent.push_back(id);
+            self.urgent.push_back(id)
         } else {
-            self.queue.push_back(id);
+            self.queue.push_back(id)
         }
         Joined::Leads(id)
     }
@@ -207,9 +207,9 @@ impl<W> Flights<W> {
                 flight.phase = Phase::Queued;
                 self.running -= 1;
                 if flight.nested {
-                    self.urgent.push_front(id);
+                    self.urgent.push_front(id)
                 } else {
-                    self.queue.push_front(id);
+                    self.queue.push_front(id)
                 }
                 true
             }

@@ -35,5 +35,7 @@ pub mod tier;
 mod tier_model_tests;
 pub mod top;
 pub mod view;
+#[cfg(test)]
+mod view_tests;
 pub mod weigh;
 mod wheel;

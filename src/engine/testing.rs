@@ -75,7 +75,7 @@ pub(super) fn value(number: u64, padding: u64) -> Value {
 
 /// The number that a value carries.
 pub(super) fn number(value: &Value) -> u64 {
-    value.decode::<(u64, String)>("k").expect("tests store numbered values only").0
+    value.decode::<(u64, String)>("a key of a test").expect("tests store numbered values only").0
 }
 
 /// Few enough to meet often, with one, two and three segments, and names that begin alike.
