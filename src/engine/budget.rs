@@ -112,7 +112,11 @@ impl Budget {
         Some(Move::Grow { tier: transfer.to, grant: self.grants[transfer.to] })
     }
 
-    /// Panics if more is granted than there is, or a tier is below its floor.
+    /// Adds up all grants.
+    ///
+    /// # Panics
+    ///
+    /// When more is granted than there is, or a tier is below its floor.
     pub fn check(&self) {
         assert!(self.grants.iter().sum::<u64>() <= self.total, "more is granted than there is");
         assert!(self.grants.iter().all(|&grant| grant >= self.floor), "a tier is below its floor");

@@ -71,7 +71,7 @@ pub enum Joined<W> {
 /// The loads of one tier.
 #[derive(Debug)]
 pub struct Flights<W> {
-    flights: BTreeMap<FlightId, Flight<W>>,
+    by_id: BTreeMap<FlightId, Flight<W>>,
     attached: HashMap<Key, FlightId>,
     detached: HashMap<Key, u32>,
     /// Wait for a place.
@@ -88,7 +88,7 @@ impl<W> Flights<W> {
     /// No flights; at most `running_max` loads at the same time and `queue_max` that wait.
     pub fn new(running_max: usize, queue_max: usize) -> Self {
         Self {
-            flights: BTreeMap::new(),
+            by_id: BTreeMap::new(),
             attached: HashMap::new(),
             detached: HashMap::new(),
             queue: VecDeque::new(),
@@ -111,7 +111,7 @@ impl<W> Flights<W> {
     /// loaders that wait for such as this; nor does one that it joins.
     pub fn join(&mut self, key: &Key, ttl: Option<Duration>, nested: bool, waiter: W) -> Joined<W> {
         if let Some(&id) = self.attached.get(key)
-            && let Some(flight) = self.flights.get_mut(&id)
+            && let Some(flight) = self.by_id.get_mut(&id)
         {
             flight.waiters.push(waiter);
             if nested && !flight.nested {
@@ -130,11 +130,11 @@ impl<W> Flights<W> {
         let id = FlightId(self.last_id);
         self.attached.insert(key.clone(), id);
         let flight = Flight { key: key.clone(), ttl, phase: Phase::Queued, nested, waiters: vec![waiter] };
-        self.flights.insert(id, flight);
+        self.by_id.insert(id, flight);
         if nested {
-            self.urgent.push_back(id)
+            self.urgent.push_back(id);
         } else {
-            self.queue.push_back(id)
+            self.queue.push_back(id);
         }
         Joined::Leads(id)
     }
@@ -142,7 +142,7 @@ impl<W> Flights<W> {
     /// Starts the next flight that may start; `ticket` becomes its right to store.
     pub fn next_start(&mut self, ticket: u64) -> Option<FlightId> {
         let may_start = |id: &FlightId| {
-            let key = &self.flights[id].key;
+            let key = &self.by_id[id].key;
             self.detached.get(key).is_none_or(|&count| count < DETACHED_MAX)
         };
         let id = if let Some(place) = self.urgent.iter().position(may_start) {
@@ -152,7 +152,7 @@ impl<W> Flights<W> {
         } else {
             return None;
         };
-        if let Some(flight) = self.flights.get_mut(&id) {
+        if let Some(flight) = self.by_id.get_mut(&id) {
             flight.phase = Phase::Running(ticket);
         }
         self.running += 1;
@@ -161,12 +161,12 @@ impl<W> Flights<W> {
 
     /// Whether the load of `id` was started and has not landed.
     pub fn is_running(&self, id: FlightId) -> bool {
-        self.flights.get(&id).is_some_and(|flight| flight.phase != Phase::Queued)
+        self.by_id.get(&id).is_some_and(|flight| flight.phase != Phase::Queued)
     }
 
     /// Key and waiters of a flight that has not landed.
     pub fn get_mut(&mut self, id: FlightId) -> Option<(&Key, &mut Vec<W>)> {
-        self.flights.get_mut(&id).map(|flight| (&flight.key, &mut flight.waiters))
+        self.by_id.get_mut(&id).map(|flight| (&flight.key, &mut flight.waiters))
     }
 
     /// The flight that a caller for `key` would join.
@@ -179,7 +179,7 @@ impl<W> Flights<W> {
         if !self.is_running(id) {
             return None;
         }
-        let Flight { key, ttl, phase, waiters, .. } = self.flights.remove(&id)?;
+        let Flight { key, ttl, phase, waiters, .. } = self.by_id.remove(&id)?;
         let ticket = match phase {
             Phase::Running(ticket) => {
                 self.attached.remove(&key);
@@ -202,14 +202,14 @@ impl<W> Flights<W> {
     /// The load of `id` was lost before it told anything: queues the flight again if it may still be joined, so that
     /// the next waiter's loader runs. `false`: it may not, and lands.
     pub fn requeue(&mut self, id: FlightId) -> bool {
-        match self.flights.get_mut(&id) {
+        match self.by_id.get_mut(&id) {
             Some(flight) if matches!(flight.phase, Phase::Running(_)) && !flight.waiters.is_empty() => {
                 flight.phase = Phase::Queued;
                 self.running -= 1;
                 if flight.nested {
-                    self.urgent.push_front(id)
+                    self.urgent.push_front(id);
                 } else {
-                    self.queue.push_front(id)
+                    self.queue.push_front(id);
                 }
                 true
             }
@@ -234,7 +234,7 @@ impl<W> Flights<W> {
 
     /// A running load may store nothing from now on; its waiters stay with it. A queued one stays as it is.
     fn detach(&mut self, id: FlightId) -> bool {
-        let Some(flight) = self.flights.get_mut(&id) else { return false };
+        let Some(flight) = self.by_id.get_mut(&id) else { return false };
         if !matches!(flight.phase, Phase::Running(_)) {
             return false;
         }
@@ -249,7 +249,7 @@ impl<W> Flights<W> {
         let Some(id) = self.attached(key) else { return Vec::new() };
         if self.detach(id) {
             return self
-                .flights
+                .by_id
                 .get_mut(&id)
                 .map(|flight| std::mem::take(&mut flight.waiters))
                 .unwrap_or_default();
@@ -258,7 +258,7 @@ impl<W> Flights<W> {
         self.queue.retain(|&other| other != id);
         self.urgent.retain(|&other| other != id);
         self.attached.remove(key);
-        self.flights.remove(&id).map(|flight| flight.waiters).unwrap_or_default()
+        self.by_id.remove(&id).map(|flight| flight.waiters).unwrap_or_default()
     }
 
     /// Takes out all waiters, for a tier that breaks or closes.
@@ -268,22 +268,26 @@ impl<W> Flights<W> {
         self.queue.clear();
         self.urgent.clear();
         self.running = 0;
-        std::mem::take(&mut self.flights).into_values().flat_map(|flight| flight.waiters).collect()
+        std::mem::take(&mut self.by_id).into_values().flat_map(|flight| flight.waiters).collect()
     }
 
-    /// Recomputes what is derived and panics if it does not agree.
+    /// Recomputes what is derived.
+    ///
+    /// # Panics
+    ///
+    /// When it does not agree.
     pub fn check(&self) {
         let count =
-            |phase: fn(&Phase) -> bool| self.flights.values().filter(|flight| phase(&flight.phase)).count();
+            |phase: fn(&Phase) -> bool| self.by_id.values().filter(|flight| phase(&flight.phase)).count();
         assert_eq!(count(|phase| *phase != Phase::Queued), self.running, "running drifted");
         let queued = self.queue.len() + self.urgent.len();
         assert_eq!(count(|phase| *phase == Phase::Queued), queued, "the queue drifted");
-        assert!(self.queue.iter().all(|id| !self.flights[id].nested), "a nested load waits for a place");
-        assert!(self.urgent.iter().all(|id| self.flights[id].nested), "a load waits for none");
+        assert!(self.queue.iter().all(|id| !self.by_id[id].nested), "a nested load waits for a place");
+        assert!(self.urgent.iter().all(|id| self.by_id[id].nested), "a load waits for none");
         assert_eq!(count(|phase| *phase != Phase::Detached), self.attached.len(), "attached drifted");
         for (key, id) in &self.attached {
-            assert_eq!(&self.flights[id].key, key);
-            assert!(self.flights[id].phase != Phase::Detached);
+            assert_eq!(&self.by_id[id].key, key);
+            assert!(self.by_id[id].phase != Phase::Detached);
         }
         let detached: u32 = self.detached.values().sum();
         assert_eq!(count(|phase| *phase == Phase::Detached), detached as usize, "detached drifted");

@@ -65,6 +65,7 @@ pub(crate) struct WalkId(usize);
 
 /// Groups and segments of one store.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_field_names)] // it is groups of slots and segments of groups, and that is what they are called
 pub(crate) struct Groups {
     /// Entries in all segments.
     len: u64,
@@ -119,15 +120,14 @@ impl Groups {
     fn add_group(&mut self, name: &str, hash: u64, names: &impl Names, hash_of: impl Fn(&str) -> u64) -> u32 {
         let segment_name = first_segment(name);
         let segment_hash = hash_of(segment_name);
-        let segment = if let Some(segment) = self.find_segment(segment_name, segment_hash, names) {
-            segment
-        } else {
+        let found = self.find_segment(segment_name, segment_hash, names);
+        let segment = found.unwrap_or_else(|| {
             let fresh = Segment { hash: segment_hash, groups: List::EMPTY, len: 0 };
             let id = reuse(&mut self.segments, &mut self.free_segments, fresh);
             let segments = &self.segments;
             self.segment_index.insert_unique(segment_hash, id, |&id| segments[id as usize].hash);
             id
-        };
+        });
         let fresh = Group { hash, slots: List::EMPTY, len: 0, segment };
         let id = reuse(&mut self.groups, &mut self.free_groups, fresh);
         let groups = &self.groups;

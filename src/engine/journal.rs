@@ -100,7 +100,11 @@ impl Journal {
         self.keys.retain(|_, seq| needed(*seq));
     }
 
-    /// Panics if the bound does not hold or something is kept for nobody.
+    /// Looks whether the records are within their bound and are kept for somebody.
+    ///
+    /// # Panics
+    ///
+    /// When they are not.
     pub fn check(&self) {
         assert!(self.scopes.len() + self.keys.len() <= RECORDS_MAX);
         if self.open.values().all(|&revoked| revoked) {

@@ -209,7 +209,7 @@ fn a_warm_run_does_not_bring_back_what_was_invalidated_since_it_began() {
         let mut warm = |ticket, text: &str| {
             let mut warmed = None;
             bench.turn(|tier, fx| {
-                warmed = Some(tier.store_warm(ticket, &key(text), &value(1, 0), TTL, NOW, fx))
+                warmed = Some(tier.store_warm(ticket, &key(text), &value(1, 0), TTL, NOW, fx));
             });
             warmed.expect("the turn ran")
         };
@@ -240,11 +240,11 @@ fn too_much_to_remember_revokes_the_oldest_ticket_and_only_that() {
     let mut bench = Bench::new(4, 4);
     let old = bench.tier.begin_warm();
     for number in 0..10 {
-        bench.turn(|tier, fx| { tier.remove(&key(&format!("first::{number}")), fx); });
+        bench.turn(|tier, fx| _ = tier.remove(&key(&format!("first::{number}")), fx));
     }
     let young = bench.tier.begin_warm();
     for number in 0..RECORDS_MAX {
-        bench.turn(|tier, fx| { tier.remove(&key(&format!("then::{number}")), fx); });
+        bench.turn(|tier, fx| _ = tier.remove(&key(&format!("then::{number}")), fx));
     }
     let store = |bench: &mut Bench, ticket, text: &str| {
         let mut warmed = None;
@@ -254,10 +254,10 @@ fn too_much_to_remember_revokes_the_oldest_ticket_and_only_that() {
     assert_eq!(store(&mut bench, old, "other"), Warmed::Revoked);
     assert_eq!(store(&mut bench, young, "other"), Warmed::Stored);
     assert_eq!(store(&mut bench, young, "then::3"), Warmed::Revoked);
-    bench.turn(|tier, fx| { tier.remove(&key("one::more"), fx); });
+    bench.turn(|tier, fx| _ = tier.remove(&key("one::more"), fx));
     assert_eq!(store(&mut bench, young, "another"), Warmed::Revoked);
     for number in 0..2 * RECORDS_MAX {
-        bench.turn(|tier, fx| { tier.remove(&key(&format!("nobody::{number}")), fx); });
+        bench.turn(|tier, fx| _ = tier.remove(&key(&format!("nobody::{number}")), fx));
     }
 }
 

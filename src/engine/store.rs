@@ -327,7 +327,11 @@ impl Store {
         self.take(slot, cause, gone);
     }
 
-    /// Recomputes every derived number and panics if one has drifted. Cost: everything is looked at.
+    /// Recomputes every derived number. Cost: everything is looked at.
+    ///
+    /// # Panics
+    ///
+    /// When a number has drifted.
     pub fn check(&self) {
         let slots: Vec<u32> =
             (0..).zip(&self.slots.0).filter(|(_, entry)| entry.is_some()).map(|(slot, _)| slot).collect();

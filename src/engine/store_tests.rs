@@ -164,7 +164,7 @@ impl Run {
             match cause {
                 Cause::Expired => assert!(known.due <= self.now, "{} expired too early", entry.key()),
                 Cause::Evicted => {
-                    assert!(known.due > self.now, "{} was not evicted, it expired", entry.key())
+                    assert!(known.due > self.now, "{} was not evicted, it expired", entry.key());
                 }
                 _ => {}
             }

@@ -42,23 +42,23 @@ impl<W: Waiter, J> Tier<W, J> {
             _ => scope,
         };
         if matches!(scope, Scope::Tier(_) | Scope::All) {
-            let taken = if dry_run { self.would_clear() } else { self.clear(&scope, now, fx) };
-            fx.taken.push((token, taken));
+            let counts = if dry_run { self.would_clear() } else { self.clear(&scope, now, fx) };
+            fx.taken.push((token, counts));
             return;
         }
         if let Scope::Key(key) = &scope {
             let found = self.store.find(key.as_str()).map_or(0, |entry| entry.weight());
             let would = Taken { matched: u64::from(found > 0), bytes: found, revoked_loads: 0 };
-            let taken = if dry_run { would } else { self.remove(key, fx) };
-            fx.taken.push((token, taken));
+            let counts = if dry_run { would } else { self.remove(key, fx) };
+            fx.taken.push((token, counts));
             return;
         }
         // A dry run, too, counts only what is there now.
         let (seq, revoked_loads) = if dry_run { (self.seq + 1, 0) } else { self.fence(&scope) };
         let at_once = self.store.reachable(&scope) <= self.slice as u64;
         let walk = self.store.begin_walk(&scope.reach());
-        let taken = Taken { revoked_loads, ..Taken::default() };
-        let mut walking = Walking { scope, seq, dry_run, walk, taken, token };
+        let counts = Taken { revoked_loads, ..Taken::default() };
+        let mut walking = Walking { scope, seq, dry_run, walk, taken: counts, token };
         let limit = if at_once { usize::MAX } else { self.slice };
         if self.walk(&mut walking, limit, fx) {
             fx.taken.push((walking.token, walking.taken));

@@ -27,7 +27,7 @@ impl Top {
         }
         if self.kept.len() == self.limit {
             match self.kept.peek() {
-                Some((Reverse(least), last)) if (*least, Reverse(last)) >= (hits, Reverse(key)) => return,
+                Some((Reverse(fewest), last)) if (*fewest, Reverse(last)) >= (hits, Reverse(key)) => return,
                 _ => self.kept.pop(),
             };
         }

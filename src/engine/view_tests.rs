@@ -57,7 +57,7 @@ fn invalidate(store: &mut Store, scope: &Scope) {
         let hit = entry.is_some_and(|entry| scope.matches(entry.key().as_str()));
         match step {
             super::groups::Step::Slot(slot) if hit => {
-                store.take_walked(slot, Cause::Invalidated, &mut Vec::new())
+                store.take_walked(slot, Cause::Invalidated, &mut Vec::new());
             }
             super::groups::Step::Done => return store.end_walk(walk),
             _ => {}

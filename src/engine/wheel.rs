@@ -129,9 +129,9 @@ impl Wheel {
             *touched += 1;
             self.cancel(slot);
             if self.due[slot as usize] <= now {
-                expired(slot)
+                expired(slot);
             } else {
-                self.link(slot, self.due[slot as usize])
+                self.link(slot, self.due[slot as usize]);
             }
         }
         self.lists[bucket].tail == NONE
