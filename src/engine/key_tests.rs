@@ -1,3 +1,5 @@
+//! Tests of keys: what is one, and that different parts never give the same.
+
 use proptest::prelude::*;
 
 use super::*;
