@@ -18,7 +18,7 @@ use crate::model::{KINDS, Kind, Version};
 use crate::options::Span;
 use crate::random::mix;
 
-/// Connections that read at once; one more writes, as SQLite has one writer at a time anyway.
+/// Connections that read at once; one more writes, as `SQLite` has one writer at a time anyway.
 const READERS: usize = 4;
 
 /// A handle on the database; clones share everything.

@@ -36,25 +36,21 @@ impl Samples {
     pub(crate) fn summary(&self) -> Summary {
         let mut sorted = self.nanos.clone();
         sorted.sort_unstable();
-        Summary {
-            mean_ms: self.mean_ms(),
-            p50_ms: percentile_ms(&sorted, 50.0),
-            p99_ms: percentile_ms(&sorted, 99.0),
-        }
+        Summary { mean: self.mean_ms(), p50: percentile_ms(&sorted, 50), p99: percentile_ms(&sorted, 99) }
     }
 }
 
-/// What a table shows of many times.
+/// What a table shows of many times, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Summary {
-    pub(crate) mean_ms: f64,
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
+    pub(crate) mean: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
 }
 
 /// By nearest rank: the smallest time that at least `percent` of all times do not exceed.
-fn percentile_ms(sorted: &[u64], percent: f64) -> f64 {
-    let rank = (percent / 100.0 * sorted.len() as f64).ceil().max(1.0) as usize;
+fn percentile_ms(sorted: &[u64], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).map_or(0.0, |&nanos| nanos as f64 / 1e6)
 }
 
@@ -97,10 +93,10 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_were_measured() {
         let summary = millis((1..=200).rev()).summary();
-        assert!(near(summary.mean_ms, 100.5) && near(summary.p50_ms, 100.0) && near(summary.p99_ms, 198.0));
+        assert!(near(summary.mean, 100.5) && near(summary.p50, 100.0) && near(summary.p99, 198.0));
         let one = millis([7]).summary();
-        assert!(near(one.p50_ms, 7.0) && near(one.p99_ms, 7.0));
-        assert!(near(millis([]).summary().p99_ms, 0.0) && near(millis([]).mean_ms(), 0.0));
+        assert!(near(one.p50, 7.0) && near(one.p99, 7.0));
+        assert!(near(millis([]).summary().p99, 0.0) && near(millis([]).mean_ms(), 0.0));
     }
 
     #[test]

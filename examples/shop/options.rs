@@ -27,6 +27,7 @@ impl fmt::Display for Span {
 }
 
 /// Everything that can be chosen for a run.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Options {
     pub(crate) quick: bool,
@@ -91,7 +92,8 @@ Usage: cargo run --release --example shop -- [OPTIONS]
   --users N               1 ..= 1000000 [20000]
   --products N            100 ..= 200000 [10000]
   --max-size-mb N         budget of the cache in MiB, 1 ..= 65536 [100]
-  --max-entry-mb N        largest entry in MiB, 1 ..= 1024; the full catalog is one entry [8]
+  --max-entry-mb N        largest entry in MiB, 1 ..= 1024; the full catalog is one entry
+                          [8, or a tenth of --max-size-mb]
   --load-concurrency N    loads at once in each tier, 1 ..= 4096 [512]
   --sabotage              leave the invalidations out: shows that the check for stale answers can fail
   --help                  this text
@@ -120,7 +122,7 @@ impl Options {
     /// Reads the command line; `Err` is a sentence for the person who typed it.
     pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut options = Self::default();
-        let mut sessions = None;
+        let (mut sessions, mut max_entry) = (None, None);
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let (flag, attached) = match word.split_once('=') {
@@ -141,11 +143,15 @@ impl Options {
                 attached.or_else(|| words.next()).ok_or_else(|| format!("{flag} needs a value after it"))?;
             if flag == "--sessions" {
                 sessions = Some(number(&flag, &value, 1, 100_000)?);
+            } else if flag == "--max-entry-mb" {
+                max_entry = Some(number(&flag, &value, 1, 1_024)?);
             } else {
                 options.set(&flag, &value)?;
             }
         }
         options.sessions = sessions.unwrap_or(if options.quick { 500 } else { options.sessions });
+        // The cache allows an entry at most a tenth of its budget.
+        options.max_entry_mb = max_entry.unwrap_or(options.max_entry_mb.min(options.max_size_mb / 10).max(1));
         Ok(options)
     }
 
@@ -170,7 +176,6 @@ impl Options {
             "--users" => self.users = number(flag, value, 1, 1_000_000)?,
             "--products" => self.products = number(flag, value, 100, 200_000)?,
             "--max-size-mb" => self.max_size_mb = number(flag, value, 1, 65_536)?,
-            "--max-entry-mb" => self.max_entry_mb = number(flag, value, 1, 1_024)?,
             _ => self.load_concurrency = number(flag, value, 1, 4_096)?,
         }
         Ok(())
@@ -211,7 +216,7 @@ impl Options {
     }
 }
 
-fn number<T: FromStr + PartialOrd + fmt::Display>(
+fn number<T: FromStr + PartialOrd + fmt::Display + Copy>(
     flag: &str,
     value: &str,
     min: T,
@@ -273,6 +278,8 @@ mod tests {
         let quick = parse("--quick").unwrap();
         assert_eq!((quick.sessions, quick.quick), (500, true));
         assert_eq!(parse("--sessions 9 --quick").unwrap().sessions, 9);
+        assert_eq!(parse("--max-size-mb 20").unwrap().max_entry_mb, 2);
+        assert_eq!(parse("--max-entry-mb 3 --max-size-mb 20").unwrap().max_entry_mb, 3);
     }
 
     #[test]

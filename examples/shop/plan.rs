@@ -80,7 +80,7 @@ pub(crate) struct Session {
     pub(crate) steps: Vec<Step>,
 }
 
-/// All sessions; session i runs in lane i % at_once, after the one before it in that lane.
+/// All sessions; session i runs in lane i modulo `at_once`, after the one before it in that lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) sessions: Vec<Session>,

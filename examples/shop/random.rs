@@ -1,6 +1,6 @@
 //! Seeded random numbers and the Zipf choice, so that a run can be repeated by its seed.
 //!
-//! Owns: the generator (SplitMix64) and the table of a Zipf distribution.
+//! Owns: the generator (`SplitMix64`) and the table of a Zipf distribution.
 //! Never: asks the operating system for randomness.
 
 /// A small generator: the same seed and stream always give the same numbers.
@@ -53,7 +53,7 @@ impl Random {
     }
 }
 
-/// The finaliser of SplitMix64: spreads every bit of `x` over all 64.
+/// The finaliser of `SplitMix64`: spreads every bit of `x` over all 64.
 pub(crate) fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

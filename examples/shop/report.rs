@@ -105,8 +105,8 @@ impl Report<'_> {
             json!({ "writes_percent": run.writes, "reduction_percent": reductions(&|kinds| run.reduction_by_reads(kinds)) })
         });
         let times = |samples: &Samples| {
-            let Summary { mean_ms, p50_ms, p99_ms } = samples.summary();
-            json!({ "mean_ms": round(mean_ms), "p50_ms": round(p50_ms), "p99_ms": round(p99_ms) })
+            let Summary { mean, p50, p99 } = samples.summary();
+            json!({ "mean_ms": round(mean), "p50_ms": round(p50), "p99_ms": round(p99) })
         };
         json!({
             "seed": self.options.seed,
@@ -195,9 +195,10 @@ impl Report<'_> {
             ("interactions, without cache", &self.without.tally.interactions),
             ("interactions, with cache", &self.with.tally.interactions),
         ] {
-            let Summary { mean_ms, p50_ms, p99_ms } = samples.summary();
-            writeln!(out, "  {name:<32}{mean_ms:>8.3}{p50_ms:>12.3}{p99_ms:>12.3}{:>10}", samples.len())?;
+            let Summary { mean, p50, p99 } = samples.summary();
+            writeln!(out, "  {name:<32}{mean:>8.3}{p50:>12.3}{p99:>12.3}{:>10}", samples.len())?;
         }
+        writeln!(out, "  A database answer includes the added delay and the wait for a connection.")?;
         writeln!(out, "  An interaction is {:.1} % faster on average.", self.interaction_gain_percent())?;
         let cost @ Cost { hit_us, miss_overhead_us, hit_share } = self.cost();
         writeln!(
@@ -222,7 +223,8 @@ impl Report<'_> {
             (false, _) => " - this must not be; please report it with the parameters above",
         });
         if let Some(first) = first {
-            text.push_str(&format!("\nfailed: {failed}; the first said: {first}"));
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\nfailed: {failed}; the first said: {first}");
         }
         text
     }

@@ -1,11 +1,11 @@
 //! What can go wrong in the shop, as sentences.
 //!
-//! Owns: the one error type of the example. Never: hides what SQLite or the cache said.
+//! Owns: the one error type of the example. Never: hides what `SQLite` or the cache said.
 
 /// Why a question or a change had no result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Trouble {
-    /// SQLite refused.
+    /// `SQLite` refused.
     #[error("the database refused: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// The cache had no answer; its own sentence says why.
