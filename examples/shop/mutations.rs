@@ -121,3 +121,70 @@ fn raise(db: &Connection, scope: &str, version: Version) -> rusqlite::Result<usi
 fn done_if(changed: usize, version: Version) -> Written {
     if changed > 0 { Written::Done(version) } else { Written::Refused }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::{Options, Span};
+    use crate::schema::Master;
+
+    fn shop() -> (Master, Database) {
+        let master = Master::open(&Options { users: 20, products: 200, ..Options::default() }).unwrap();
+        let database = Database::open(&master.copy("test").unwrap(), Span { min: 0, max: 0 }, 1).unwrap();
+        (master, database)
+    }
+
+    #[tokio::test]
+    async fn a_purchase_moves_money_and_orders_and_raises_their_versions_alone() {
+        let (_master, shop) = shop();
+        let (before, orders) = (shop.get_user(3).await.unwrap(), shop.get_orders_for_user(3).await.unwrap());
+        assert_eq!(shop.purchase_product(3, 7).await.unwrap(), Written::Done(1));
+        let (after, more) = (shop.get_user(3).await.unwrap(), shop.get_orders_for_user(3).await.unwrap());
+        let paid = before.wallet_cents - after.wallet_cents;
+        assert!(paid > 0 && after.spent_cents == before.spent_cents + paid);
+        assert_eq!((more.rows.len(), more.rows[0].product), (orders.rows.len() + 1, 7));
+        assert_eq!((after.version, more.version, shop.get_transactions(3).await.unwrap().version), (1, 1, 1));
+        assert_eq!(
+            (shop.get_user(4).await.unwrap().version, shop.get_all_products().await.unwrap().version),
+            (0, 0)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_refused_purchase_changes_nothing() {
+        let (_master, shop) = shop();
+        assert_eq!(shop.purchase_product(3, 9_999).await.unwrap(), Written::Refused);
+        while shop.purchase_product(3, 7).await.unwrap() != Written::Refused {}
+        let before = shop.get_user(3).await.unwrap();
+        assert_eq!(shop.purchase_product(3, 7).await.unwrap(), Written::Refused);
+        assert_eq!(shop.get_user(3).await.unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn product_writes_show_in_pages_and_raise_the_version_of_all_products() {
+        let (_master, shop) = shop();
+        let create = ProductWrite::Create { category: "yarn", price_cents: 500 };
+        assert_eq!(shop.write_product(create).await.unwrap(), Written::Done(1));
+        let page = shop.get_products_by_category("yarn").await.unwrap();
+        let new = page.rows.last().unwrap();
+        assert_eq!((page.version, new.price_cents), (1, 500));
+        let id = new.id;
+        shop.write_product(ProductWrite::Update { id, price_cents: 600 }).await.unwrap();
+        assert_eq!(shop.get_all_products().await.unwrap().rows.last().unwrap().price_cents, 600);
+        shop.write_product(ProductWrite::Delete { id }).await.unwrap();
+        assert_eq!(shop.get_products_by_category("yarn").await.unwrap().rows.len(), page.rows.len() - 1);
+        assert_eq!(shop.write_product(ProductWrite::Delete { id }).await.unwrap(), Written::Refused);
+        assert_eq!(shop.get_distinct_main_categories().await.unwrap().version, 3);
+    }
+
+    #[tokio::test]
+    async fn a_discount_has_the_version_of_its_category() {
+        let (_master, shop) = shop();
+        shop.change_discount("yarn", 2, 29).await.unwrap();
+        let gold = shop.get_applicable_discounts("yarn", 3).await.unwrap();
+        assert_eq!((gold.version, gold.rows.len(), gold.rows[0].percent), (1, 4, 29));
+        assert_eq!(shop.get_applicable_discounts("wood", 3).await.unwrap().version, 0);
+        let all = shop.get_all_discounts().await.unwrap();
+        assert!(all.iter().all(|(version, row)| *version == i64::from(row.category == "yarn")));
+    }
+}

@@ -211,3 +211,40 @@ impl Visit<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data;
+    use crate::database::Database;
+    use crate::options::{Options, Span};
+    use crate::schema::Master;
+
+    #[tokio::test]
+    async fn without_cache_every_read_is_a_query_and_no_answer_is_stale() {
+        let none = Span { min: 0, max: 0 };
+        let small = Options {
+            users: 30,
+            products: 200,
+            sessions: 40,
+            at_once: 10,
+            think: none,
+            ..Options::default()
+        };
+        let master = Master::open(&small).unwrap();
+        let database = Database::open(&master.copy("test").unwrap(), none, 1).unwrap();
+        let plan = Arc::new(Plan::new(&small, 20.0));
+        let categories = data::leaves().into_iter().map(|(_, sub)| sub);
+        let truth = Arc::new(Truth::new(small.users, categories, Duration::ZERO));
+        let shop = Arc::new(Shop::Direct(database.clone()));
+        let tally = run(shop, Arc::clone(&plan), truth, ProgressBar::hidden()).await;
+        assert_eq!((tally.stale, tally.failed, tally.hits.len()), (0, 0, 0), "{:?}", tally.first_failure);
+        assert_eq!(tally.interactions.len(), plan.interactions());
+        let counts = database.counts();
+        for (kind, name) in Kind::ALL.into_iter().filter(|(kind, _)| kind.is_read()) {
+            assert_eq!(tally.reads[kind as usize], counts[kind as usize], "{name}");
+        }
+        let written: u64 = counts[Kind::UpdateWalletBalance as usize..].iter().sum();
+        assert_eq!(written, plan.mutations() as u64);
+    }
+}
