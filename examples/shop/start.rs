@@ -26,12 +26,10 @@ fn settings(options: &Options) -> Settings {
 
 /// Starts the cache and returns when what must be there from the start is there.
 pub(crate) async fn start(database: Database, options: &Options) -> Result<CachedShop, Trouble> {
-    let settings = settings(options);
-    let every = settings.warm_interval;
     let cache = Cache::builder()
-        .settings(settings)
+        .settings(settings(options))
         .warm(config_source(database.clone()))
-        .warm(reference_source(database.clone()).every(every))
+        .warm(reference_source(database.clone()))
         .warm(user_source(database.clone()))
         .start()
         .await?;
@@ -39,7 +37,7 @@ pub(crate) async fn start(database: Database, options: &Options) -> Result<Cache
     Ok(CachedShop { cache, database, sabotage: options.sabotage })
 }
 
-/// Loaded once at the start; nothing is served without it. `/cache-warm config` loads it again.
+/// Once at the start, which waits for it. `/cache-warm config` loads it again.
 fn config_source(database: Database) -> WarmSource {
     WarmSource::new("config", "config", move |_| {
         let database = database.clone();
@@ -50,17 +48,17 @@ fn config_source(database: Database) -> WarmSource {
                 database.get_payment_methods()
             )?;
             let mut entries = WarmEntries::new();
-            entries.add(keys::config("vip_tiers")?, &tiers)?;
-            entries.add(keys::config("roles")?, &roles)?;
-            entries.add(keys::config("payment_methods")?, &payment)?;
+            entries.push(keys::config("vip_tiers")?, &tiers)?;
+            entries.push(keys::config("roles")?, &roles)?;
+            entries.push(keys::config("payment_methods")?, &payment)?;
             Ok::<_, Trouble>(entries)
         }
     })
-    .at_start()
     .required()
 }
 
-/// All lists, pages and discounts, by four queries: the category pages are cut from the full catalog.
+/// At the start and every six hours (`warm_interval`): all lists, pages and discounts, by four queries. The category
+/// pages are cut from the full catalog.
 fn reference_source(database: Database) -> WarmSource {
     WarmSource::new("reference", "reference", move |_| {
         let database = database.clone();
@@ -75,21 +73,21 @@ fn reference_source(database: Database) -> WarmSource {
             for (main, _) in data::CATEGORIES {
                 let rows =
                     subs.rows.iter().filter(|(of, _)| of == main).map(|(_, sub)| sub.clone()).collect();
-                entries.add(keys::sub_categories(main)?, &Rows { version: subs.version, rows })?;
+                entries.push(keys::sub_categories(main)?, &Rows { version: subs.version, rows })?;
             }
             for (_, category) in data::leaves() {
-                entries.add(keys::category_page(category)?, &page(&catalog, category))?;
+                entries.push(keys::category_page(category)?, &page(&catalog, category))?;
                 for vip in 0..data::VIP_TIERS.len() as u8 {
-                    entries.add(keys::discounts(category, vip)?, &applicable(&discounts, category, vip))?;
+                    entries.push(keys::discounts(category, vip)?, &applicable(&discounts, category, vip))?;
                 }
             }
-            entries.add(keys::main_categories()?, &mains)?;
-            entries.add(keys::catalog()?, &catalog)?;
+            entries.push(keys::main_categories()?, &mains)?;
+            entries.push(keys::catalog()?, &catalog)?;
             Ok::<_, Trouble>(entries)
         }
     })
-    .at_start()
     .required()
+    .periodic()
 }
 
 /// A user has come: profile and orders, before the second page asks for them.
@@ -98,11 +96,11 @@ fn user_source(database: Database) -> WarmSource {
         let database = database.clone();
         async move {
             let mut entries = WarmEntries::new();
-            if let Some(id) = run.user_id().and_then(|id| id.parse().ok()) {
+            if let Ok(id) = run.user().parse() {
                 let (profile, orders) =
                     tokio::try_join!(database.get_user(id), database.get_orders_for_user(id))?;
-                entries.add(keys::profile(id)?, &profile)?;
-                entries.add(keys::orders(id)?, &orders)?;
+                entries.push(keys::profile(id)?, &profile)?;
+                entries.push(keys::orders(id)?, &orders)?;
             }
             Ok::<_, Trouble>(entries)
         }
