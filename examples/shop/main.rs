@@ -1,6 +1,6 @@
 //! A shop on a real `SQLite` database, run twice by the same plan: without and with Apex Cache.
 //!
-//! Run: `cargo run --release --example shop -- --quick` (about 20 s; `--help` lists the options)
+//! Run: `cargo run --release --example shop -- --quick` (about 25 s; `--help` lists the options)
 //! Look at: `cached.rs` (queries and changes), `keys.rs` (keys and invalidations), `start.rs` (settings and warming).
 //!
 //! It prints how many queries reached the database and how long people waited, each without and with the cache, and

@@ -79,7 +79,7 @@ A shop on a real SQLite database, run without and with Apex Cache.
 
 Usage: cargo run --release --example shop -- [OPTIONS]
 
-  --quick                 500 sessions instead of 2,000 (about 20 s instead of about a minute)
+  --quick                 500 sessions instead of 2,000 (about 25 s instead of 75 s)
   --seed N                the same seed gives the same data and the same plan [1]
   --json                  one JSON object on one line on stdout, nothing else there
   --db PATH               build the database here, or use the one that an earlier run built [a temporary file]
