@@ -3,26 +3,24 @@
 //! Owns: typed calls, deadlines, encoding and decoding in the caller's task, and the life of the cache: it ends when the
 //! last handle is dropped. Never: changes anything itself; all that changes something is a message.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::actor::{LoadCall, Pending, Request, Supervisor, TierShared, Wiring, begin_shutdown};
+use crate::actor::{Pending, Request, Supervisor, TierShared, Wiring, begin_shutdown};
 use crate::builder::Builder;
+use crate::calls::{InvalidateCall, LoadOrGet, LoadState, SetCall};
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::value::Value;
-use crate::engine::key::{IntoKey, Key};
+use crate::engine::key::IntoKey;
 use crate::engine::scope::Scope;
 use crate::error::{Error, Result};
 use crate::hit::Hit;
-use crate::loader::Loader;
 use crate::message::{
     History, Info, InfoSnapshot, Invalidate, Invalidated, Remove, Removed, ReviveTier, Sample, Set, Shutdown,
-    Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport, WarmScope,
+    Stats, StatsSnapshot, UserActive, Warm, WarmReport, WarmScope,
 };
 
 /// A cache. Cheap to clone, and usable from any thread and any async runtime.
@@ -135,7 +133,7 @@ impl Cache {
     /// ```
     pub fn set<T: Serialize + ?Sized>(&self, key: impl IntoKey, value: &T) -> SetCall<'_> {
         let set = key.into_key().and_then(|key| Ok(Set::new(key, Value::encode(value)?)));
-        SetCall { cache: self, set, deadline: None }
+        SetCall::new(self, set)
     }
 
     /// The value of `key`; when it is not there, `load` brings it. One load runs for a key at a time, however many ask.
@@ -167,7 +165,7 @@ impl Cache {
             },
             Err(error) => LoadState::Hit(Err(key.into_key().err().unwrap_or(error))),
         };
-        LoadOrGet { cache: self, state, ttl: None, deadline: None }
+        LoadOrGet::new(self, state)
     }
 
     /// What the view holds of type `T`. A value of another type is none; one that cannot be decoded neither.
@@ -195,7 +193,7 @@ impl Cache {
     /// # }
     /// ```
     pub fn invalidate(&self, scope: impl Into<Scope>) -> InvalidateCall<'_> {
-        InvalidateCall { cache: self, invalidate: Invalidate::new(scope) }
+        InvalidateCall::new(self, Invalidate::new(scope))
     }
 
     /// Takes everything away.
@@ -296,169 +294,5 @@ impl SupervisorRef {
     /// bound; after a restart of the supervisor the address is dead. [`SupervisorRef::send`] has none of these.
     pub fn addr(&self) -> Option<actix::Addr<Supervisor>> {
         self.life.wiring.address.read().clone()
-    }
-}
-
-/// A [`Cache::set`] that was not awaited yet.
-#[derive(Debug)]
-#[must_use = "nothing is stored until this is awaited"]
-pub struct SetCall<'c> {
-    cache: &'c Cache,
-    set: Result<Set>,
-    deadline: Option<Duration>,
-}
-
-impl SetCall<'_> {
-    /// Lets the value live for `ttl`; zero: it is not kept. Default: what its route or tier says.
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.set = self.set.map(|set| set.ttl(ttl));
-        self
-    }
-
-    /// Waits for at most `deadline`; the value is stored all the same. Default: no limit.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
-}
-
-impl<'c> IntoFuture for SetCall<'c> {
-    type Output = Result<Stored>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let answer = self.cache.send(self.set?);
-            within(self.cache, self.deadline, answer).await
-        })
-    }
-}
-
-/// A [`Cache::invalidate`] that was not awaited yet.
-#[derive(Debug)]
-#[must_use = "nothing is taken away until this is awaited"]
-pub struct InvalidateCall<'c> {
-    cache: &'c Cache,
-    invalidate: Invalidate,
-}
-
-impl InvalidateCall<'_> {
-    /// Only counts what would be taken.
-    pub fn dry_run(mut self) -> Self {
-        self.invalidate = self.invalidate.dry_run();
-        self
-    }
-}
-
-impl<'c> IntoFuture for InvalidateCall<'c> {
-    type Output = Result<Invalidated>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.cache.send(self.invalidate).await })
-    }
-}
-
-/// A [`Cache::get_or_load`] that was not awaited yet.
-#[must_use = "nothing is loaded until this is awaited"]
-pub struct LoadOrGet<'c, T, F> {
-    cache: &'c Cache,
-    state: LoadState<T, F>,
-    ttl: Option<Duration>,
-    deadline: Option<Duration>,
-}
-
-enum LoadState<T, F> {
-    Hit(Result<Hit<T>>),
-    Miss { key: Key, load: F },
-}
-
-impl<T, F> std::fmt::Debug for LoadOrGet<'_, T, F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LoadOrGet").finish_non_exhaustive()
-    }
-}
-
-impl<T, F> LoadOrGet<'_, T, F> {
-    /// Lets a loaded value live for `ttl`; zero: it is not kept. Default: what its route or tier says.
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
-        self
-    }
-
-    /// Waits for at most `deadline`; the load goes on. Default: `load_timeout` of the settings.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
-}
-
-impl<'c, T, F, Fut, E> IntoFuture for LoadOrGet<'c, T, F>
-where
-    T: Serialize + DeserializeOwned + Send + 'static,
-    F: FnOnce() -> Fut + Send + 'static,
-    Fut: Future<Output = Result<T, E>> + Send + 'static,
-    E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
-{
-    type Output = Result<Hit<T>>;
-    type IntoFuture = Loading<'c, T>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let Self { cache, state, ttl, deadline } = self;
-        let (key, load) = match state {
-            LoadState::Hit(hit) => return Loading::Hit(Some(hit)),
-            LoadState::Miss { key, load } => (key, load),
-        };
-        Loading::Miss(Box::pin(async move {
-            let loader = Loader::new(key.clone(), load);
-            let wanted = Some(Fingerprint::of::<T>());
-            let given =
-                cache.wiring().load(LoadCall { key: key.clone(), loader, ttl, deadline, wanted }).await?;
-            Hit::decode(key.as_str(), &given)
-        }))
-    }
-}
-
-/// Waits for the value of a [`Cache::get_or_load`]. A hit is ready at once, and costs no allocation.
-pub enum Loading<'c, T> {
-    /// The view had it.
-    #[doc(hidden)]
-    Hit(Option<Result<Hit<T>>>),
-    /// It has to be loaded.
-    #[doc(hidden)]
-    Miss(Pin<Box<dyn Future<Output = Result<Hit<T>>> + Send + 'c>>),
-}
-
-impl<T> std::fmt::Debug for Loading<'_, T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loading").finish_non_exhaustive()
-    }
-}
-
-// Nothing in it is pinned in place: the one future inside has a box of its own.
-impl<T> Unpin for Loading<'_, T> {}
-
-impl<T> Future for Loading<'_, T> {
-    type Output = Result<Hit<T>>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Hit(hit) => std::task::Poll::Ready(hit.take().unwrap_or(Err(Error::Closed))),
-            Self::Miss(load) => load.as_mut().poll(cx),
-        }
-    }
-}
-
-/// Waits for `answer`, at most `deadline`.
-async fn within<R>(cache: &Cache, deadline: Option<Duration>, answer: Pending<R>) -> Result<R>
-where
-    R: Unpin,
-{
-    match deadline {
-        None => answer.await,
-        Some(limit) => {
-            let timers = &cache.wiring().spawner;
-            timers.within(limit, answer).await.unwrap_or(Err(Error::Timeout { after: limit }))
-        }
     }
 }

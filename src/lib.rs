@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod admin;
 mod builder;
+mod calls;
 pub mod codec;
 pub mod engine;
 pub mod env;
@@ -17,6 +18,7 @@ mod telemetry;
 mod warm;
 
 pub use builder::{Builder, Placement};
+pub use calls::{InvalidateCall, LoadOrGet, Loading, SetCall};
 pub use codec::fingerprint::Fingerprint;
 pub use codec::value::Value;
 pub use engine::key::{IntoKey, Key, KeyBuilder};
@@ -25,7 +27,7 @@ pub use engine::route::{Route, Routes, TierId};
 pub use engine::scope::{Prefix, Reach, Scope};
 pub use env::Env;
 pub use error::{Error, ErrorKind, Result};
-pub use handle::{Cache, InvalidateCall, LoadOrGet, Loading, SetCall, SupervisorRef};
+pub use handle::{Cache, SupervisorRef};
 pub use hit::Hit;
 pub use message::{Source, WarmScope};
 pub use settings::Settings;

@@ -173,8 +173,7 @@ proptest! {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "it is the machine's time that is promised")]
-fn no_line_takes_a_millisecond() {
+fn lines_made_to_hurt_are_answered() {
     let fill = |unit: &str| unit.repeat(4_000 / unit.len());
     for line in [
         format!("/cache-clear {}", fill("x")),
@@ -188,14 +187,8 @@ fn no_line_takes_a_millisecond() {
         fill("\u{0}"),
         fill("🦀"),
     ] {
-        // The machine may be busy: one run of twenty has to show it.
-        let fastest = (0..20)
-            .map(|_| {
-                let began = std::time::Instant::now();
-                let _ = std::hint::black_box(Command::parse(std::hint::black_box(&line)));
-                began.elapsed()
-            })
-            .min();
-        assert!(fastest < Some(Duration::from_millis(1)), "{fastest:?} for {line:.40}");
+        let answer = Command::parse(&line);
+        let said = answer.as_ref().err().map_or(0, |error| error.to_string().len());
+        assert!(said < 1_000, "an answer repeats what hurts: {said} bytes for {line:.40}");
     }
 }

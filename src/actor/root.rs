@@ -143,6 +143,7 @@ fn restart(wiring: &Arc<Wiring>, who: Who) {
         tier.counters.lost.add(tier.view.len() as u64);
         drop(tier.view.take_all());
         tier.crashed(wiring.env.now());
+        wiring.budget.lock().restarted(id.index());
     }
     start(wiring, who);
 }

@@ -18,8 +18,6 @@ use crate::error::{Error, Result, Shown};
 use crate::message::{SourceReport, Warm, WarmReport, WarmScope};
 use crate::telemetry;
 
-/// Runs under way at the same time.
-pub(super) const RUNS_MAX: usize = 8;
 /// Runs for users that may wait; past it a user is not warmed.
 pub(super) const USERS_QUEUED_MAX: usize = 1_024;
 /// Users that are remembered as warmed.
@@ -131,7 +129,8 @@ impl Warmer {
 
     /// Begins as many runs as may be under way.
     fn begin(&mut self) {
-        while self.running < RUNS_MAX {
+        // To the source a run is a load like any other: as many at a time as a tier may have loads.
+        while self.running < self.wiring.plan.load_concurrency {
             let Some((source, user)) = self.queue.pop_front().or_else(|| self.users.pop_front()) else {
                 return;
             };

@@ -7,6 +7,7 @@
 
 pub mod budget;
 pub mod counters;
+pub mod effects;
 pub mod entry;
 pub mod flight;
 pub mod given;
@@ -15,6 +16,7 @@ pub mod journal;
 #[cfg(test)]
 mod journal_tests;
 pub mod key;
+mod landing;
 mod links;
 pub mod moment;
 mod params;
@@ -37,5 +39,6 @@ pub mod top;
 pub mod view;
 #[cfg(test)]
 mod view_tests;
+mod warming;
 pub mod weigh;
 mod wheel;

@@ -1,0 +1,91 @@
+//! What a tier's turn is asked with, and what it leaves to be done: the edge between decision and action.
+//!
+//! Owns: the words in which the engine answers. Never: acts on them; the shell does.
+
+use super::flight::FlightId;
+use super::given::Given;
+use super::store::{Gone, Remains};
+use crate::codec::value::Value;
+use crate::error::Error;
+
+/// Who waits for a load.
+pub trait Waiter {
+    /// Whether its own loader can still be started.
+    fn can_lead(&self) -> bool;
+
+    /// Whether `value` is of the type it wants; one of another type counts as absent.
+    fn accepts(&self, _value: &Value) -> bool {
+        true
+    }
+}
+
+/// How a load ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// With a value.
+    Loaded(Value),
+    /// With an error, a panic or at its time limit.
+    Failed(Error),
+    /// Not at all: its task is gone.
+    Lost,
+}
+
+/// What a set came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// Whether the value is held now. `false` when its time to live is zero, or the cache is disabled.
+    pub kept: bool,
+    /// Whether an older value of the key was there.
+    pub replaced: bool,
+}
+
+/// What an invalidation took from one tier, or would take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Entries.
+    pub matched: u64,
+    /// Bytes that they were charged with.
+    pub bytes: u64,
+    /// Loads under way whose values will not be stored.
+    pub revoked_loads: u64,
+}
+
+/// What became of one entry of a warm run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warmed {
+    /// It is held now.
+    Stored,
+    /// It was invalidated or set since the run began.
+    Revoked,
+    /// There is no room without evicting what is in use.
+    NoRoom,
+    /// It is larger than the largest entry that is kept, or nothing is kept at all.
+    NotKept,
+}
+
+/// What a turn leaves to be done after it.
+#[derive(Debug)]
+pub struct Effects<W, J> {
+    /// Answers to those who waited for loads.
+    pub answers: Vec<(W, Result<Given, Error>)>,
+    /// Loads to be started.
+    pub starts: Vec<FlightId>,
+    /// Invalidations that are complete.
+    pub taken: Vec<(J, Taken)>,
+    /// Entries that left, to be dropped.
+    pub gone: Vec<Gone>,
+    /// Whole stores that were cleared, to be dropped.
+    pub remains: Vec<Remains>,
+}
+
+impl<W, J> Default for Effects<W, J> {
+    fn default() -> Self {
+        Self {
+            answers: Vec::new(),
+            starts: Vec::new(),
+            taken: Vec::new(),
+            gone: Vec::new(),
+            remains: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Loads within a tier: who leads, who waits, and whether what came back may be stored.
+//!
+//! Owns: the order of {load started, invalidation, store} for one key. Never: runs a loader.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::effects::{Effects, Outcome, Waiter};
+use super::flight::{FlightId, Joined, Landed};
+use super::given::{Given, Source};
+use super::key::Key;
+use super::moment::Moment;
+use super::tier::Tier;
+use super::weigh::weigh;
+use crate::codec::value::Value;
+use crate::error::{Error, Shown};
+
+impl<W: Waiter, J> Tier<W, J> {
+    /// Gives `waiter` the value of `key`: from the store, from a load under way, or from one that is begun.
+    pub fn load(
+        &mut self,
+        key: &Key,
+        ttl: Duration,
+        nested: bool,
+        waiter: W,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) {
+        // A load may have landed between the caller's look at the view and this turn.
+        if let Some(entry) =
+            self.store.find(key.as_str()).filter(|entry| entry.is_fresh(now) && waiter.accepts(entry.value()))
+        {
+            let age = now.since(entry.stored());
+            let given = Given { value: entry.value().clone(), source: Source::Memory, age, stored: true };
+            fx.answers.push((waiter, Ok(given)));
+            return;
+        }
+        match self.flights.join(key, Some(ttl), nested, waiter) {
+            Joined::Waits => self.counters.joined.one(),
+            Joined::Leads(_) => {}
+            Joined::Refused(waiter) => {
+                self.counters.overloaded.one();
+                let tier = Arc::clone(&self.rules.name);
+                let error = Error::Overloaded { tier, what: "loads", setting: "load_queue" };
+                fx.answers.push((waiter, Err(error)));
+            }
+        }
+        self.start_loads(fx);
+    }
+
+    /// Starts as many loads as may start.
+    pub(super) fn start_loads(&mut self, fx: &mut Effects<W, J>) {
+        while let Some(id) = self.flights.next_start(self.seq + 1) {
+            self.seq += 1;
+            self.counters.loads.one();
+            fx.starts.push(id);
+        }
+    }
+
+    /// Key and first waiter of a flight that is to be started.
+    pub fn leader(&mut self, id: FlightId) -> Option<(Key, &mut W)> {
+        let (key, waiters) = self.flights.get_mut(id)?;
+        let key = key.clone();
+        waiters.first_mut().map(|waiter| (key, waiter))
+    }
+
+    /// The load of `id`, begun in `incarnation`, has ended after `took`. Its value is stored if its ticket is still
+    /// good; those who waited are answered either way.
+    pub fn land(
+        &mut self,
+        id: FlightId,
+        incarnation: u64,
+        outcome: Outcome,
+        took: Duration,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) {
+        if incarnation != self.incarnation || !self.flights.is_running(id) {
+            return; // begun before the tier broke or closed: who waited was answered then
+        }
+        self.count_landing(&outcome, took);
+        if matches!(outcome, Outcome::Lost) && self.next_leader(id) {
+            self.start_loads(fx);
+            return;
+        }
+        let Some(landed) = self.flights.land(id) else { return };
+        let answer = match outcome {
+            Outcome::Loaded(value) => {
+                let ttl = landed.ttl.unwrap_or_default();
+                let stored = self.store_loaded(&landed.key, &value, ttl, landed.ticket, now, fx);
+                Ok(Given { value, source: Source::Loaded, age: Duration::ZERO, stored })
+            }
+            Outcome::Failed(error) => Err(error),
+            Outcome::Lost => return self.rescue(landed, now, fx),
+        };
+        for (place, waiter) in landed.waiters.into_iter().enumerate() {
+            let mut answer = answer.clone();
+            if let Ok(given) = &mut answer
+                && place > 0
+            {
+                given.source = Source::Joined;
+            }
+            fx.answers.push((waiter, answer));
+        }
+        self.start_loads(fx);
+    }
+
+    /// Puts a waiter in front whose own loader can take over, and queues the flight again.
+    fn next_leader(&mut self, id: FlightId) -> bool {
+        let Some((_, waiters)) = self.flights.get_mut(id) else { return false };
+        let Some(place) = waiters.iter().position(Waiter::can_lead) else { return false };
+        waiters.swap(0, place);
+        self.flights.requeue(id)
+    }
+
+    /// Those who waited for a lost load that was overtaken ask once more, so that nobody gets an error because of
+    /// another caller's end: a waiter that can lead begins the load anew, the others join it.
+    fn rescue(&mut self, landed: Landed<W>, now: Moment, fx: &mut Effects<W, J>) {
+        let Landed { key, ttl, waiters, .. } = landed;
+        let (leaders, others): (Vec<W>, Vec<W>) = waiters.into_iter().partition(Waiter::can_lead);
+        let can_join = !leaders.is_empty() || self.flights.attached(&key).is_some();
+        for waiter in leaders {
+            // As if nested: they had a place, so they are not refused now.
+            self.load(&key, ttl.unwrap_or_default(), true, waiter, now, fx);
+        }
+        for waiter in others {
+            if can_join {
+                self.load(&key, ttl.unwrap_or_default(), true, waiter, now, fx);
+            } else {
+                fx.answers.push((waiter, Err(Error::LoadLost { key: Shown::new(key.as_str()) })));
+            }
+        }
+        self.start_loads(fx);
+    }
+
+    fn count_landing(&self, outcome: &Outcome, took: Duration) {
+        let counters = &self.counters;
+        counters.load_took(took);
+        match outcome {
+            Outcome::Loaded(_) => counters.loads_ok.one(),
+            Outcome::Failed(Error::LoadPanicked { .. }) => counters.loads_panicked.one(),
+            Outcome::Failed(Error::LoadTimeout { .. }) => counters.loads_timed_out.one(),
+            Outcome::Failed(_) => counters.loads_failed.one(),
+            Outcome::Lost => counters.loads_lost.one(),
+        }
+    }
+
+    /// Stores what a load brought, if nothing overtook it.
+    fn store_loaded(
+        &mut self,
+        key: &Key,
+        value: &Value,
+        ttl: Duration,
+        ticket: Option<u64>,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) -> bool {
+        // The load may have read the source before an invalidation or a set of its key. Order that bites:
+        //   1 the load starts   2 the source changes, the key is invalidated   3 the load ends with the old row
+        // Storing it would serve the old row for a whole time to live. What overtook the load took its ticket; what a
+        // warm run stored meanwhile shows in the entry's number.
+        let present = self.store.find(key.as_str()).map(|entry| entry.seq());
+        let good = ticket.is_some_and(|ticket| present.is_none_or(|seq| seq < ticket));
+        if !good {
+            self.counters.revoked.one();
+            return false;
+        }
+        if weigh(key, value) > self.rules.max_entry {
+            self.counters.too_large.one();
+            return false;
+        }
+        if !self.rules.enabled || ttl.is_zero() {
+            return false;
+        }
+        self.put(key.clone(), value.clone(), ttl, None, now, fx);
+        self.counters.stored_by_load.one();
+        true
+    }
+}
