@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::actor::{Wiring, run_root, start_all};
+use crate::actor::{Wiring, guarded, run_root, start_all};
 use crate::admin::{AuditEvent, AuditSink};
 use crate::env::{self, Env, Spawner};
 use crate::error::{Error, Result};
@@ -97,15 +97,28 @@ impl Builder {
         let env = self.env.unwrap_or_default();
         let wiring = match self.placement {
             Placement::OwnThread => start_on_thread(plan, env, self.sources).await?,
-            Placement::Inline => {
-                let wiring = Wiring::new(plan, env, self.sources);
-                start_all(&wiring);
-                env::spawn_local(run_root(Arc::clone(&wiring)));
-                wiring
-            }
+            Placement::Inline => start_inline(plan, env, self.sources)?,
         };
         Ok(Cache::of(Life { wiring, audit: self.audit }))
     }
+}
+
+/// Starts the actors on this thread.
+fn start_inline(plan: Plan, env: Env, sources: Vec<WarmSource>) -> Result<Arc<Wiring>> {
+    let no_place = |_| Error::Start {
+        reason:
+            "Placement::Inline needs an actix system or a tokio LocalSet on this thread; start one, or use \
+                 Placement::OwnThread"
+                .into(),
+    };
+    // Whether there is one cannot be asked: tokio and actix panic when there is none.
+    guarded(|| {
+        let wiring = Wiring::new(plan, env, sources);
+        start_all(&wiring);
+        env::spawn_local(run_root(Arc::clone(&wiring)));
+        wiring
+    })
+    .map_err(no_place)
 }
 
 /// Starts the actors on a thread of their own, and waits until they are there.

@@ -4,6 +4,7 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::actor::{LoadCall, Pending};
 use crate::codec::fingerprint::Fingerprint;
-use crate::engine::key::Key;
+use crate::engine::key::IntoKey;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
@@ -86,30 +87,32 @@ impl<'c> IntoFuture for InvalidateCall<'c> {
     }
 }
 
-/// A [`Cache::get_or_load`] that was not awaited yet.
-#[must_use = "nothing is loaded until this is awaited"]
-pub struct LoadOrGet<'c, T, F> {
+type Load<'c, T> = Pin<Box<dyn Future<Output = Result<Hit<T>>> + Send + 'c>>;
+
+/// A [`Cache::get_or_load`]. It looks for the value when it is first polled; a hit is ready then, and allocates nothing.
+#[must_use = "nothing is looked for until this is awaited"]
+pub struct GetOrLoadCall<'c, T, K, F> {
     cache: &'c Cache,
-    state: LoadState<T, F>,
+    /// Key and loader, until the first poll.
+    start: Option<(K, F)>,
     ttl: Option<Duration>,
     deadline: Option<Duration>,
+    /// The load, when the first poll found nothing.
+    load: Option<Load<'c, T>>,
 }
 
-/// What a look at the view came to.
-pub(crate) enum LoadState<T, F> {
-    Hit(Result<Hit<T>>),
-    Miss { key: Key, load: F },
-}
-
-impl<T, F> std::fmt::Debug for LoadOrGet<'_, T, F> {
+impl<T, K, F> std::fmt::Debug for GetOrLoadCall<'_, T, K, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LoadOrGet").finish_non_exhaustive()
+        f.debug_struct("GetOrLoadCall").finish_non_exhaustive()
     }
 }
 
-impl<'c, T, F> LoadOrGet<'c, T, F> {
-    pub(crate) fn new(cache: &'c Cache, state: LoadState<T, F>) -> Self {
-        Self { cache, state, ttl: None, deadline: None }
+// Nothing in it is pinned in place: the one future inside has a box of its own.
+impl<T, K, F> Unpin for GetOrLoadCall<'_, T, K, F> {}
+
+impl<'c, T, K, F> GetOrLoadCall<'c, T, K, F> {
+    pub(crate) fn new(cache: &'c Cache, key: K, load: F) -> Self {
+        Self { cache, start: Some((key, load)), ttl: None, deadline: None, load: None }
     }
 
     /// Lets a loaded value live for `ttl`; zero: it is not kept. Default: what its route or tier says.
@@ -125,58 +128,35 @@ impl<'c, T, F> LoadOrGet<'c, T, F> {
     }
 }
 
-impl<'c, T, F, Fut, E> IntoFuture for LoadOrGet<'c, T, F>
+impl<T, K, F, Fut, E> Future for GetOrLoadCall<'_, T, K, F>
 where
     T: Serialize + DeserializeOwned + Send + 'static,
+    K: IntoKey,
     F: FnOnce() -> Fut + Send + 'static,
     Fut: Future<Output = Result<T, E>> + Send + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
 {
     type Output = Result<Hit<T>>;
-    type IntoFuture = Loading<'c, T>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        let Self { cache, state, ttl, deadline } = self;
-        let (key, load) = match state {
-            LoadState::Hit(hit) => return Loading::Hit(Some(hit)),
-            LoadState::Miss { key, load } => (key, load),
-        };
-        Loading::Miss(Box::pin(async move {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some((key, load)) = self.start.take() {
+            match self.cache.look_for(key.text()) {
+                Ok(Some(hit)) => return Poll::Ready(Ok(hit)),
+                // Of the two mistakes a key can be, being none at all is told first.
+                Err(error) => return Poll::Ready(Err(key.into_key().err().unwrap_or(error))),
+                Ok(None) => {}
+            }
+            let key = key.into_key()?;
             let loader = Loader::new(key.clone(), load);
             let wanted = Some(Fingerprint::of::<T>());
+            let (ttl, deadline) = (self.ttl, self.deadline);
             let given =
-                cache.wiring().load(LoadCall { key: key.clone(), loader, ttl, deadline, wanted }).await?;
-            Hit::decode(key.as_str(), &given)
-        }))
-    }
-}
-
-/// Waits for the value of a [`Cache::get_or_load`]. A hit is ready at once, and costs no allocation.
-pub enum Loading<'c, T> {
-    /// The view had it.
-    #[doc(hidden)]
-    Hit(Option<Result<Hit<T>>>),
-    /// It has to be loaded.
-    #[doc(hidden)]
-    Miss(Pin<Box<dyn Future<Output = Result<Hit<T>>> + Send + 'c>>),
-}
-
-impl<T> std::fmt::Debug for Loading<'_, T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loading").finish_non_exhaustive()
-    }
-}
-
-// Nothing in it is pinned in place: the one future inside has a box of its own.
-impl<T> Unpin for Loading<'_, T> {}
-
-impl<T> Future for Loading<'_, T> {
-    type Output = Result<Hit<T>>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Hit(hit) => std::task::Poll::Ready(hit.take().unwrap_or(Err(Error::Closed))),
-            Self::Miss(load) => load.as_mut().poll(cx),
+                self.cache.wiring().load(LoadCall { key: key.clone(), loader, ttl, deadline, wanted });
+            self.load = Some(Box::pin(async move { Hit::decode(key.as_str(), &given.await?) }));
+        }
+        match &mut self.load {
+            Some(load) => load.as_mut().poll(cx),
+            None => Poll::Ready(Err(Error::Closed)), // polled again after it was ready
         }
     }
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::actor::{Pending, Request, Supervisor, TierShared, Wiring, begin_shutdown};
+use crate::actor::{Pending, Request, Supervisor, Wiring, begin_shutdown};
 use crate::builder::Builder;
-use crate::calls::{InvalidateCall, LoadOrGet, LoadState, SetCall};
+use crate::calls::{GetOrLoadCall, InvalidateCall, SetCall};
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::value::Value;
 use crate::engine::key::IntoKey;
@@ -149,29 +149,21 @@ impl Cache {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn get_or_load<T, F, Fut, E>(&self, key: impl IntoKey, load: F) -> LoadOrGet<'_, T, F>
+    pub fn get_or_load<T, K, F, Fut, E>(&self, key: K, load: F) -> GetOrLoadCall<'_, T, K, F>
     where
         T: Serialize + DeserializeOwned + Send + 'static,
+        K: IntoKey,
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
-        let hit = self.read_wanted(key.text());
-        let state = match hit {
-            Ok(Some(hit)) => LoadState::Hit(Ok(hit)),
-            Ok(None) => match key.into_key() {
-                Ok(key) => LoadState::Miss { key, load },
-                Err(error) => LoadState::Hit(Err(error)),
-            },
-            Err(error) => LoadState::Hit(Err(key.into_key().err().unwrap_or(error))),
-        };
-        LoadOrGet::new(self, state)
+        GetOrLoadCall::new(self, key, load)
     }
 
     /// What the view holds of type `T`. A value of another type is none; one that cannot be decoded neither.
-    fn read_wanted<T: DeserializeOwned>(&self, text: &str) -> Result<Option<Hit<T>>> {
+    pub(crate) fn look_for<T: DeserializeOwned>(&self, text: &str) -> Result<Option<Hit<T>>> {
         let wiring = self.wiring();
-        let (tier, _): (&TierShared, _) = wiring.route(text)?;
+        let (tier, _) = wiring.route(text)?;
         let given = wiring.look(tier, text, Some(Fingerprint::of::<T>()));
         Ok(given.and_then(|given| Hit::decode(text, &given).ok()))
     }

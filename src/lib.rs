@@ -18,7 +18,7 @@ mod telemetry;
 mod warm;
 
 pub use builder::{Builder, Placement};
-pub use calls::{InvalidateCall, LoadOrGet, Loading, SetCall};
+pub use calls::{GetOrLoadCall, InvalidateCall, SetCall};
 pub use codec::fingerprint::Fingerprint;
 pub use codec::value::Value;
 pub use engine::key::{IntoKey, Key, KeyBuilder};

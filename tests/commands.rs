@@ -5,8 +5,6 @@
 #[path = "commands/panels.rs"]
 mod panels;
 
-use std::time::Duration;
-
 use apex_cache::admin::Command;
 use apex_cache::message::WarmScope;
 use apex_cache::{Error, ErrorKind, Key, Pattern, Prefix, Scope};

@@ -28,6 +28,7 @@ mod wiring;
 
 pub(crate) use call::LoadCall;
 pub use dispatch::{Pending, Request};
+pub(crate) use guard::guarded;
 pub use load::Waiter;
 pub use permit::{Permit, Permits, RESERVE};
 pub use reply::Reply;

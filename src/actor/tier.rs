@@ -33,6 +33,8 @@ type Fx = Effects<Waiter, Reply<Taken>>;
 const DROP_SLICE: usize = 4_096;
 /// A tier asks for more when less than this part of its grant is left.
 const NEAR: u64 = 4;
+/// After which it asks again when nobody had any to spare.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// One tier: the only writer of its store.
 #[derive(Debug)]
@@ -47,8 +49,8 @@ pub struct TierActor {
     sweeping: bool,
     /// A [`ToTier::GoOn`] is on its way.
     going_on: bool,
-    /// The supervisor was told that there is little room, at this grant.
-    asked_at: Option<u64>,
+    /// The supervisor was told that there is little room, at this grant and then.
+    asked: Option<(u64, Moment)>,
     _watch: DeathWatch,
 }
 
@@ -71,7 +73,7 @@ impl TierActor {
             draining: Vec::new(),
             sweeping: false,
             going_on: false,
-            asked_at: None,
+            asked: None,
             _watch: DeathWatch::new(wiring, Who::Tier(id)),
         }
     }
@@ -143,13 +145,14 @@ impl TierActor {
         self.go_on();
     }
 
-    /// Asks for more when little of the grant is left; once for each grant.
+    /// Asks for more when little of the grant is left: once, and again later, for others may have some to spare by then.
     fn ask_for_room(&mut self) {
-        let (used, grant) = (self.tier.store().used(), self.tier.store().grant());
+        let (used, grant, now) = (self.tier.store().used(), self.tier.store().grant(), self.now());
         let near =
             grant - used.min(grant) < (grant / NEAR).max(2 * self.wiring.plan.max_entry).min(grant / 2);
-        if near && self.asked_at != Some(grant) {
-            self.asked_at = Some(grant);
+        let asked = self.asked.is_some_and(|(at, then)| at == grant && now.since(then) < ASK_AGAIN);
+        if near && !asked {
+            self.asked = Some((grant, now));
             tell(&self.wiring.supervisor, ToSupervisor::NearGrant { tier: self.id.index() });
         }
     }
@@ -321,7 +324,7 @@ impl TierActor {
 
     fn grant(&mut self, bytes: u64) {
         self.turn(|this, now, fx| this.tier.set_grant(bytes, now, fx));
-        self.asked_at = None;
+        self.asked = None;
         tell(&self.wiring.supervisor, ToSupervisor::Holds { tier: self.id.index(), bytes });
     }
 
