@@ -154,7 +154,8 @@ pub struct LoadCell {
 }
 
 impl LoadCell {
-    pub(crate) fn new(loader: Loader) -> Arc<Self> {
+    /// `loader`, until somebody takes it. Public for tests that drive a tier alone.
+    pub fn new(loader: Loader) -> Arc<Self> {
         Arc::new(Self { loader: Mutex::new(Some(loader)), result: Mutex::new(None), ended: Notify::new() })
     }
 
@@ -186,6 +187,15 @@ impl LoadCell {
             }
             ended.await;
         }
+    }
+}
+
+impl Drop for LoadCell {
+    fn drop(&mut self) {
+        // A loader that nobody ran is dropped wherever its cell ends, within an actor's turn too. What it captured is the
+        // host's, and its `Drop` may panic: that must not take the actor with it.
+        let loader = self.loader.get_mut().take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(loader)));
     }
 }
 

@@ -3,6 +3,7 @@
 //! Owns: the factories, and the way to the end. Never: handles data. actix's own `Supervisor` restarts nothing that
 //! panicked; a drop guard in every actor reports its death here instead.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -63,6 +64,18 @@ impl Wiring {
     /// Actors that died and were not started again since the last call: for tests that stand in for the root task.
     pub fn deaths(&self) -> Vec<Who> {
         self.root.take_dead()
+    }
+
+    /// Clears up behind a dead actor, before another takes its place: for tests that stand in for the root task.
+    pub fn bury(&self, who: Who) {
+        if let Who::Tier(id) = who {
+            let tier = self.tier(id);
+            tier.incarnation.fetch_add(1, Ordering::Relaxed);
+            tier.counters.restarts.one();
+            tier.counters.lost.add(tier.view.len() as u64);
+            drop(tier.view.take_all());
+            tier.crashed(self.env.now());
+        }
     }
 }
 
@@ -136,14 +149,6 @@ pub(crate) async fn run(wiring: Arc<Wiring>) {
 
 fn restart(wiring: &Arc<Wiring>, who: Who) {
     telemetry::actor_died(who);
-    if let Who::Tier(id) = who {
-        let tier = wiring.tier(id);
-        tier.incarnation.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        tier.counters.restarts.one();
-        tier.counters.lost.add(tier.view.len() as u64);
-        drop(tier.view.take_all());
-        tier.crashed(wiring.env.now());
-        wiring.budget.lock().restarted(id.index());
-    }
+    wiring.bury(who);
     start(wiring, who);
 }

@@ -250,7 +250,7 @@ impl Warmer {
         let (now, source) = (self.wiring.env.now(), &self.wiring.sources[job.0]);
         if job.1.is_some() {
             if !ok {
-                self.known.insert(job.clone(), now.after(10 * PAUSE));
+                self.know(job.clone(), now.after(10 * PAUSE));
             }
             return;
         }
