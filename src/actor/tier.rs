@@ -33,7 +33,7 @@ type Fx = Effects<Waiter, Reply<Taken>>;
 const DROP_SLICE: usize = 4_096;
 /// A tier asks for more when less than this part of its grant is left.
 const NEAR: u64 = 4;
-/// After which it asks again when nobody had any to spare.
+/// Pause before it asks again when it was given nothing.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// One tier: the only writer of its store.
@@ -49,8 +49,8 @@ pub struct TierActor {
     sweeping: bool,
     /// A [`ToTier::GoOn`] is on its way.
     going_on: bool,
-    /// The supervisor was told that there is little room, at this grant and then.
-    asked: Option<(u64, Moment)>,
+    /// The supervisor was told that there is little room: at which grant, and when.
+    asked_at: Option<(u64, Moment)>,
     _watch: DeathWatch,
 }
 
@@ -145,14 +145,20 @@ impl TierActor {
         self.go_on();
     }
 
-    /// Asks for more when little of the grant is left: once, and again later, for others may have some to spare by then.
+    /// Asks for more when little of the grant is left: once for each grant, and again after a pause. Order that bites
+    /// when it is asked only once:
+    ///   1 it asks, nobody has bytes to spare   2 another tier is cleared   3 this one evicts for ever beside unused bytes
+    /// and the same when the asking, or the answer, dies with the supervisor.
     fn ask_for_room(&mut self) {
         let (used, grant, now) = (self.tier.store().used(), self.tier.store().grant(), self.now());
         let near =
             grant - used.min(grant) < (grant / NEAR).max(2 * self.wiring.plan.max_entry).min(grant / 2);
-        let asked = self.asked.is_some_and(|(at, then)| at == grant && now.since(then) < ASK_AGAIN);
-        if near && !asked {
-            self.asked = Some((grant, now));
+        if !near {
+            return;
+        }
+        let now = self.now();
+        if self.asked_at.is_none_or(|(at, when)| at != grant || now.since(when) >= ASK_AGAIN) {
+            self.asked_at = Some((grant, now));
             tell(&self.wiring.supervisor, ToSupervisor::NearGrant { tier: self.id.index() });
         }
     }
@@ -324,7 +330,6 @@ impl TierActor {
 
     fn grant(&mut self, bytes: u64) {
         self.turn(|this, now, fx| this.tier.set_grant(bytes, now, fx));
-        self.asked = None;
         tell(&self.wiring.supervisor, ToSupervisor::Holds { tier: self.id.index(), bytes });
     }
 

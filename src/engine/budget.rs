@@ -78,8 +78,9 @@ impl Budget {
         self.total - self.grants.iter().sum::<u64>()
     }
 
-    /// `tier` is near its grant; `used` are the bytes that each tier holds now. `None`: nobody has any to spare, or
-    /// bytes are on their way already and `tier` will ask again.
+    /// `tier` is near its grant; `used` are the bytes that each tier holds now. `None`: nobody has any to spare, and
+    /// `tier` will ask again. Are bytes on their way already, then the same is told once more: whoever was told first
+    /// may have died with it.
     pub fn ask(&mut self, tier: usize, used: &[u64]) -> Option<Move> {
         let pool = self.pool();
         if pool > 0 {
@@ -87,8 +88,8 @@ impl Budget {
             self.check();
             return Some(Move::Grow { tier, grant: self.grants[tier] });
         }
-        if self.transfer.is_some() {
-            return None;
+        if let Some(Transfer { from, bytes, .. }) = self.transfer {
+            return Some(Move::Shrink { tier: from, grant: self.grants[from] - bytes });
         }
         let spare = |from: usize| self.grants[from].saturating_sub(used[from].max(self.floor));
         let from = (0..self.grants.len()).filter(|&from| from != tier).max_by_key(|&from| spare(from))?;
@@ -170,7 +171,12 @@ mod tests {
         while let Some(Move::Grow { .. }) = budget.ask(0, &[100, 0]) {}
         assert_eq!((budget.grant(0), budget.grant(1)), (900, 100));
         assert_eq!(budget.ask(1, &[300, 100]), Some(Move::Shrink { tier: 0, grant: 700 }));
-        assert_eq!(budget.ask(1, &[300, 100]), None, "bytes are on their way already");
+        let again = budget.ask(1, &[300, 100]);
+        assert_eq!(
+            again,
+            Some(Move::Shrink { tier: 0, grant: 700 }),
+            "on their way already, so it is told again"
+        );
         assert_eq!(budget.acknowledged(0, 700), Some(Move::Grow { tier: 1, grant: 300 }));
         assert_eq!(budget.acknowledged(0, 700), None, "nobody asked again");
     }
