@@ -118,22 +118,16 @@ impl Wiring {
     }
 
     /// Posts what `request` makes of a reply slot to the supervisor.
-    fn post_control<R>(&self, request: impl FnOnce(Reply<R>) -> ControlRequest) -> Pending<R>
-    where
-        R: Send + Unpin + 'static,
-    {
+    fn post_control<R>(&self, request: impl FnOnce(Reply<R>) -> ControlRequest) -> Pending<R> {
         let permit = match self.open().and_then(|()| self.control.take(Lane::Data, 0)) {
             Ok(permit) => permit,
             Err(error) => return Pending::known(Err(error)),
         };
-        let (reply, answer) = Reply::new("control".into());
+        let (mut reply, answer) = Reply::new("control".into());
+        // Held until the answer, not until the caller goes: what was accepted and not answered is what the bound counts.
+        reply.hold(permit);
         self.post(Parcel::Control(request(reply)));
-        // The place is held while the caller waits: what was accepted and not answered is what the bound counts.
-        Pending::task(async move {
-            let answer = answer.await;
-            drop(permit);
-            answer.unwrap_or(Err(Error::Closed))
-        })
+        Ok(answer).into()
     }
 
     fn item(&self, set: Set) -> Result<(TierId, Item)> {
@@ -269,9 +263,11 @@ impl Request for Invalidate {
         let mut waits = Vec::new();
         for (id, permit) in reached.into_iter().zip(permits) {
             let name = Arc::clone(&wiring.tier(id).name);
-            let (reply, answer) = Reply::new(Arc::clone(&name));
+            let (mut reply, answer) = Reply::new(Arc::clone(&name));
+            // It may go on in slices long after its message was taken; the bound counts it until it is answered.
+            reply.hold(permit);
             let request = TierRequest::Invalidate { scope: self.scope.clone(), dry_run: self.dry_run, reply };
-            parts.push((id, Accepted::with(request, permit)));
+            parts.push((id, Accepted::new(request)));
             waits.push((name, answer));
         }
         wiring.post(Parcel::Tiers(parts));

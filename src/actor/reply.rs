@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::permit::Permit;
 use crate::error::Error;
 
 /// Where the answer to one request goes. Dropped without one, it answers that the tier is starting again.
@@ -14,26 +15,36 @@ use crate::error::Error;
 pub struct Reply<R> {
     slot: Option<oneshot::Sender<Result<R, Error>>>,
     tier: Arc<str>,
+    /// Given back once there is an answer, for what waits longer than its message is under way.
+    place: Option<Permit>,
 }
 
 impl<R> Reply<R> {
     /// A slot and the end on which to wait for it. `tier` is named when the answer is lost.
     pub fn new(tier: Arc<str>) -> (Self, oneshot::Receiver<Result<R, Error>>) {
         let (slot, answer) = oneshot::channel();
-        (Self { slot: Some(slot), tier }, answer)
+        (Self { slot: Some(slot), tier, place: None }, answer)
     }
 
     /// A slot that somebody else made, or none, when nobody waits.
     pub fn from_slot(slot: Option<oneshot::Sender<Result<R, Error>>>, tier: Arc<str>) -> Self {
-        Self { slot, tier }
+        Self { slot, tier, place: None }
+    }
+
+    /// Keeps `place` until there is an answer, whether anybody waits for it or not.
+    pub(crate) fn hold(&mut self, place: Permit) {
+        self.place = Some(place);
     }
 
     /// Gives the answer. Nobody may be waiting any more.
-    pub fn answer(mut self, answer: Result<R, Error>) {
-        if let Some(slot) = self.slot.take() {
-            // What cannot be delivered is dropped here; it holds only what this crate made.
-            let _ = slot.send(answer);
-        }
+    pub fn answer(self, answer: Result<R, Error>) {
+        self.deliver(answer);
+    }
+
+    /// As [`Reply::answer`]; returns whether somebody was still waiting.
+    pub(crate) fn deliver(mut self, answer: Result<R, Error>) -> bool {
+        // What cannot be delivered is dropped here; it holds only what this crate made.
+        self.slot.take().is_some_and(|slot| slot.send(answer).is_ok())
     }
 }
 

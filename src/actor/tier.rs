@@ -250,8 +250,11 @@ impl TierActor {
             TierRequest::Load(request) => self.load(*request),
             TierRequest::Invalidate { scope, dry_run, reply } => self.invalidate(scope, dry_run, reply),
             TierRequest::BeginWarm { reply } => {
-                if let Some(ticket) = self.turn(|this, _, _| this.tier.begin_warm()) {
-                    reply.answer(Ok(ticket));
+                if let Some(ticket) = self.turn(|this, _, _| this.tier.begin_warm())
+                    && !reply.deliver(Ok(ticket))
+                {
+                    // The run is gone, so nobody else will ever end it.
+                    self.turn(|this, _, _| this.tier.end_warm(ticket));
                 }
             }
             TierRequest::StoreWarm { ticket, items, reply } => {

@@ -45,6 +45,8 @@ struct Ending {
     began: Stopwatch,
     report: Option<SourceReport>,
     ticket: Option<Ticket>,
+    /// A ticket was asked for and is not here yet.
+    asked: Option<oneshot::Receiver<Result<Ticket>>>,
 }
 
 impl Ending {
@@ -52,7 +54,15 @@ impl Ending {
         let named = &wiring.sources[source];
         let lost = Some("the run was lost with the runtime it ran on".into());
         let report = SourceReport { error: lost, ..SourceReport::new(named.name(), named.tier()) };
-        Self { wiring, source, user, began: Stopwatch::start(), report: Some(report), ticket: None }
+        Self {
+            wiring,
+            source,
+            user,
+            began: Stopwatch::start(),
+            report: Some(report),
+            ticket: None,
+            asked: None,
+        }
     }
 
     /// Takes a ticket, reads the source, stores what it brings.
@@ -62,7 +72,7 @@ impl Ending {
         let tier = wiring.tier(id);
         // Before the source is read: what is invalidated or set from now on is not brought back.
         let begun = wiring.post_to(id, Lane::Control, 0, |reply| TierRequest::BeginWarm { reply })?;
-        let ticket = answer(begun).await?;
+        let ticket = self.asked.insert(begun).await.unwrap_or(Err(Error::Closed))?;
         self.ticket = Some(ticket);
         let entries = self.read().await?.into_sets();
         let total = entries.len() as u64;
@@ -152,6 +162,14 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let Some(mut report) = self.report.take() else { return };
         report.took = self.began.elapsed();
+        // Lost between asking and being answered. Closed before looking: either the ticket is here, or the tier learns
+        // that nobody takes it and ends it itself.
+        if self.ticket.is_none()
+            && let Some(mut asked) = self.asked.take()
+        {
+            asked.close();
+            self.ticket = asked.try_recv().ok().and_then(Result::ok);
+        }
         if let Some(ticket) = self.ticket
             && let Ok(id) = self.wiring.routes.tier(&report.tier)
         {
