@@ -73,7 +73,7 @@ impl TierActor {
             draining: Vec::new(),
             sweeping: false,
             going_on: false,
-            asked: None,
+            asked_at: None,
             _watch: DeathWatch::new(wiring, Who::Tier(id)),
         }
     }
@@ -150,7 +150,7 @@ impl TierActor {
     ///   1 it asks, nobody has bytes to spare   2 another tier is cleared   3 this one evicts for ever beside unused bytes
     /// and the same when the asking, or the answer, dies with the supervisor.
     fn ask_for_room(&mut self) {
-        let (used, grant, now) = (self.tier.store().used(), self.tier.store().grant(), self.now());
+        let (used, grant) = (self.tier.store().used(), self.tier.store().grant());
         let near =
             grant - used.min(grant) < (grant / NEAR).max(2 * self.wiring.plan.max_entry).min(grant / 2);
         if !near {
