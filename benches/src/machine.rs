@@ -1,0 +1,43 @@
+//! Where a measurement was made: a figure without this means nothing.
+//!
+//! Owns: the description. Never: fails; what cannot be found out is said to be unknown.
+
+use std::process::Command;
+
+/// The lock file of the workspace: what was built is what stands there.
+const LOCK: &str = include_str!("../../Cargo.lock");
+
+/// Cores, processor, system, compiler and profile, in one line.
+#[must_use]
+pub fn describe() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let model = model.map_or("unknown processor", |(_, name)| name.trim());
+    let compiler = Command::new("rustc").arg("--version").output().ok();
+    let compiler = compiler.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let compiler = compiler.filter(|text| !text.is_empty()).unwrap_or_else(|| "rustc unknown".into());
+    let profile = if cfg!(debug_assertions) { "DEBUG BUILD, the figures mean nothing" } else { "release" };
+    let system = (std::env::consts::OS, std::env::consts::ARCH);
+    format!("{cores} cores of {model}, {} {}, {compiler}, {profile}", system.0, system.1)
+}
+
+/// `name` with its version in the lock file.
+#[must_use]
+pub fn versioned(name: &str) -> String {
+    let block = LOCK.split("[[package]]").find(|block| block.contains(&format!("name = \"{name}\"\n")));
+    let version = block.and_then(|block| block.split("version = \"").nth(1)?.split('"').next());
+    format!("{name} {}", version.unwrap_or("of unknown version"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_named_with_the_version_that_was_built() {
+        assert!(versioned("moka").starts_with("moka 0.12."));
+        assert!(versioned("no-such-crate").ends_with("unknown version"));
+        assert!(describe().contains("cores"));
+    }
+}

@@ -1,0 +1,154 @@
+//! The work: profiles, their keys, and which of them are asked for.
+//!
+//! Owns: a seeded source of numbers, so that every run and every contestant is given the same. Never: reads a clock.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A row as a shop caches it: some 120 bytes encoded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Number of the user.
+    pub id: u64,
+    /// Full name.
+    pub name: String,
+    /// Mail address.
+    pub email: String,
+    /// Level in the shop.
+    pub level: u32,
+    /// Money in the wallet, in cents.
+    pub balance: i64,
+    /// Whether the user pays less.
+    pub vip: bool,
+    /// Second of the last visit.
+    pub last_seen: u64,
+}
+
+impl Profile {
+    /// The profile of user `id`.
+    #[must_use]
+    pub fn of(id: u64) -> Self {
+        Self {
+            id,
+            name: format!("Customer Number {id}"),
+            email: format!("customer.{id}@shop.example"),
+            level: (id % 60) as u32,
+            balance: 1_250 + i64::from(id as u32 % 10_000),
+            vip: id.is_multiple_of(10),
+            last_seen: 1_700_000_000 + id,
+        }
+    }
+}
+
+/// The key of that profile.
+#[must_use]
+pub fn key(id: u64) -> String {
+    format!("user::{id}::profile")
+}
+
+/// Numbers that look random and are the same for the same seed (`SplitMix64`).
+#[derive(Debug, Clone)]
+pub struct Random(u64);
+
+impl Random {
+    /// Begins at `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.bits() % limit.max(1)
+    }
+
+    /// From 0 up to, and without, 1.
+    pub fn fraction(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// All numbers below `count`, mixed: who fills a cache in order of popularity puts what is hot side by side.
+    #[must_use]
+    pub fn shuffled(&mut self, count: u64) -> Vec<u64> {
+        let mut all: Vec<u64> = (0..count).collect();
+        for last in (1..all.len()).rev() {
+            all.swap(last, self.below(last as u64 + 1) as usize);
+        }
+        all
+    }
+}
+
+/// Keys to be asked for, in this order.
+///
+/// They lie one behind the other in one text, as if each had just been formatted: keys that lie apart cost every
+/// contestant a wait for memory, which hides the differences between them.
+#[derive(Debug, Clone)]
+pub struct Requests {
+    text: Arc<str>,
+    ends: Arc<[usize]>,
+}
+
+impl Requests {
+    /// `length` keys out of `count`, the popular ones more often: Zipf with exponent 0.99.
+    #[must_use]
+    pub fn zipf(count: u64, length: usize, seed: u64) -> Self {
+        const EXPONENT: f64 = 0.99;
+        let mut sum = 0.0;
+        let weight = |rank: u64| {
+            sum += 1.0 / (rank as f64).powf(EXPONENT);
+            sum
+        };
+        let sums: Vec<f64> = (1..=count).map(weight).collect();
+        let mut random = Random::new(seed);
+        Self::of((0..length).map(|_| {
+            let drawn = random.fraction() * sum;
+            sums.partition_point(|&upto| upto <= drawn) as u64
+        }))
+    }
+
+    /// The key of user 0, `length` times.
+    #[must_use]
+    pub fn one(length: usize) -> Self {
+        Self::of((0..length).map(|_| 0))
+    }
+
+    fn of(ids: impl Iterator<Item = u64>) -> Self {
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        for id in ids {
+            text.push_str(&key(id));
+            ends.push(text.len());
+        }
+        Self { text: text.into(), ends: ends.into() }
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let mut begin = 0;
+        self.ends.iter().map(move |&end| {
+            let key = &self.text[begin..end];
+            begin = end;
+            key
+        })
+    }
+}
