@@ -2,7 +2,7 @@
 //!
 //! Owns: the form of a row. Never: leaves a row out because of what it says.
 
-use serde_json::json;
+use serde::Serialize;
 
 use crate::samples::Samples;
 
@@ -21,6 +21,30 @@ pub struct Row {
     pub theirs: Samples,
 }
 
+/// A row as programs read it; the order of the fields is the order in the text.
+#[derive(Serialize)]
+struct Line<'r> {
+    measure: &'r str,
+    threads: usize,
+    peer: &'r str,
+    ours: f64,
+    theirs: f64,
+    unit: &'r str,
+    ratio: f64,
+    spread: Spread,
+}
+
+/// The quickest and the slowest turn of each.
+#[derive(Serialize)]
+struct Spread {
+    ours: [f64; 2],
+    theirs: [f64; 2],
+}
+
+fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
 impl Row {
     /// How many times faster we are; below 1 we are slower.
     #[must_use]
@@ -31,21 +55,17 @@ impl Row {
     /// One object on one line.
     #[must_use]
     pub fn json(&self) -> String {
-        let round = |number: f64| (number * 10.0).round() / 10.0;
-        json!({
-            "measure": self.measure,
-            "threads": self.threads,
-            "peer": self.peer,
-            "ours": round(self.ours.median()),
-            "theirs": round(self.theirs.median()),
-            "unit": "ns",
-            "ratio": (self.ratio() * 1_000.0).round() / 1_000.0,
-            "spread": {
-                "ours": self.ours.spread().map(round),
-                "theirs": self.theirs.spread().map(round),
-            },
-        })
-        .to_string()
+        let line = Line {
+            measure: &self.measure,
+            threads: self.threads,
+            peer: self.peer,
+            ours: tenths(self.ours.median()),
+            theirs: tenths(self.theirs.median()),
+            unit: "ns",
+            ratio: (self.ratio() * 1_000.0).round() / 1_000.0,
+            spread: Spread { ours: self.ours.spread().map(tenths), theirs: self.theirs.spread().map(tenths) },
+        };
+        serde_json::to_string(&line).expect("numbers and texts can always be written")
     }
 
     /// The heading of the table.

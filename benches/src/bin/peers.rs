@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods)] // what is measured here is the machine's own time, on threads of the host
 
+use std::process::ExitCode;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
@@ -54,7 +55,17 @@ impl Options {
     }
 }
 
-fn main() -> Result<(), Failure> {
+fn main() -> ExitCode {
+    match measure() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("peers: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure() -> Result<(), Failure> {
     let options = Options::parse(std::env::args().skip(1))?;
     let machine = machine::describe();
     let peers = ["moka", "quick_cache"].map(machine::versioned).join(", ");
