@@ -15,7 +15,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub type SharedError = Arc<dyn std::error::Error + Send + Sync + 'static>;
 
 /// Why a call had no result. Match on the variant, or on [`Error::kind`] when the fields do not matter.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The text is no key: see [`Key::parse`](crate::Key::parse) for the rules.
@@ -92,7 +92,7 @@ pub enum Error {
     },
     /// The tier broke too often and is bypassed until somebody revives it.
     #[error(
-        "tier {tier} broke {crashes} times within a minute and is bypassed; find the cause in the log, then send ReviveTier"
+        "tier {tier} broke {crashes} times within a minute and is bypassed; find the cause in the log, then /cache-revive {tier}"
     )]
     TierFailed {
         /// The tier.
@@ -165,6 +165,14 @@ pub enum Error {
         /// The scopes that exist, with commas.
         known: String,
     },
+    /// The cache did not become ready in the time that the host gave it. It serves all the same.
+    #[error("not ready within {after:?}, waiting for warm {waiting}")]
+    NotReady {
+        /// The time.
+        after: Duration,
+        /// The required sources that have not succeeded yet, each with its last error.
+        waiting: String,
+    },
     /// The line is no command; the text says what the commands are.
     #[error("{reason}")]
     InvalidCommand {
@@ -214,11 +222,19 @@ pub enum ErrorKind {
     UnknownTier,
     UnknownPrefix,
     UnknownScope,
+    NotReady,
     InvalidCommand,
     Partial,
     Settings,
     Start,
     Closed,
+}
+
+/// The kind and the sentence: what a program shows that returns an error from `main`, and what `unwrap` panics with.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.kind())
+    }
 }
 
 impl Error {
@@ -244,6 +260,7 @@ impl Error {
             Self::UnknownTier { .. } => ErrorKind::UnknownTier,
             Self::UnknownPrefix { .. } => ErrorKind::UnknownPrefix,
             Self::UnknownScope { .. } => ErrorKind::UnknownScope,
+            Self::NotReady { .. } => ErrorKind::NotReady,
             Self::InvalidCommand { .. } => ErrorKind::InvalidCommand,
             Self::Partial { .. } => ErrorKind::Partial,
             Self::Settings(_) => ErrorKind::Settings,

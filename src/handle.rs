@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -210,6 +211,15 @@ impl Cache {
         tokio::select! {
             _ = ready.wait_for(|ready| *ready) => Ok(()),
             _ = closed.wait_for(|closed| *closed) => Err(Error::Closed),
+        }
+    }
+
+    /// As [`Cache::ready`], for at most `limit`. Errors: `NotReady` says which sources are waited for, and why.
+    pub async fn ready_within(&self, limit: Duration) -> Result<()> {
+        let wiring = self.wiring();
+        match wiring.spawner.within(limit, self.ready()).await {
+            Some(ready) => ready,
+            None => Err(Error::NotReady { after: limit, waiting: wiring.missing() }),
         }
     }
 

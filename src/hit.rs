@@ -31,7 +31,7 @@ impl<T> Hit<T> {
         self.source
     }
 
-    /// Time since it was set, or since its load ended.
+    /// Time since it was set, or since its load ended; exact to some milliseconds.
     pub fn age(&self) -> Duration {
         self.age
     }

@@ -17,6 +17,7 @@ pub mod settings;
 mod telemetry;
 mod warm;
 
+pub use actor::{Pending, Request};
 pub use builder::{Builder, Placement};
 pub use calls::{GetOrLoadCall, InvalidateCall, SetCall};
 pub use codec::fingerprint::Fingerprint;

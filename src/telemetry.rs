@@ -48,7 +48,7 @@ pub(crate) fn tier_broke(tier: &Arc<str>, words: &str, failed: bool) {
             target: TIER,
             tier = &**tier,
             panic = words,
-            "the tier broke too often within a minute and is bypassed; find the cause, then send ReviveTier"
+            "the tier broke too often within a minute and is bypassed; find the cause, then revive it with /cache-revive"
         );
     } else {
         tracing::error!(

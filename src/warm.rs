@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::codec::value::Value;
 use crate::engine::key::IntoKey;
 use crate::error::{Result, SharedError};
 use crate::message::Set;
@@ -52,7 +51,7 @@ impl WarmEntries {
 
     /// Adds `value` under `key`, to live as long as its route or tier says. Errors: `InvalidKey`, `Encode`.
     pub fn push<T: Serialize + ?Sized>(&mut self, key: impl IntoKey, value: &T) -> Result<()> {
-        self.entries.push(Set::new(key.into_key()?, Value::encode(value)?));
+        self.entries.push(Set::of(key, value)?);
         Ok(())
     }
 
@@ -63,7 +62,7 @@ impl WarmEntries {
         value: &T,
         ttl: Duration,
     ) -> Result<()> {
-        self.entries.push(Set::new(key.into_key()?, Value::encode(value)?).ttl(ttl));
+        self.entries.push(Set::of(key, value)?.ttl(ttl));
         Ok(())
     }
 
@@ -91,7 +90,8 @@ impl WarmEntries {
 /// Brings values of one tier in before somebody asks: at the start, every so often, when a user turns up, or by command.
 ///
 /// Every source can be run by command. What is invalidated or set while a run reads the source is not brought back by
-/// it, and a run pushes out only what has expired and what earlier runs brought and nobody read.
+/// it, and a run pushes out only what has expired and what earlier runs brought and nobody read. A `get_or_load` of a
+/// key that a run is about to bring does not wait for the run: both read the source.
 ///
 /// ```
 /// use apex_cache::{WarmEntries, WarmSource};

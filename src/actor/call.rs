@@ -87,13 +87,13 @@ impl Wiring {
                 };
                 match answer {
                     Err(trouble) if trouble.is_cache_trouble() => {
-                        wiring.bypass(wiring.tier(id), &cell, &trouble).await
+                        wiring.bypass(wiring.tier(id), &cell, nested, &trouble).await
                     }
                     // Joined the load of another type under the same key: what it brought is of no use here.
                     Ok(given) if wanted.is_some_and(|wanted| wanted != given.value.fingerprint()) => {
                         let tier = wiring.tier(id);
                         tier.counters.wrong_type.one();
-                        wiring.run_here(tier, &cell).await
+                        wiring.run_here(tier, &cell, nested).await
                     }
                     answer => answer,
                 }
@@ -109,19 +109,26 @@ impl Wiring {
     }
 
     /// The cache cannot serve: runs the loader in the caller's task, or waits for whoever runs it. Nothing is stored.
-    async fn bypass(&self, tier: &TierShared, cell: &LoadCell, trouble: &Error) -> Result<Given> {
+    async fn bypass(
+        &self,
+        tier: &TierShared,
+        cell: &LoadCell,
+        nested: bool,
+        trouble: &Error,
+    ) -> Result<Given> {
         if trouble.kind() != ErrorKind::Closed
             && let Some(left_out) = tier.warn_bypass.pass(self.env.now())
         {
             telemetry::bypassed(&tier.name, trouble, left_out);
         }
-        self.run_here(tier, cell).await
+        self.run_here(tier, cell, nested).await
     }
 
-    async fn run_here(&self, tier: &TierShared, cell: &LoadCell) -> Result<Given> {
+    async fn run_here(&self, tier: &TierShared, cell: &LoadCell, nested: bool) -> Result<Given> {
         // No more loaders at a time than the tier would run: the source must not be flooded because the cache broke.
         tier.counters.bypassed.one();
-        let _place = tier.bypass.acquire().await;
+        // A loader that asks for another key holds a place already, and would wait for itself.
+        let _place = if nested { None } else { Some(tier.bypass.acquire().await) };
         let value = cell.run_here(self.plan.load_timeout, &self.spawner).await?;
         Ok(Given { value, source: Source::Bypass, age: Duration::ZERO, stored: false })
     }

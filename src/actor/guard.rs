@@ -1,4 +1,5 @@
-//! The edge at which a panic ends: every turn of an actor runs inside [`guarded`].
+//! The edge at which a panic ends: every turn that changes a tier's state runs inside [`guarded`]. A panic elsewhere in an
+//! actor ends that actor, and the root task starts another.
 //!
 //! Owns: catching, and the words of the panic. Never: decides what to do about it.
 //!

@@ -73,6 +73,8 @@ impl Wiring {
             tier.incarnation.fetch_add(1, Ordering::Relaxed);
             tier.counters.restarts.one();
             tier.counters.lost.add(tier.view.len() as u64);
+            // Their landings will be ignored, so they are counted here.
+            tier.counters.loads_lost.add(tier.counters.loads_now.0.swap(0, Ordering::Relaxed));
             drop(tier.view.take_all());
             tier.crashed(self.env.now());
         }

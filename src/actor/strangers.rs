@@ -17,8 +17,10 @@ const TOLD_MAX: usize = 32;
 pub(crate) struct Strangers(Mutex<HashSet<Box<str>>>);
 
 impl Strangers {
-    /// A key that begins with `segment` goes to `tier`, because no tier was made for it.
-    pub(crate) fn meet(&self, segment: &str, tier: &Arc<str>) {
+    /// `key` goes to `tier`, because no tier was made for its first segment.
+    pub(crate) fn meet(&self, key: &str, tier: &Arc<str>) {
+        // A key of one segment may be anything, a name or an address; logs name no keys.
+        let segment = key.split_once("::").map_or("(keys of one segment)", |(segment, _)| segment);
         let mut met = self.0.lock();
         if met.len() > TOLD_MAX || met.contains(segment) {
             return;

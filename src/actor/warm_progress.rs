@@ -44,6 +44,20 @@ impl WarmProgress {
 }
 
 impl Wiring {
+    /// The required sources that have not succeeded yet, each with its last error.
+    pub(crate) fn missing(&self) -> String {
+        let missing = self
+            .sources
+            .iter()
+            .zip(&self.warm)
+            .filter(|(source, progress)| source.is_required() && !progress.has_run());
+        let told = missing.map(|(source, progress)| match progress.snapshot().last_error {
+            Some(error) => format!("source {} ({error})", source.name()),
+            None => format!("source {} (its first run is under way)", source.name()),
+        });
+        told.collect::<Vec<_>>().join(" and ")
+    }
+
     /// A source has succeeded: once all required ones have, the cache is ready, and stays so.
     pub(crate) fn warm_succeeded(&self, _source: usize) {
         let missing =

@@ -250,7 +250,7 @@ impl Wiring {
     pub(crate) fn route_told(&self, key: &str) -> Result<(&TierShared, Duration)> {
         let found = self.route(key)?;
         if self.routes.route(key).is_some_and(|route| !route.known) {
-            self.strangers.meet(first_segment(key), &found.0.name);
+            self.strangers.meet(key, &found.0.name);
         }
         Ok(found)
     }

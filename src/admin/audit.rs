@@ -25,18 +25,15 @@ pub enum AuditAction {
     Warm,
     /// Put a tier back into service.
     Revive,
-    /// Ended the cache.
-    Shutdown,
 }
 
 impl AuditAction {
-    /// The word for it in the log: `clear`, `warm`, `revive`, `shutdown`.
+    /// The word for it in the log: `clear`, `warm` and `revive`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Clear => "clear",
             Self::Warm => "warm",
             Self::Revive => "revive",
-            Self::Shutdown => "shutdown",
         }
     }
 }
@@ -99,11 +96,6 @@ impl AuditEvent {
     pub fn revive(who: impl Into<Arc<str>>, tier: &str) -> Self {
         let scope = format!("tier:{tier}");
         Self::new(who, AuditAction::Revive, scope.clone(), scope)
-    }
-
-    /// Somebody ended the cache.
-    pub fn shutdown(who: impl Into<Arc<str>>) -> Self {
-        Self::new(who, AuditAction::Shutdown, "all".to_owned(), "all".to_owned())
     }
 
     fn new(who: impl Into<Arc<str>>, what: AuditAction, scope: String, logged_scope: String) -> Self {
@@ -247,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_forge_a_line_of_the_log() {
-        let (lines, heard) = told(&AuditEvent::shutdown("eve\n2026 INFO all is well\u{1b}[2K"));
+        let (lines, heard) = told(&AuditEvent::revive("eve\n2026 INFO all is well\u{1b}[2K", "user"));
         assert!(lines[0].contains(r"eve\\n2026") && lines[0].contains(r"\\u{1b}[2K"), "{lines:?}");
         assert!(heard[0].who.contains('\n'), "the host gets back the name that it gave");
     }
@@ -256,7 +248,9 @@ mod tests {
     fn a_callback_that_panics_harms_nobody_and_is_logged() {
         let log = Log::default();
         let sink: AuditSink = Arc::new(|_| panic!("the callback is broken"));
-        tracing::subscriber::with_default(log.clone(), || emit(&AuditEvent::shutdown("anna"), Some(&sink)));
+        tracing::subscriber::with_default(log.clone(), || {
+            emit(&AuditEvent::revive("anna", "user"), Some(&sink));
+        });
         let lines = log.0.lock();
         assert!(
             lines.len() == 2 && lines[1].contains("panicked") && !lines[1].contains("broken"),

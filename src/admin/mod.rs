@@ -13,4 +13,6 @@ mod text;
 
 pub use audit::{AuditAction, AuditEvent, AuditSink};
 pub use command::Command;
+pub use info_panel::info_panel;
 pub use render::{Answer, Style};
+pub use stats_panel::{stats_panel, stats_panel_top};

@@ -151,8 +151,10 @@ pub fn cleared(taken: &Invalidated, dry_run: bool, scope: &Scope, style: Style) 
 fn amount(taken: &Invalidated) -> String {
     let entries = counted(taken.matched, "entry", "entries");
     match (taken.matched, taken.tiers) {
-        (0, tiers) => format!("{entries} in {}", counted(tiers, "tier", "tiers")),
-        (_, tiers) => format!("{entries} ({}) in {}", size(taken.bytes), counted(tiers, "tier", "tiers")),
+        (0, tiers) => format!("{entries}, looking in {}", counted(tiers, "tier", "tiers")),
+        (_, tiers) => {
+            format!("{entries} ({}), looking in {}", size(taken.bytes), counted(tiers, "tier", "tiers"))
+        }
     }
 }
 

@@ -175,7 +175,7 @@ fn troubles(tiers: &[NamedTierStats], style: Style) -> Option<String> {
         style.heading("🚨", "Trouble"),
         &[
             (
-                "Refused because a bound was reached (try later, or raise queue_messages)",
+                "Refused because a bound was reached (try later; the error names the setting to raise)",
                 total(|t| t.overloaded),
             ),
             ("Too large for max_entry_size", total(|t| t.too_large)),

@@ -169,7 +169,7 @@ impl<W: Waiter, J> Tier<W, J> {
             self.counters.too_large.one();
             return false;
         }
-        if !self.rules.enabled || ttl.is_zero() {
+        if !self.rules.keeps(ttl) {
             return false;
         }
         self.put(key.clone(), value.clone(), ttl, None, now, fx);

@@ -45,6 +45,13 @@ pub struct Rules {
     pub load_queue: usize,
 }
 
+impl Rules {
+    /// Whether a value with this time to live is kept: the clock counts whole milliseconds, and less than one is none.
+    pub(super) fn keeps(&self, ttl: Duration) -> bool {
+        self.enabled && ttl >= Duration::from_millis(1)
+    }
+}
+
 /// State of one tier.
 #[derive(Debug)]
 pub struct Tier<W, J> {
@@ -113,7 +120,7 @@ impl<W: Waiter, J> Tier<W, J> {
         let seq = self.next_seq();
         let weight = weigh(&key, &value);
         let fits = weight <= self.rules.max_entry;
-        let kept = fits && self.rules.enabled && !ttl.is_zero();
+        let kept = fits && self.rules.keeps(ttl);
         for waiter in self.flights.supersede(&key) {
             let given =
                 Given { value: value.clone(), source: Source::Joined, age: Duration::ZERO, stored: kept };

@@ -39,7 +39,7 @@ impl<W: Waiter, J> Tier<W, J> {
             self.counters.too_large.one();
             return Warmed::NotKept;
         }
-        if !self.rules.enabled || ttl.is_zero() {
+        if !self.rules.keeps(ttl) {
             return Warmed::NotKept;
         }
         if !self.put(key.clone(), value.clone(), ttl, Some(ticket), now, fx) {

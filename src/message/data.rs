@@ -6,7 +6,7 @@ use actix::Message;
 
 use super::{Given, Stored};
 use crate::codec::value::Value;
-use crate::engine::key::Key;
+use crate::engine::key::{IntoKey, Key};
 use crate::error::{Error, Result};
 
 /// Reads the value of `key`.
@@ -72,6 +72,11 @@ impl Set {
     /// Stores `value` under `key`, to live as long as its route or tier says.
     pub fn new(key: Key, value: Value) -> Self {
         Self { key, value, ttl: None }
+    }
+
+    /// Stores `value`, which is encoded here, under `key`. Errors: `InvalidKey`, `Encode`.
+    pub fn of<T: serde::Serialize + ?Sized>(key: impl IntoKey, value: &T) -> Result<Self> {
+        Ok(Self::new(key.into_key()?, Value::encode(value)?))
     }
 
     /// Lets it live for `ttl`.

@@ -7,7 +7,7 @@
 //! message may answer `Overloaded` (a bound is reached; nothing was queued), `TierRestarting` (the tier broke meanwhile),
 //! `TierFailed` (it broke too often) and `Closed`.
 //!
-//! One order holds for all of them: what a host sends later takes effect later, in whatever tier.
+//! One order holds for all that reaches a tier: what a host sends later takes effect later there.
 
 mod control;
 mod data;

@@ -40,11 +40,18 @@ impl fmt::Display for Problem {
 /// Every problem found in the settings, told at once.
 ///
 /// The text has a first line with their number, then one line for each.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SettingsError {
     /// The problems: source by source as they were read, then those that take several settings to see. Never empty.
     pub problems: Vec<Problem>,
+}
+
+/// The same text: what a program shows that returns the error from `main`.
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for SettingsError {
