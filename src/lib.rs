@@ -1,4 +1,44 @@
 //! Apex Cache: the cache that cannot bring back what you invalidated.
+//!
+//! A cache inside your program, in front of a database. It holds values under keys such as `user::42::profile`. The first
+//! segment of a key picks a tier, and each tier has its own time to live. Each tier is an actor and the only writer of its
+//! store, so there is one order of *load begun, invalidation, store*: a load that read an old row before you invalidated
+//! it cannot store that row afterwards. That holds for one key, a prefix, a pattern, a tier and everything, also for keys
+//! that are not in the cache, and for warming. A read that hits sends no message.
+//!
+//! ```
+//! use apex_cache::{Cache, Pattern};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> apex_cache::Result<()> {
+//! let cache = Cache::builder().start().await?;
+//! let name = cache.get_or_load("user::42::name", || async { Ok::<_, std::io::Error>("Ann".to_owned()) }).await?;
+//! assert_eq!(*name, "Ann");
+//! cache.invalidate(Pattern::of("user").part(42).rest()?).await?; // after the row was changed
+//! assert!(cache.get::<String>("user::42::name").await?.is_none());
+//! # cache.shutdown().await
+//! # }
+//! ```
+//!
+//! # Where things are
+//!
+//! | look at | for |
+//! | --- | --- |
+//! | [`Cache`] | everything that a host calls; made by [`Builder`] |
+//! | [`Key`], [`Pattern`], [`Prefix`], [`Scope`] | naming entries, one or many |
+//! | [`Hit`], [`Source`], [`Error`] | what calls return |
+//! | [`Settings`], [`settings`] | settings from code, files and the environment; all problems at once |
+//! | [`WarmSource`] | bringing values in before somebody asks |
+//! | [`admin`] | commands that people type, the panels that answer them, the audit |
+//! | [`message`] | the public contract: every message with its reply, errors, order and cost |
+//! | [`SupervisorRef`] | sending those messages |
+//! | [`Env`], [`env`] | the clock, real or simulated |
+//! | [`loader`], [`codec`] | loaders and values for typed messages |
+//! | [`engine`] | the core: pure and synchronous. Public for reading and for tests; may change |
+//! | [`actor`] | the actors around it, likewise |
+//!
+//! `README.md` has the promises with their limits, the table of settings, a guide and troubleshooting. `actors.md` tells
+//! what each actor owns, takes and sends. Both are in the package and at the root of the repository.
 #![forbid(unsafe_code)]
 
 pub mod actor;
@@ -33,3 +73,8 @@ pub use hit::Hit;
 pub use message::{Source, WarmScope};
 pub use settings::Settings;
 pub use warm::{WarmEntries, WarmRun, WarmSource};
+
+/// Compiles and runs the programs of README.md with the other tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
