@@ -17,12 +17,6 @@ const ACTOR_FACTS: &[&str] =
 /// The documents at the root whose links are followed.
 const DOCUMENTS: &[&str] = &["README.md", "actors.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
-/// REMOVE with the commit that brings actors.md, and the `if` lines that ask it: until then there is nothing to hold
-/// the code against.
-fn documents_are_written() -> bool {
-    root().join("actors.md").exists()
-}
-
 fn document(name: &str) -> String {
     read(&root().join(name))
 }
@@ -154,9 +148,6 @@ fn the_readers_of_code_and_documents_find_what_is_there() {
 
 #[test]
 fn actors_md_names_every_message() {
-    if !documents_are_written() {
-        return;
-    }
     let text = document("actors.md");
     let messages = messages();
     assert!(
@@ -170,9 +161,6 @@ fn actors_md_names_every_message() {
 
 #[test]
 fn actors_md_says_everything_about_every_actor_and_its_timers() {
-    if !documents_are_written() {
-        return;
-    }
     let text = document("actors.md");
     let actors = actors();
     assert!(
@@ -202,9 +190,6 @@ fn actors_md_says_everything_about_every_actor_and_its_timers() {
 
 #[test]
 fn readme_names_every_setting() {
-    if !documents_are_written() {
-        return;
-    }
     let readme = document("README.md");
     let settings = document("config/default.toml");
     let keys = keys(&settings);
@@ -220,12 +205,9 @@ fn readme_names_every_setting() {
 #[test]
 fn links_between_documents_lead_somewhere() {
     let mut problems = Vec::new();
-    for name in DOCUMENTS.iter().filter(|name| **name != "actors.md" || documents_are_written()) {
-        // CONTRIBUTING.md points to actors.md from the first day on.
-        let known_gap = |file: &str| file == "actors.md" && !documents_are_written();
+    for name in DOCUMENTS {
         let text = document(name);
-        let broken =
-            linked_files(&text).into_iter().filter(|file| !root().join(file).exists() && !known_gap(file));
+        let broken = linked_files(&text).into_iter().filter(|file| !root().join(file).exists());
         problems.extend(broken.map(|file| format!("{name} links to {file}, which does not exist")));
     }
     judge("A link to a file leads to that file.", &problems);
