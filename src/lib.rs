@@ -32,7 +32,7 @@
 //! | [`admin`] | commands that people type, the panels that answer them, the audit |
 //! | [`message`] | the public contract: every message with its reply, errors, order and cost |
 //! | [`SupervisorRef`] | sending those messages |
-//! | [`Env`], [`env`] | the clock, real or simulated |
+//! | [`Env`] | the clock, real or simulated |
 //! | [`loader`], [`codec`] | loaders and values for typed messages |
 //! | [`engine`] | the core: pure and synchronous. Public for reading and for tests; may change |
 //! | [`actor`] | the actors around it, likewise |
