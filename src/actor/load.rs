@@ -107,6 +107,10 @@ struct Landing {
 impl Drop for Landing {
     fn drop(&mut self) {
         let outcome = self.outcome.take().unwrap_or_else(|| {
+            // A task that was dropped unpolled left the loader in its cell. Order that bites if it stays there:
+            //   1 the load is lost   2 its own waiter seems able to take over   3 its load is started on the runtime that
+            //   is gone, lost again, and so on without end
+            super::guard::drop_guarded(self.cell.take());
             self.cell.finish(Err(Error::LoadLost { key: Shown::new(self.key.as_str()) }));
             Outcome::Lost
         });
