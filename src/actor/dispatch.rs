@@ -89,6 +89,12 @@ impl<R: Unpin> Future for Pending<R> {
 }
 
 impl Wiring {
+    /// A place in front of tier `id`; a refusal is counted.
+    fn permit(&self, id: TierId, lane: Lane, bytes: u64) -> Result<Permit> {
+        let tier = self.tier(id);
+        tier.permits.take(lane, bytes).inspect_err(|_| tier.counters.overloaded.one())
+    }
+
     /// Posts what `request` makes of a reply slot to tier `id`.
     pub(crate) fn post_to<R>(
         &self,
@@ -99,7 +105,7 @@ impl Wiring {
     ) -> Result<oneshot::Receiver<Result<R>>> {
         self.open()?;
         let tier = self.tier(id);
-        let permit = tier.permits.take(lane, bytes).inspect_err(|_| tier.counters.overloaded.one())?;
+        let permit = self.permit(id, lane, bytes)?;
         let (reply, answer) = Reply::new(Arc::clone(&tier.name));
         self.post(Parcel::Tier(id, Accepted::with(request(reply), permit)));
         Ok(answer)
@@ -216,7 +222,7 @@ impl Request for SetMany {
         let (mut results, chunks) = self.chunks(wiring);
         // All permits before anything is queued: it is accepted whole or not at all.
         let permits: Result<Vec<Permit>> = wiring.open().and_then(|()| {
-            let take = |chunk: &Chunk| wiring.tier(chunk.tier).permits.take(Lane::Data, chunk.bytes);
+            let take = |chunk: &Chunk| wiring.permit(chunk.tier, Lane::Data, chunk.bytes);
             chunks.iter().map(take).collect()
         });
         let permits = match permits {
@@ -254,7 +260,7 @@ impl Request for Invalidate {
             Ok(reached) => reached,
             Err(error) => return Pending::known(Err(error)),
         };
-        let take = |id: &TierId| wiring.tier(*id).permits.take(Lane::Control, 0);
+        let take = |id: &TierId| wiring.permit(*id, Lane::Control, 0);
         let permits: Vec<Permit> = match reached.iter().map(take).collect() {
             Ok(permits) => permits,
             Err(error) => return Pending::known(Err(error)),
