@@ -1,0 +1,105 @@
+//! A supervisor that dies, and the one that takes its place.
+
+use actix::Actor;
+
+use apex_cache::Settings;
+use apex_cache::actor::request::{TierRequest, ToSupervisor};
+use apex_cache::actor::{Request, Supervisor, Who};
+use apex_cache::message::{Info, SetMany};
+
+use super::common::{paused, settle};
+use super::recorders::{Neighbours, mortal};
+use super::{set, subject};
+
+/// A supervisor that has died, and what it left.
+async fn orphaned() -> Neighbours {
+    let neighbours = Neighbours::with(&Settings::default(), Vec::new());
+    let (_, die) = mortal(Supervisor::new(&neighbours.wiring));
+    settle().await;
+    die.send(()).expect("it lives");
+    settle().await;
+    assert_eq!(neighbours.wiring.deaths(), [Who::Supervisor]);
+    neighbours
+}
+
+#[test]
+fn what_is_posted_while_there_is_no_supervisor_is_moved_by_the_next_in_order() {
+    paused(|| async {
+        let neighbours = orphaned().await;
+        let waits: Vec<_> =
+            (0..10).map(|number| set(&format!("user::{number}"), number).post(&neighbours.wiring)).collect();
+        let many = SetMany::new(vec![set("user::10", 10), set("config::1", 1)]).post(&neighbours.wiring);
+        let info = Info.post(&neighbours.wiring);
+        settle().await;
+        assert!(neighbours.tier("user").is_empty());
+        Supervisor::new(&neighbours.wiring).start();
+        let batch = neighbours.tier("user").batch().await;
+        assert_eq!(batch.len(), 11);
+        for (number, accepted) in batch.iter().take(10).enumerate() {
+            assert_eq!(subject(&accepted.request), format!("user::{number}"));
+        }
+        assert!(matches!(batch[10].request, TierRequest::SetMany { .. }));
+        info.await.expect("the new one answers");
+        drop((waits, many));
+    });
+}
+
+#[test]
+fn what_is_posted_after_a_restart_wakes_the_new_supervisor() {
+    paused(|| async {
+        let neighbours = orphaned().await;
+        Supervisor::new(&neighbours.wiring).start();
+        settle().await;
+        for number in 0..3 {
+            drop(set("user::1", number).post(&neighbours.wiring));
+            assert_eq!(neighbours.tier("user").batch().await.len(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_wake_up_that_died_with_a_supervisor_is_made_up_for() {
+    paused(|| async {
+        let neighbours = Neighbours::with(&Settings::default(), Vec::new());
+        let (addr, die) = mortal(Supervisor::new(&neighbours.wiring));
+        settle().await;
+        die.send(()).expect("it lives");
+        // It has not died yet; the wake-up lies in its mailbox when it does, or is drained before.
+        let stored = set("user::1", 1).post(&neighbours.wiring);
+        settle().await;
+        assert!(!addr.connected());
+        Supervisor::new(&neighbours.wiring).start();
+        assert_eq!(neighbours.tier("user").batch().await.len(), 1);
+        drop(stored);
+    });
+}
+
+#[test]
+fn grants_outlive_a_supervisor() {
+    paused(|| async {
+        let neighbours = Neighbours::with(&Settings::default(), Vec::new());
+        let (addr, die) = mortal(Supervisor::new(&neighbours.wiring));
+        let grant = async |neighbours: &Neighbours| match neighbours.tier("user").request().await {
+            TierRequest::Grant { bytes } => bytes >> 20,
+            other => panic!("no grant: {other:?}"),
+        };
+        addr.do_send(ToSupervisor::NearGrant { tier: 2 });
+        assert_eq!(grant(&neighbours).await, 12);
+        die.send(()).expect("it lives");
+        settle().await;
+        Supervisor::new(&neighbours.wiring).start().do_send(ToSupervisor::NearGrant { tier: 2 });
+        assert_eq!(grant(&neighbours).await, 14);
+    });
+}
+
+#[test]
+fn a_supervisor_of_a_whole_cache_takes_typed_messages_at_any_time() {
+    paused(|| async {
+        let cache = super::common::cache().await;
+        let supervisor = cache.supervisor();
+        assert!(supervisor.send(set("user::1", 1)).await.expect("it serves").kept);
+        let addr = supervisor.addr().expect("it is there");
+        assert!(addr.send(set("user::1", 2)).await.expect("it lives").expect("it serves").replaced);
+        assert_eq!(*cache.get::<u64>("user::1").await.expect("one type").expect("there"), 2);
+    });
+}
