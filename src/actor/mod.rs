@@ -8,6 +8,8 @@
 
 mod call;
 mod dispatch;
+#[cfg(feature = "fault-injection")]
+mod fault;
 mod guard;
 mod inbox;
 mod load;

@@ -173,6 +173,9 @@ pub enum ControlRequest {
     Info(Info, Reply<InfoSnapshot>),
     /// Put a tier back into service.
     Revive(ReviveTier, Reply<bool>),
+    /// Die, to see what happens.
+    #[cfg(feature = "fault-injection")]
+    Die,
 }
 
 /// What the warmer takes.
@@ -192,6 +195,9 @@ pub enum ToWarmer {
         /// What it came to.
         report: SourceReport,
     },
+    /// Die, to see what happens.
+    #[cfg(feature = "fault-injection")]
+    Die,
 }
 
 /// What the stats actor takes.
@@ -202,4 +208,7 @@ pub enum ToStats {
     Snapshot(Reply<StatsSnapshot>),
     /// The counters at past moments.
     History(History, Reply<Vec<Sample>>),
+    /// Die, to see what happens.
+    #[cfg(feature = "fault-injection")]
+    Die,
 }

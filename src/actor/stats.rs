@@ -143,6 +143,8 @@ impl Handler<ToStats> for StatsActor {
         match message {
             ToStats::Snapshot(reply) => spawn_local(snapshot(Arc::clone(&self.wiring), reply)),
             ToStats::History(_, reply) => reply.answer(Ok(self.samples.iter().cloned().collect())),
+            #[cfg(feature = "fault-injection")]
+            ToStats::Die => panic!("asked to die"),
         }
     }
 }

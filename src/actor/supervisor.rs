@@ -84,6 +84,8 @@ impl Supervisor {
                 Ok(id) => self.tell_tier(id.index(), TierRequest::Revive { reply }),
                 Err(error) => reply.answer(Err(error)),
             },
+            #[cfg(feature = "fault-injection")]
+            ControlRequest::Die => panic!("asked to die"),
         }
     }
 

@@ -303,6 +303,8 @@ impl Handler<ToWarmer> for Warmer {
                 self.ended(source, user, &report);
                 self.look_at_clock(ctx);
             }
+            #[cfg(feature = "fault-injection")]
+            ToWarmer::Die => panic!("asked to die"),
         }
     }
 }

@@ -11,6 +11,8 @@
 
 mod control;
 mod data;
+#[cfg(feature = "fault-injection")]
+mod fault;
 mod invalidate;
 mod load;
 mod since;
@@ -19,6 +21,8 @@ mod warm;
 
 pub use control::{History, Info, ReviveTier, Sample, Shutdown, Stats};
 pub use data::{Contains, Get, Remove, Removed, Set, SetMany};
+#[cfg(feature = "fault-injection")]
+pub use fault::{Break, Breaks};
 pub use invalidate::{Invalidate, Invalidated};
 pub use load::GetOrLoad;
 pub use stats::{
