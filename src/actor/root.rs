@@ -113,7 +113,9 @@ pub(crate) fn start_all(wiring: &Arc<Wiring>) {
     for tier in &wiring.tiers {
         start(wiring, Who::Tier(tier.id));
     }
-    for who in [Who::Stats, Who::Supervisor, Who::Warmer] {
+    // The supervisor last: it hands on what lies in the inbox as soon as it starts, and a neighbour that has no place
+    // yet would lose it.
+    for who in [Who::Stats, Who::Warmer, Who::Supervisor] {
         start(wiring, who);
     }
 }
