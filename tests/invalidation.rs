@@ -1,0 +1,19 @@
+//! The headline: what was invalidated does not come back, whatever was under way.
+//!
+//! Owns: the race of a load against an invalidation of each scope, what is taken and what is counted, and the order of
+//! calls. Never: looks inside; every race is staged by a source that holds its reads back.
+
+mod common;
+#[path = "common/source.rs"]
+mod source;
+
+#[path = "invalidation/cancelled.rs"]
+mod cancelled;
+#[path = "invalidation/disabled.rs"]
+mod disabled;
+#[path = "invalidation/exact.rs"]
+mod exact;
+#[path = "invalidation/order.rs"]
+mod order;
+#[path = "invalidation/race.rs"]
+mod race;
