@@ -27,6 +27,8 @@ type LoadFn = Box<dyn FnOnce() -> LoadFuture + Send>;
 pub struct Loader {
     key: Key,
     run: LoadFn,
+    /// Keys whose loaders wait for this one.
+    chain: Vec<Key>,
 }
 
 impl std::fmt::Debug for Loader {
@@ -79,13 +81,13 @@ impl Loader {
                 }
             })
         };
-        Self { key, run: Box::new(run) }
+        Self { key, run: Box::new(run), chain: Vec::new() }
     }
 
     /// Runs the load for at most `limit`, and turns every way in which it can end into a result.
     async fn run(self, limit: Duration, spawner: &Spawner) -> Result<Value, Error> {
-        let Self { key, run } = self;
-        let chain = chain_with(&key);
+        let Self { key, run, mut chain } = self;
+        chain.push(key.clone());
         let shown = Shown::new(key.as_str());
         let load = CHAIN.scope(chain, guarded(run));
         match spawner.within(limit, load).await {
@@ -114,12 +116,6 @@ async fn guarded(run: LoadFn) -> Result<Result<Value, Error>, Box<dyn Any + Send
 tokio::task_local! {
     /// Keys whose loaders wait for what this task is doing.
     static CHAIN: Vec<Key>;
-}
-
-fn chain_with(key: &Key) -> Vec<Key> {
-    let mut chain = CHAIN.try_with(Clone::clone).unwrap_or_default();
-    chain.push(key.clone());
-    chain
 }
 
 /// Whether the calling task is itself a loader, and whether of `key` among others.
@@ -154,8 +150,10 @@ pub struct LoadCell {
 }
 
 impl LoadCell {
-    /// `loader`, until somebody takes it. Public for tests that drive a tier alone.
-    pub fn new(loader: Loader) -> Arc<Self> {
+    /// A cell for a call of the current task. What that task is itself a loader of waits for `loader`, which will run in
+    /// another task; so the chain is taken along here.
+    pub(crate) fn new(mut loader: Loader) -> Arc<Self> {
+        loader.chain = CHAIN.try_with(Clone::clone).unwrap_or_default();
         Arc::new(Self { loader: Mutex::new(Some(loader)), result: Mutex::new(None), ended: Notify::new() })
     }
 
