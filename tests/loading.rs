@@ -1,0 +1,18 @@
+//! Loads: one per key, whatever becomes of the callers, the loader, and the runtime that it runs on.
+//!
+//! Owns: the flows of `get_or_load` through the handle. Never: invalidations that overtake a load (`invalidation.rs`).
+
+mod common;
+#[path = "common/source.rs"]
+mod source;
+
+#[path = "loading/bounds.rs"]
+mod bounds;
+#[path = "loading/callers.rs"]
+mod callers;
+#[path = "loading/endings.rs"]
+mod endings;
+#[path = "loading/nested.rs"]
+mod nested;
+#[path = "loading/results.rs"]
+mod results;

@@ -1,0 +1,105 @@
+//! How many loads run and wait at a time, and what happens to those beyond.
+
+use std::time::Duration;
+
+use apex_cache::{Settings, Source as From};
+
+use crate::common::{advance, cache_with, paused, settle};
+use crate::source::{Source, info_of, join, stats_of};
+
+#[test]
+fn only_so_many_loads_run_at_a_time_and_the_others_wait() {
+    paused(async || {
+        let (cache, source) = (cache_with(Settings::default().load_concurrency(4)).await, Source::new());
+        let gates: Vec<_> = (0..100).map(|number| source.hold(&format!("user::{number}::x"))).collect();
+        let calls: Vec<_> =
+            (0..100).map(|number| source.ask(&cache, &format!("user::{number}::x"))).collect();
+        settle().await;
+        assert_eq!(info_of(&cache, "user").await.loads, (4, 96));
+        assert_eq!(source.reads(), 4);
+        for gate in gates {
+            gate.open();
+            settle().await;
+        }
+        for call in calls {
+            assert!(join(call).await.unwrap().is_stored());
+        }
+        assert_eq!((source.reads(), source.most_at_once()), (100, 4));
+        assert_eq!(info_of(&cache, "user").await.loads, (0, 0));
+    });
+}
+
+#[test]
+fn past_the_queue_a_call_runs_its_loader_itself_and_no_more_than_the_tier_would() {
+    let settings = Settings::default().load_concurrency(2).load_queue(3);
+    paused(async || {
+        let (cache, source) = (cache_with(settings).await, Source::new());
+        let gates: Vec<_> = (0..20).map(|number| source.hold(&format!("user::{number}::x"))).collect();
+        let calls: Vec<_> = (0..20).map(|number| source.ask(&cache, &format!("user::{number}::x"))).collect();
+        settle().await;
+        assert_eq!(source.reads(), 4, "two in the tier, two past it");
+        for gate in gates {
+            gate.open();
+        }
+        let mut bypassed = 0;
+        for call in calls {
+            let hit = join(call).await.unwrap();
+            assert_eq!((hit.version, hit.source() == From::Bypass), (1, !hit.is_stored()));
+            bypassed += u64::from(hit.source() == From::Bypass);
+        }
+        let stats = stats_of(&cache, "user").await;
+        assert_eq!((bypassed, stats.bypassed, stats.overloaded, stats.loads), (15, 15, 15, 5));
+        assert!(source.most_at_once() <= 4, "{}", source.most_at_once());
+    });
+}
+
+#[test]
+fn a_caller_of_a_key_that_is_being_loaded_joins_even_when_the_queue_is_full() {
+    let settings = Settings::default().load_concurrency(1).load_queue(0);
+    paused(async || {
+        let (cache, source) = (cache_with(settings).await, Source::new());
+        let gate = source.hold("user::1::x");
+        let leads = source.ask(&cache, "user::1::x");
+        gate.begun().await;
+        let joins = source.ask(&cache, "user::1::x");
+        settle().await;
+        gate.open();
+        assert_eq!(join(joins).await.unwrap().source(), From::Joined);
+        assert_eq!(join(leads).await.unwrap().source(), From::Loaded);
+    });
+}
+
+#[test]
+fn loads_of_one_tier_take_no_places_of_another() {
+    paused(async || {
+        let (cache, source) = (cache_with(Settings::default().load_concurrency(1)).await, Source::new());
+        let gate = source.hold("user::1::x");
+        let blocks = source.ask(&cache, "user::1::x");
+        gate.begun().await;
+        for key in ["query::1", "config::1", "products::1"] {
+            assert!(source.get(&cache, key).await.unwrap().is_stored());
+        }
+        gate.open();
+        join(blocks).await.unwrap();
+    });
+}
+
+#[test]
+fn a_load_that_waits_for_a_place_is_not_made_stale_by_an_invalidation() {
+    paused(async || {
+        let (cache, source) = (cache_with(Settings::default().load_concurrency(1)).await, Source::new());
+        let gate = source.hold("user::1::x");
+        let runs = source.ask(&cache, "user::1::x");
+        gate.begun().await;
+        let waits = source.ask(&cache, "user::2::x");
+        settle().await;
+        source.write("user::2::x");
+        assert_eq!(cache.remove("user::2::x").await.unwrap().revoked_loads, 0, "it has read nothing yet");
+        gate.open();
+        let hit = join(waits).await.unwrap();
+        assert_eq!((hit.version, hit.is_stored()), (2, true));
+        join(runs).await.unwrap();
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(source.reads(), 2);
+    });
+}
