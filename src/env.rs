@@ -191,9 +191,18 @@ impl Spawner {
     }
 }
 
-/// Starts `task` on the thread of the calling actor.
+/// Whether the calling thread is inside a runtime.
+///
+/// actix polls an actor once more when its runtime drops it, outside of any: what a runtime is needed for is left out then.
+pub(crate) fn has_runtime() -> bool {
+    Handle::try_current().is_ok()
+}
+
+/// Starts `task` on the thread of the calling actor; drops it when the runtime is gone.
 pub(crate) fn spawn_local(task: impl Future<Output = ()> + 'static) {
-    actix_rt::spawn(task);
+    if has_runtime() {
+        actix_rt::spawn(task);
+    }
 }
 
 /// Lets everything else on this thread have its turn.

@@ -45,18 +45,42 @@ impl Inbox {
     /// The flag is cleared before looking. Order that bites the other way round:
     ///   1 the supervisor finds the ring empty   2 a sender pushes, sees the flag set, sends no wake-up
     ///   3 the supervisor clears the flag: the parcel lies there until somebody else comes.
-    pub(crate) fn drain(&self, limit: usize) -> Vec<Parcel> {
+    pub(crate) fn drain(&self, limit: usize) -> Drained<'_> {
         self.woken.store(false, Ordering::Release);
         let mut ring = self.ring.lock();
-        if ring.len() <= limit {
-            return std::mem::take(&mut *ring).into();
-        }
-        ring.drain(..limit).collect()
+        let parcels =
+            if ring.len() <= limit { std::mem::take(&mut *ring) } else { ring.drain(..limit).collect() };
+        Drained { inbox: self, parcels }
     }
 
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.ring.lock().is_empty()
+    }
+}
+
+/// Parcels on their way out. Those that were not taken when this is dropped go back to where they were: a supervisor that
+/// dies over one loses no other.
+pub(crate) struct Drained<'i> {
+    inbox: &'i Inbox,
+    parcels: VecDeque<Parcel>,
+}
+
+impl Iterator for Drained<'_> {
+    type Item = Parcel;
+
+    fn next(&mut self) -> Option<Parcel> {
+        self.parcels.pop_front()
+    }
+}
+
+impl Drop for Drained<'_> {
+    fn drop(&mut self) {
+        if !self.parcels.is_empty() {
+            let mut ring = self.inbox.ring.lock();
+            self.parcels.append(&mut ring);
+            std::mem::swap(&mut self.parcels, &mut ring);
+        }
     }
 }
 
@@ -69,12 +93,12 @@ mod tests {
         Parcel::Tier(TierId(0), Accepted::new(TierRequest::Grant { bytes: number }))
     }
 
-    fn numbers(parcels: Vec<Parcel>) -> Vec<u64> {
+    fn numbers(parcels: impl Iterator<Item = Parcel>) -> Vec<u64> {
         let number = |parcel| match parcel {
             Parcel::Tier(_, Accepted { request: TierRequest::Grant { bytes }, .. }) => bytes,
             other => panic!("{other:?}"),
         };
-        parcels.into_iter().map(number).collect()
+        parcels.map(number).collect()
     }
 
     #[test]
@@ -96,5 +120,18 @@ mod tests {
         assert!(!inbox.is_empty());
         assert_eq!(numbers(inbox.drain(3)), [3, 4]);
         assert!(inbox.is_empty());
+    }
+
+    #[test]
+    fn what_was_drained_and_not_taken_goes_back_to_the_front() {
+        let inbox = Inbox::default();
+        for number in 0..5 {
+            inbox.push(parcel(number));
+        }
+        let mut drained = inbox.drain(4);
+        drained.next().expect("the first");
+        inbox.push(parcel(5));
+        drop(drained);
+        assert_eq!(numbers(inbox.drain(10)), [1, 2, 3, 4, 5]);
     }
 }

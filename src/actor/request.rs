@@ -140,6 +140,8 @@ pub enum ToTier {
     },
     /// Take the next slice of long work.
     GoOn,
+    /// The cache has ended: stop, for a timer would keep the actor alive.
+    End,
 }
 
 /// What the supervisor takes beside the public messages.
@@ -160,6 +162,8 @@ pub enum ToSupervisor {
         /// The grant.
         bytes: u64,
     },
+    /// The cache has ended: stop, for a timer would keep the actor alive.
+    End,
 }
 
 /// What the supervisor does itself, or hands to the warmer or the stats actor.
@@ -198,6 +202,8 @@ pub enum ToWarmer {
     /// Die, to see what happens.
     #[cfg(feature = "fault-injection")]
     Die,
+    /// The cache has ended: stop, for a timer would keep the actor alive.
+    End,
 }
 
 /// What the stats actor takes.
@@ -211,4 +217,6 @@ pub enum ToStats {
     /// Die, to see what happens.
     #[cfg(feature = "fault-injection")]
     Die,
+    /// The cache has ended: stop, for a timer would keep the actor alive.
+    End,
 }

@@ -131,24 +131,39 @@ fn start(wiring: &Arc<Wiring>, who: Who) {
 }
 
 /// Runs until the cache has ended.
-pub(crate) async fn run(wiring: Arc<Wiring>) {
-    loop {
-        wiring.root.changed.notified().await;
-        for who in wiring.root.take_dead() {
-            restart(&wiring, who);
+pub(crate) fn run(wiring: Arc<Wiring>) -> impl Future<Output = ()> {
+    // Made before the first poll: a runtime may go first and drop this task, polled or not. Without an end the calls of
+    // a handle that is left would wait for ever.
+    let end = End(wiring);
+    async move {
+        let wiring = &end.0;
+        loop {
+            wiring.root.changed.notified().await;
+            for who in wiring.root.take_dead() {
+                restart(wiring, who);
+            }
+            if wiring.phase() == Phase::Closing {
+                break;
+            }
         }
-        if wiring.phase() == Phase::Closing {
-            break;
+        super::shutdown::drain(wiring).await;
+    }
+}
+
+/// Closes the cache when it is dropped.
+struct End(Arc<Wiring>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let Self(wiring) = self;
+        wiring.enter(Phase::Closed);
+        wiring.disconnect();
+        for tier in &wiring.tiers {
+            tier.view.close();
+            drop(tier.view.take_all());
         }
+        wiring.closed.send_replace(true);
     }
-    super::shutdown::drain(&wiring).await;
-    wiring.enter(Phase::Closed);
-    wiring.disconnect();
-    for tier in &wiring.tiers {
-        tier.view.close();
-        drop(tier.view.take_all());
-    }
-    wiring.closed.send_replace(true);
 }
 
 fn restart(wiring: &Arc<Wiring>, who: Who) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
 use super::reply::Reply;
 use super::request::ToStats;
@@ -15,7 +15,7 @@ use super::root::{DeathWatch, Who};
 use super::wiring::Wiring;
 use crate::engine::counters::Counters;
 use crate::engine::top::Top;
-use crate::env::{spawn_local, yield_now};
+use crate::env::{has_runtime, spawn_local, yield_now};
 use crate::message::{NamedTierStats, Removals, Sample, StatsSnapshot, TierStats, TopEntry};
 
 /// Samples that are kept.
@@ -50,6 +50,9 @@ impl StatsActor {
 
     /// Armed anew after each sample: what a stall made it miss is left out.
     fn arm(ctx: &mut Context<Self>, pause: Duration) {
+        if !has_runtime() {
+            return;
+        }
         ctx.run_later(pause, move |this, ctx| {
             this.sample();
             Self::arm(ctx, pause);
@@ -139,10 +142,11 @@ impl Actor for StatsActor {
 impl Handler<ToStats> for StatsActor {
     type Result = ();
 
-    fn handle(&mut self, message: ToStats, _: &mut Self::Context) {
+    fn handle(&mut self, message: ToStats, ctx: &mut Self::Context) {
         match message {
             ToStats::Snapshot(reply) => spawn_local(snapshot(Arc::clone(&self.wiring), reply)),
             ToStats::History(_, reply) => reply.answer(Ok(self.samples.iter().cloned().collect())),
+            ToStats::End => ctx.stop(),
             #[cfg(feature = "fault-injection")]
             ToStats::Die => panic!("asked to die"),
         }

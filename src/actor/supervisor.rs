@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use actix::dev::{MessageResponse, OneshotSender};
-use actix::{Actor, AsyncContext, Context, Handler};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
 use super::dispatch::{Pending, Request};
 use super::inbox::Parcel;
@@ -147,7 +147,7 @@ impl Actor for Supervisor {
 impl Handler<ToSupervisor> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, message: ToSupervisor, _: &mut Self::Context) {
+    fn handle(&mut self, message: ToSupervisor, ctx: &mut Self::Context) {
         match message {
             ToSupervisor::Wake => self.drain(),
             ToSupervisor::NearGrant { tier } => {
@@ -160,6 +160,7 @@ impl Handler<ToSupervisor> for Supervisor {
                 let next = self.wiring.budget.lock().acknowledged(tier, bytes);
                 self.carry_out(next);
             }
+            ToSupervisor::End => ctx.stop(),
         }
     }
 }

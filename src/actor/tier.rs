@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
 use super::guard::{drop_guarded, guarded};
 use super::load::{self, Waiter};
@@ -22,7 +22,7 @@ use crate::engine::route::TierId;
 use crate::engine::scope::Scope;
 use crate::engine::store::Remains;
 use crate::engine::tier::{Effects, Stored, Taken, Tier};
-use crate::env::{spawn_local, yield_now};
+use crate::env::{has_runtime, spawn_local, yield_now};
 use crate::error::Result;
 use crate::message::TierState;
 use crate::telemetry;
@@ -201,6 +201,9 @@ impl TierActor {
 
     /// Arms the next sweep. Re-armed from the clock each time: a stall costs one late sweep, not a burst of them.
     fn arm_sweep(&self, ctx: &mut Context<Self>) {
+        if !has_runtime() {
+            return;
+        }
         // A quarter of the interval: an entry that is due right behind a sweep is gone within the interval all the same.
         let pause = (self.wiring.plan.cleanup_interval / 4).max(Duration::from_millis(250));
         ctx.run_later(pause, |this, ctx| {
@@ -367,13 +370,15 @@ impl Actor for TierActor {
 impl Handler<ToTier> for TierActor {
     type Result = ();
 
-    fn handle(&mut self, message: ToTier, _: &mut Self::Context) {
+    fn handle(&mut self, message: ToTier, ctx: &mut Self::Context) {
         match message {
             ToTier::Batch(batch) => batch.into_iter().for_each(|accepted| self.take(accepted)),
             ToTier::Landed { id, incarnation, outcome, took } => {
                 self.turn(|this, now, fx| this.tier.land(id, incarnation, outcome, took, now, fx));
             }
             ToTier::GoOn => self.slice(),
+            // Who still waits for a load is answered by the drop.
+            ToTier::End => ctx.stop(),
         }
     }
 }

@@ -7,13 +7,14 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, SpawnHandle};
 
 use super::reply::Reply;
 use super::request::ToWarmer;
 use super::root::{DeathWatch, Who};
 use super::wiring::Wiring;
 use crate::engine::moment::Moment;
+use crate::env::has_runtime;
 use crate::error::{Error, Result, Shown};
 use crate::message::{SourceReport, Warm, WarmReport, WarmScope};
 use crate::telemetry;
@@ -106,7 +107,7 @@ impl Warmer {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
-        let next = self.due.iter().filter_map(|due| due.at).min();
+        let next = self.due.iter().filter_map(|due| due.at).min().filter(|_| has_runtime());
         self.timer = next.map(|at| {
             // A millisecond more: the clock counts whole ones, and an early look would find nothing due.
             let pause = at.since(now) + Duration::from_millis(1);
@@ -303,6 +304,7 @@ impl Handler<ToWarmer> for Warmer {
                 self.ended(source, user, &report);
                 self.look_at_clock(ctx);
             }
+            ToWarmer::End => ctx.stop(),
             #[cfg(feature = "fault-injection")]
             ToWarmer::Die => panic!("asked to die"),
         }

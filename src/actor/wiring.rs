@@ -300,8 +300,12 @@ impl Wiring {
         if self.phase() == Phase::Open { Ok(()) } else { Err(Error::Closed) }
     }
 
-    /// Lets go of all actors, so that nothing keeps them alive.
+    /// Has all actors stop, and lets go of them, so that nothing keeps them alive.
     pub(crate) fn disconnect(&self) {
+        tell(&self.supervisor, ToSupervisor::End);
+        tell(&self.warmer, ToWarmer::End);
+        tell(&self.stats, ToStats::End);
+        self.tiers.iter().for_each(|tier| tier.tell(ToTier::End));
         *self.supervisor.write() = None;
         *self.address.write() = None;
         *self.warmer.write() = None;
@@ -310,7 +314,7 @@ impl Wiring {
             *tier.place.write() = None;
         }
         // What was accepted and cannot be handled any more is answered by being dropped.
-        drop(self.inbox.drain(usize::MAX));
+        self.inbox.drain(usize::MAX).for_each(drop);
     }
 
     /// Puts `recipient` in the place of the supervisor: for tests that record what it is told.
