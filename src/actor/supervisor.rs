@@ -138,7 +138,14 @@ impl Actor for Supervisor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.wiring.connect_supervisor(ctx.address().recipient());
-        *self.wiring.address.write() = Some(ctx.address());
+        let forerunner = self.wiring.address.write().replace(ctx.address());
+        if forerunner.is_some() {
+            // It may have died with what tiers told it: each is told its grant again, and asks or acknowledges again.
+            for tier in 0..self.wiring.tiers.len() {
+                let bytes = self.wiring.budget.lock().promised(tier);
+                self.tell_tier(tier, TierRequest::Grant { bytes });
+            }
+        }
         // A forerunner may have died with the wake-up in its mailbox.
         ctx.notify(ToSupervisor::Wake);
     }

@@ -61,7 +61,7 @@ impl TierActor {
     /// When `wiring` has no such tier.
     pub fn new(wiring: &Arc<Wiring>, id: TierId) -> Self {
         let shared = wiring.tier(id);
-        let grant = wiring.budget.lock().grant(id.index());
+        let grant = wiring.budget.lock().promised(id.index());
         let (view, counters) = (Arc::clone(&shared.view), Arc::clone(&shared.counters));
         let mut tier = Tier::new(wiring.rules(id), view, counters, grant, wiring.env.now());
         tier.live_as(shared.incarnation.load(Ordering::Relaxed));
@@ -363,6 +363,12 @@ impl Actor for TierActor {
         if self.shared().state() == TierState::Running {
             self.shared().view.open();
         }
+        self.tier.publish();
+        // A forerunner may have died with an order to hold less in its mailbox, and somebody waits for those bytes.
+        tell(
+            &self.wiring.supervisor,
+            ToSupervisor::Holds { tier: self.id.index(), bytes: self.tier.store().grant() },
+        );
         self.arm_sweep(ctx);
     }
 }

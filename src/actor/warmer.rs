@@ -289,6 +289,8 @@ impl Actor for Warmer {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.wiring.connect_warmer(ctx.address().recipient());
+        // A forerunner may have died before it learned that the last required run succeeded.
+        self.wiring.warm_succeeded(0);
         self.look_at_clock(ctx);
     }
 }

@@ -69,6 +69,13 @@ impl Budget {
         self.grants[tier]
     }
 
+    /// What `tier` was last told to hold at most: less than its grant while it has not acknowledged that.
+    pub fn promised(&self, tier: usize) -> u64 {
+        let leaving =
+            self.transfer.filter(|transfer| transfer.from == tier).map_or(0, |transfer| transfer.bytes);
+        self.grants[tier] - leaving
+    }
+
     /// All tiers' bytes.
     pub fn total(&self) -> u64 {
         self.total

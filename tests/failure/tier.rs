@@ -1,0 +1,191 @@
+//! One tier that breaks, once or again and again.
+
+use std::time::Duration;
+
+use apex_cache::message::{Break, Breaks, Contains, Get, Set, SetMany, TierState};
+use apex_cache::{Cache, ErrorKind, Key, Pattern, Scope, Source as From, Value};
+
+use crate::common::{advance, cache, paused, settle};
+use crate::source::{Source, held, info_of, join, stats_of};
+
+const KEY: &str = "user::1::x";
+
+fn turn() -> Break {
+    Break::new(Breaks::Turn("user".into()))
+}
+
+fn death() -> Break {
+    Break::new(Breaks::Tier("user".into()))
+}
+
+async fn broken(cache: &Cache, how: Break) {
+    cache.supervisor().send(how).await.unwrap();
+    settle().await;
+}
+
+#[test]
+fn a_tier_that_broke_is_back_at_once_and_empty() {
+    paused(async || {
+        let cache = cache().await;
+        for (restarts, how) in [(1, turn()), (2, death())] {
+            cache.set(KEY, "old").await.unwrap();
+            cache.set("query::1", "other").await.unwrap();
+            broken(&cache, how).await;
+            assert!(!cache.contains(KEY).unwrap() && cache.contains("query::1").unwrap());
+            let info = info_of(&cache, "user").await;
+            assert_eq!((info.state, info.entries, info.bytes), (TierState::Running, 0, 0));
+            let stats = stats_of(&cache, "user").await;
+            assert_eq!((stats.restarts, stats.removals.lost, stats.entries), (restarts, restarts, 0));
+            cache.set(KEY, "new").await.unwrap();
+            assert_eq!(cache.get_with(KEY, String::clone).unwrap().as_deref(), Some("new"));
+            cache.remove(KEY).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_waits_behind_a_breaking_turn_is_applied_to_the_tier_that_is_back() {
+    paused(async || {
+        let cache = cache().await;
+        let supervisor = cache.supervisor();
+        let set = |key: &str| Set::new(Key::parse(key).unwrap(), Value::encode(&1).unwrap());
+        let before = supervisor.send(set("user::1::x"));
+        drop(supervisor.send(turn()));
+        let behind = supervisor.send(set("user::2::x"));
+        assert!(before.await.unwrap().kept && behind.await.unwrap().kept);
+        assert!(!cache.contains("user::1::x").unwrap() && cache.contains("user::2::x").unwrap());
+    });
+}
+
+#[test]
+fn what_waits_at_a_tier_that_dies_is_told_and_an_invalidation_is_true_all_the_same() {
+    paused(async || {
+        let cache = cache().await;
+        cache.set(KEY, "old").await.unwrap();
+        let supervisor = cache.supervisor();
+        drop(supervisor.send(death()));
+        let set = supervisor.send(Set::new(Key::parse("user::2::x").unwrap(), Value::encode(&1).unwrap()));
+        let error = cache.clear().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Partial);
+        assert!(error.to_string().contains("user") && !error.to_string().contains("query"), "{error}");
+        assert_eq!(set.await.unwrap_err().kind(), ErrorKind::TierRestarting);
+        assert!(!cache.contains(KEY).unwrap());
+    });
+}
+
+#[test]
+fn a_load_that_began_before_the_tier_broke_is_answered_and_not_stored() {
+    paused(async || {
+        for how in [turn(), death()] {
+            let (cache, source) = (cache().await, Source::new());
+            let gate = source.hold(KEY);
+            let calls: Vec<_> = (0..10).map(|_| source.ask(&cache, KEY)).collect();
+            gate.begun().await;
+            broken(&cache, how).await;
+            source.write(KEY);
+            source.let_go(KEY);
+            assert_eq!(source.get(&cache, KEY).await.unwrap().version, 2, "a load of the new life");
+            gate.open();
+            for call in calls {
+                let hit = join(call).await.unwrap();
+                assert_eq!(hit.source(), From::Bypass);
+            }
+            settle().await;
+            assert_eq!(held(&cache, KEY), Some(2), "the load of the former life was stored");
+            assert_eq!(stats_of(&cache, "user").await.bypassed, 10);
+        }
+    });
+}
+
+#[test]
+fn loads_add_up_after_a_tier_broke_while_they_ran() {
+    paused(async || {
+        for how in [turn(), death()] {
+            let (cache, source) = (cache().await, Source::new());
+            let gate = source.hold(KEY);
+            let call = source.ask(&cache, KEY);
+            gate.begun().await;
+            broken(&cache, how).await;
+            gate.open();
+            join(call).await.unwrap();
+            settle().await;
+            let stats = stats_of(&cache, "user").await;
+            assert_eq!((stats.loads, stats.loads_lost), (1, 1));
+            assert_eq!(info_of(&cache, "user").await.loads, (0, 0));
+        }
+    });
+}
+
+/// Breaks the tier until it is left alone.
+async fn break_often(cache: &Cache) {
+    for _ in 0..5 {
+        broken(cache, turn()).await;
+    }
+    assert_eq!(info_of(cache, "user").await.state, TierState::Failed);
+}
+
+#[test]
+fn a_tier_that_broke_five_times_in_a_minute_is_passed_by_until_it_is_revived() {
+    paused(async || {
+        let (cache, source) = (cache().await, Source::new());
+        cache.set("query::1", "other").await.unwrap();
+        break_often(&cache).await;
+        let failed = ErrorKind::TierFailed;
+        let (supervisor, key) = (cache.supervisor(), Key::parse(KEY).unwrap());
+        let set = Set::new(key.clone(), Value::encode(&1).unwrap());
+        assert_eq!(cache.set(KEY, &1).await.unwrap_err().kind(), failed);
+        assert_eq!(supervisor.send(Get::new(key.clone())).await.unwrap_err().kind(), failed);
+        assert_eq!(supervisor.send(Contains::new(key)).await.unwrap_err().kind(), failed);
+        let many = supervisor.send(SetMany::new(vec![set])).await.unwrap();
+        assert_eq!(many[0].as_ref().unwrap_err().kind(), failed);
+        assert!(cache.get::<u64>(KEY).await.unwrap().is_none());
+        // Invalidations are true of a tier that holds nothing.
+        assert!(!cache.remove(KEY).await.unwrap().was_present);
+        assert_eq!(cache.invalidate(Pattern::parse("user::*").unwrap()).await.unwrap().matched, 0);
+        assert_eq!(cache.invalidate(Scope::Tier("user".into())).await.unwrap().tiers, 1);
+        // Calls with a loader are answered.
+        for _ in 0..10 {
+            let hit = source.get(&cache, KEY).await.unwrap();
+            assert_eq!((hit.source(), hit.is_stored()), (From::Bypass, false));
+        }
+        assert_eq!(stats_of(&cache, "user").await.bypassed, 10);
+        assert_eq!(cache.get_with("query::1", String::clone).unwrap().as_deref(), Some("other"));
+
+        advance(Duration::from_secs(3_600)).await;
+        assert_eq!(info_of(&cache, "user").await.state, TierState::Failed, "it does not come back by itself");
+        assert!(cache.revive("user").await.unwrap());
+        assert!(!cache.revive("user").await.unwrap(), "it is in service already");
+        assert!(source.get(&cache, KEY).await.unwrap().is_stored());
+        assert_eq!(held(&cache, KEY), Some(1));
+        // Its crashes are forgotten.
+        broken(&cache, turn()).await;
+        assert_eq!(info_of(&cache, "user").await.state, TierState::Running);
+    });
+}
+
+#[test]
+fn five_crashes_over_a_longer_time_are_forgiven() {
+    paused(async || {
+        let cache = cache().await;
+        for _ in 0..20 {
+            broken(&cache, turn()).await;
+            advance(Duration::from_secs(16)).await;
+        }
+        let info = info_of(&cache, "user").await;
+        assert_eq!((info.state, info.restarts), (TierState::Running, 20));
+    });
+}
+
+#[test]
+fn a_tier_that_died_five_times_is_passed_by_too() {
+    paused(async || {
+        let cache = cache().await;
+        for _ in 0..5 {
+            broken(&cache, death()).await;
+        }
+        assert_eq!(info_of(&cache, "user").await.state, TierState::Failed);
+        assert_eq!(cache.set(KEY, &1).await.unwrap_err().kind(), ErrorKind::TierFailed);
+        assert!(cache.revive("user").await.unwrap());
+        assert!(cache.set(KEY, &1).await.unwrap().kept);
+    });
+}
