@@ -152,7 +152,7 @@ pub struct LoadCell {
 impl LoadCell {
     /// A cell for a call of the current task. What that task is itself a loader of waits for `loader`, which will run in
     /// another task; so the chain is taken along here.
-    pub(crate) fn new(mut loader: Loader) -> Arc<Self> {
+    pub fn new(mut loader: Loader) -> Arc<Self> {
         loader.chain = CHAIN.try_with(Clone::clone).unwrap_or_default();
         Arc::new(Self { loader: Mutex::new(Some(loader)), result: Mutex::new(None), ended: Notify::new() })
     }

@@ -168,14 +168,6 @@ impl Drop for End {
 
 fn restart(wiring: &Arc<Wiring>, who: Who) {
     telemetry::actor_died(who);
-    if let Who::Tier(id) = who {
-        let tier = wiring.tier(id);
-        tier.incarnation.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        tier.counters.restarts.one();
-        tier.counters.lost.add(tier.view.len() as u64);
-        tier.counters.loads_lost.add(tier.counters.loads_now.0.load(std::sync::atomic::Ordering::Relaxed));
-        drop(tier.view.take_all());
-        tier.crashed(wiring.env.now());
-    }
+    wiring.bury(who);
     start(wiring, who);
 }

@@ -18,8 +18,8 @@ pub(crate) const KEYS: [&str; 7] =
 /// What a call did and came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Did {
-    /// Read this version, from where.
-    Read { key: usize, version: u64, from: apex_cache::Source },
+    /// Read this version, from where, and whether the cache held it then.
+    Read { key: usize, version: u64, from: apex_cache::Source, stored: bool },
     /// Found nothing.
     Missed { key: usize },
     /// Was told that keys (by index) with these versions at its start are gone.
@@ -143,7 +143,7 @@ impl Client {
 
     fn get(&self, key: usize) -> Did {
         match self.cache.get_with(KEYS[key], |row: &Row| row.clone()) {
-            Ok(Some(row)) => read(key, &row, apex_cache::Source::Memory),
+            Ok(Some(row)) => read(key, &row, apex_cache::Source::Memory, true),
             Ok(None) => Did::Missed { key },
             Err(error) => failed("get", &error),
         }
@@ -151,7 +151,9 @@ impl Client {
 
     async fn get_in_order(&self, key: usize) -> Did {
         match self.cache.supervisor().send(Get::new(Key::parse(KEYS[key]).unwrap())).await {
-            Ok(Some(given)) => read(key, &given.value.decode::<Row>(KEYS[key]).unwrap(), given.source),
+            Ok(Some(given)) => {
+                read(key, &given.value.decode::<Row>(KEYS[key]).unwrap(), given.source, given.stored)
+            }
             Ok(None) => Did::Missed { key },
             Err(error) => failed("ordered get", &error),
         }
@@ -181,7 +183,7 @@ impl Client {
             call = call.deadline(deadline);
         }
         let did = match call.await {
-            Ok(hit) => read(key, &hit, hit.source()),
+            Ok(hit) => read(key, &hit, hit.source(), hit.is_stored()),
             Err(error) => failed("load", &error),
         };
         (Some(deadline), did)
@@ -262,9 +264,9 @@ impl Client {
     }
 }
 
-fn read(key: usize, row: &Row, from: apex_cache::Source) -> Did {
+fn read(key: usize, row: &Row, from: apex_cache::Source, stored: bool) -> Did {
     assert_eq!(row.key, KEYS[key], "a value under the wrong key");
-    Did::Read { key, version: row.version, from }
+    Did::Read { key, version: row.version, from, stored }
 }
 
 fn failed(call: &'static str, error: &Error) -> Did {

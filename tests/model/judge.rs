@@ -64,8 +64,8 @@ pub(crate) fn history(seed: u64, events: &[Event], load_timeout: Duration) -> Se
                     (least.map(|(_, least)| *least), "an invalidation had been answered")
                 }
                 Did::Set { key: set, version } if *set == key => (Some(*version), "a newer one had been set"),
-                // What ran past the cache is no promise of the cache.
-                Did::Read { key: read, version, from } if *read == key && *from != From::Bypass => {
+                // What the cache did not keep, it cannot compare with: a load past it, or one that something overtook.
+                Did::Read { key: read, version, stored: true, .. } if *read == key => {
                     (Some(*version), "a newer one had been read")
                 }
                 _ => (None, ""),

@@ -38,11 +38,12 @@ fn answered(alone: &Alone) {
     alone.wiring().connect_warmer(stand(|message| match message {
         ToWarmer::Warm(_, reply) => reply.answer(Ok(apex_cache::message::WarmReport::default())),
         ToWarmer::UserActive(_, reply) => reply.answer(Ok(true)),
-        ToWarmer::Ended { .. } => panic!("no run was begun"),
+        other => panic!("the warmer was told {other:?}"),
     }));
     alone.wiring().connect_stats(stand(|message| match message {
         ToStats::Snapshot(reply) => drop(reply),
         ToStats::History(_, reply) => reply.answer(Ok(Vec::new())),
+        other => panic!("the stats actor was told {other:?}"),
     }));
 }
 
