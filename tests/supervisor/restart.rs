@@ -1,6 +1,6 @@
 //! A supervisor that dies, and the one that takes its place.
 
-use actix::Actor;
+use actix::{Actor, Addr};
 
 use apex_cache::Settings;
 use apex_cache::actor::request::{TierRequest, ToSupervisor};
@@ -22,6 +22,16 @@ async fn orphaned() -> Neighbours {
     neighbours
 }
 
+/// Another supervisor, which has told every tier its grant again: the dead one may have died with what tiers told it.
+async fn successor(neighbours: &Neighbours) -> Addr<Supervisor> {
+    let addr = Supervisor::new(&neighbours.wiring).start();
+    for tier in &neighbours.wiring.tiers {
+        let told = neighbours.tier(&tier.name).request().await;
+        assert!(matches!(told, TierRequest::Grant { .. }), "{told:?}");
+    }
+    addr
+}
+
 #[test]
 fn what_is_posted_while_there_is_no_supervisor_is_moved_by_the_next_in_order() {
     paused(|| async {
@@ -32,7 +42,7 @@ fn what_is_posted_while_there_is_no_supervisor_is_moved_by_the_next_in_order() {
         let info = Info.post(&neighbours.wiring);
         settle().await;
         assert!(neighbours.tier("user").is_empty());
-        Supervisor::new(&neighbours.wiring).start();
+        successor(&neighbours).await;
         let batch = neighbours.tier("user").batch().await;
         assert_eq!(batch.len(), 11);
         for (number, accepted) in batch.iter().take(10).enumerate() {
@@ -48,7 +58,7 @@ fn what_is_posted_while_there_is_no_supervisor_is_moved_by_the_next_in_order() {
 fn what_is_posted_after_a_restart_wakes_the_new_supervisor() {
     paused(|| async {
         let neighbours = orphaned().await;
-        Supervisor::new(&neighbours.wiring).start();
+        successor(&neighbours).await;
         settle().await;
         for number in 0..3 {
             drop(set("user::1", number).post(&neighbours.wiring));
@@ -69,7 +79,7 @@ fn a_wake_up_that_died_with_a_supervisor_is_made_up_for() {
         settle().await;
         assert!(!addr.connected());
         Supervisor::new(&neighbours.wiring).start();
-        assert_eq!(neighbours.tier("user").batch().await.len(), 1);
+        while !matches!(neighbours.tier("user").request().await, TierRequest::Set { .. }) {}
         drop(stored);
     });
 }
@@ -87,7 +97,7 @@ fn grants_outlive_a_supervisor() {
         assert_eq!(grant(&neighbours).await, 12);
         die.send(()).expect("it lives");
         settle().await;
-        Supervisor::new(&neighbours.wiring).start().do_send(ToSupervisor::NearGrant { tier: 2 });
+        successor(&neighbours).await.do_send(ToSupervisor::NearGrant { tier: 2 });
         assert_eq!(grant(&neighbours).await, 14);
     });
 }
