@@ -1,6 +1,7 @@
 //! Loads: one per key, whatever becomes of the callers, the loader, and the runtime that it runs on.
 //!
 //! Owns: the flows of `get_or_load` through the handle. Never: invalidations that overtake a load (`invalidation.rs`).
+#![allow(clippy::unwrap_used)] // what cannot be had fails the test, in helpers too
 
 mod common;
 #[path = "common/source.rs"]

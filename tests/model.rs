@@ -2,6 +2,7 @@
 //!
 //! Owns: the clients, their source, and the judge. Never: looks inside; a history is what clients saw, and when.
 //! A failing run prints its seed, and the same seed gives the same history.
+#![allow(clippy::unwrap_used)] // what cannot be had fails the test, in helpers too
 
 mod common;
 #[path = "common/source.rs"]

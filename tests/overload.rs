@@ -1,6 +1,7 @@
 //! Too much at once: a bound is reached, the caller is told, and invalidations still get in.
 //!
 //! Owns: floods of calls that nobody waits for. Never: loads past their bound (`loading.rs`).
+#![allow(clippy::unwrap_used)] // what cannot be had fails the test, in helpers too
 
 mod common;
 #[path = "common/source.rs"]

@@ -2,6 +2,7 @@
 //!
 //! Owns: `shutdown`, the end by dropping, and hosts whose runtime goes first. Never: waits by the clock for a thread to
 //! end; what the thread holds says when it did.
+#![allow(clippy::unwrap_used)] // what cannot be had fails the test, in helpers too
 
 mod common;
 #[path = "common/source.rs"]
@@ -249,7 +250,7 @@ fn a_runtime_that_goes_first_takes_an_inline_cache_along_without_a_panic() {
         drop(cache);
     });
     let busy = panics(|| {
-        let waits = paused(async || {
+        paused(async || {
             let (cache, source) = (cache().await, Source::new());
             for number in 0..10_000 {
                 cache.set(format!("query::{number}::x"), &number).await.unwrap();
@@ -265,9 +266,8 @@ fn a_runtime_that_goes_first_takes_an_inline_cache_along_without_a_panic() {
             drop(cache.supervisor().send(apex_cache::message::Stats));
             tokio::task::yield_now().await;
             drop(cache.supervisor().send(apex_cache::message::Stats));
-            waits
+            drop(waits);
         });
-        assert!(waits.is_finished(), "its task is gone");
     });
     assert_eq!((never_polled, kept, busy), (0, 0, 0));
 }

@@ -58,7 +58,7 @@ fn takes(scope: &Scope, key: &str) -> bool {
     }
 }
 
-async fn present(cache: &Cache, keys: &[String]) -> BTreeSet<String> {
+fn present(cache: &Cache, keys: &[String]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for key in keys {
         if cache.contains(key).unwrap() {
@@ -81,13 +81,13 @@ fn exactly_the_keys_that_the_grammar_names_go_and_a_dry_run_counts_them() {
                     cache.set(key, key).await.unwrap();
                 }
             }
-            let before = present(&cache, &keys).await;
+            let before = present(&cache, &keys);
             let left: BTreeSet<String> = before.iter().filter(|key| !takes(&scope, key)).cloned().collect();
 
             let would = cache.invalidate(scope.clone()).dry_run().await.unwrap();
-            assert_eq!(present(&cache, &keys).await, before, "{scope}: a dry run took something");
+            assert_eq!(present(&cache, &keys), before, "{scope}: a dry run took something");
             let took = cache.invalidate(scope.clone()).await.unwrap();
-            assert_eq!(present(&cache, &keys).await, left, "{scope}");
+            assert_eq!(present(&cache, &keys), left, "{scope}");
             assert_eq!(took.matched, (before.len() - left.len()) as u64, "{scope}");
             assert_eq!(would, took, "{scope}: the dry run counted something else");
         }

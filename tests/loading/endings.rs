@@ -80,7 +80,7 @@ fn a_load_without_an_end_gives_a_timeout_and_its_key_can_be_loaded_again() {
     paused(async || {
         let (cache, source) = (cache_with(settings).await, Source::new());
         let began = clock();
-        for call in ask(&cache, 10, || std::future::pending()) {
+        for call in ask(&cache, 10, std::future::pending) {
             let error = join(call).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::LoadTimeout);
         }
@@ -99,10 +99,10 @@ fn who_joins_late_waits_no_longer_than_the_load_may_take() {
     let settings = Settings::default().load_timeout(Duration::from_secs(5));
     paused(async || {
         let cache = cache_with(settings).await;
-        let first = ask(&cache, 1, || std::future::pending());
+        let first = ask(&cache, 1, std::future::pending);
         crate::common::advance(Duration::from_secs(4)).await;
         let began = clock();
-        for call in ask(&cache, 1, || std::future::pending()).into_iter().chain(first) {
+        for call in ask(&cache, 1, std::future::pending).into_iter().chain(first) {
             assert_eq!(join(call).await.unwrap_err().kind(), ErrorKind::LoadTimeout);
         }
         assert!(began.elapsed() <= Duration::from_millis(1_050), "{:?}", began.elapsed());
@@ -115,7 +115,7 @@ fn many_endless_loads_in_a_row_leave_all_places_free() {
     paused(async || {
         let (cache, source) = (cache_with(settings).await, Source::new());
         for _ in 0..20 {
-            for call in ask(&cache, 3, || std::future::pending()) {
+            for call in ask(&cache, 3, std::future::pending) {
                 assert_eq!(join(call).await.unwrap_err().kind(), ErrorKind::LoadTimeout);
             }
         }

@@ -23,7 +23,7 @@ fn a_loaded_value_lives_as_long_as_the_call_says_counted_from_the_end_of_the_loa
         advance(7 * S).await;
         gate.open();
         assert_eq!(join(call).await.unwrap().age(), Duration::ZERO);
-        advance(10 * S - Duration::from_millis(1)).await;
+        advance(Duration::from_millis(9_999)).await;
         assert_eq!(held(&cache, KEY), Some(1));
         advance(Duration::from_millis(1)).await;
         assert_eq!(held(&cache, KEY), None);

@@ -134,7 +134,7 @@ impl Client {
             90..93 => (None, Did::Other(self.warm().await)),
             93..96 => (None, self.broken().await),
             96..98 => {
-                let _ = self.cache.supervisor().send(Break::new(Breaks::Supervisor));
+                drop(self.cache.supervisor().send(Break::new(Breaks::Supervisor)));
                 (None, Did::Other("supervisor died"))
             }
             _ => (None, Did::Other(self.revive().await)),
