@@ -2,12 +2,17 @@
 //!
 //! Owns: the numbers of one source. Never: decides when it runs.
 
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 
 use super::throttle::Throttle;
 use super::wiring::Wiring;
 use crate::message::{SourceReport, WarmStats};
 use crate::warm::WarmSource;
+
+/// A source, and the user it runs for if it is one for users.
+pub(crate) type Job = (usize, Option<Arc<str>>);
 
 /// The numbers of one source.
 #[derive(Debug)]

@@ -80,7 +80,7 @@ impl Ending {
         let mut items = Vec::new();
         let mut bytes = 0;
         for (done, set) in (0..).zip(entries) {
-            wiring.warm[self.source].progress(Some((done, total)));
+            wiring.warm[self.source].progress(Some((done + 1, total)));
             match stray(&wiring, tier, &set) {
                 Some(item) => {
                     bytes += weigh(&item.key, &item.value);
@@ -177,7 +177,9 @@ impl Drop for Ending {
             self.wiring.post(Parcel::Tier(id, Accepted::new(TierRequest::EndWarm { ticket })));
         }
         self.wiring.warm[self.source].ended(&report);
-        let ended = ToWarmer::Ended { source: self.source, user: self.user.take(), report };
+        let job = (self.source, self.user.take());
+        self.wiring.runs.lock().remove(&job);
+        let ended = ToWarmer::Ended { source: job.0, user: job.1, report };
         tell(&self.wiring.warmer, ended);
     }
 }

@@ -12,6 +12,7 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, SpawnHandle};
 use super::reply::Reply;
 use super::request::ToWarmer;
 use super::root::{DeathWatch, Who};
+use super::warm_progress::Job;
 use super::wiring::Wiring;
 use crate::engine::moment::Moment;
 use crate::env::has_runtime;
@@ -27,9 +28,6 @@ pub(super) const USERS_KNOWN_MAX: usize = 100_000;
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// See [`PAUSE`].
 pub(super) const PAUSE_MAX: Duration = Duration::from_secs(300);
-
-/// A source, and the user it runs for if it is one for users.
-type Job = (usize, Option<Arc<str>>);
 
 /// A command that waits for runs.
 #[derive(Debug)]
@@ -136,6 +134,7 @@ impl Warmer {
                 return;
             };
             self.running += 1;
+            self.wiring.runs.lock().insert((source, user.clone()));
             let run = super::warm_run::run(Arc::clone(&self.wiring), source, user);
             self.wiring.host.spawn(run);
         }
@@ -289,8 +288,12 @@ impl Actor for Warmer {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.wiring.connect_warmer(ctx.address().recipient());
-        // A forerunner may have died before it learned that the last required run succeeded.
-        self.wiring.warm_succeeded(0);
+        // Runs that a forerunner began. Looked at after taking its place: a run leaves the list before it reports its end,
+        // so one that is still there will report to this warmer.
+        for job in self.wiring.runs.lock().iter() {
+            self.active.insert(job.clone(), Vec::new());
+            self.running += 1;
+        }
         self.look_at_clock(ctx);
     }
 }

@@ -4,7 +4,7 @@
 //! Never: handles a message. A handle reads views through it; an actor finds its neighbours in it, whichever life they
 //! are in.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::root::Root;
 use super::strangers::Strangers;
 use super::supervisor::Supervisor;
 use super::throttle::Throttle;
-use super::warm_progress::WarmProgress;
+use super::warm_progress::{Job, WarmProgress};
 use crate::engine::budget::Budget;
 use crate::engine::counters::Counters;
 use crate::engine::key::first_segment;
@@ -157,6 +157,8 @@ pub struct Wiring {
     pub(crate) root: Root,
     /// What each source did so far.
     pub(crate) warm: Vec<WarmProgress>,
+    /// Runs under way, which outlive the warmer that began them.
+    pub(crate) runs: Mutex<HashSet<Job>>,
     /// The runtime of the host, on which warm sources are read.
     pub(crate) host: Spawner,
     pub(crate) ready: watch::Sender<bool>,
@@ -213,6 +215,7 @@ impl Wiring {
             env,
             tiers,
             warm: sources.iter().map(WarmProgress::new).collect(),
+            runs: Mutex::default(),
             sources,
             spawner,
             budget: Mutex::new(budget),
