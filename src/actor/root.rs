@@ -113,8 +113,9 @@ pub(crate) fn start_all(wiring: &Arc<Wiring>) {
     for tier in &wiring.tiers {
         start(wiring, Who::Tier(tier.id));
     }
-    // The supervisor last: it hands on what lies in the inbox as soon as it starts, and a neighbour that has no place
-    // yet would lose it.
+    // The supervisor last. Order that bites otherwise:
+    //   1 the host sends a command before the actors had a turn   2 the supervisor takes its place and moves it on
+    //   3 there is no warmer in its place yet, and the command is lost
     for who in [Who::Stats, Who::Warmer, Who::Supervisor] {
         start(wiring, who);
     }
