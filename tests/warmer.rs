@@ -67,6 +67,14 @@ impl Alone {
     }
 
     fn with(settings: &Settings, sources: Vec<WarmSource>) -> Self {
+        Self::started(settings, sources, Actor::start)
+    }
+
+    fn started(
+        settings: &Settings,
+        sources: Vec<WarmSource>,
+        start: impl FnOnce(Warmer) -> Addr<Warmer>,
+    ) -> Self {
         let neighbours = Neighbours::with(settings, sources);
         let book = Arc::new(Mutex::new(Book::default()));
         for tier in &neighbours.wiring.tiers {
@@ -75,7 +83,7 @@ impl Alone {
         // Runs post through the inbox, so somebody has to move what lies there.
         let supervisor = Supervisor::new(&neighbours.wiring).start();
         supervisor.do_send(ToSupervisor::Wake);
-        let addr = Warmer::new(&neighbours.wiring).start();
+        let addr = start(Warmer::new(&neighbours.wiring));
         Self { wiring: neighbours.wiring, addr, book, _supervisor: supervisor }
     }
 

@@ -81,7 +81,8 @@ fn a_command_joins_the_run_of_the_start() {
 fn no_more_than_eight_runs_are_under_way_at_a_time() {
     paused(|| async {
         const NAMES: [&str; 20] = [
-            "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t",
+            "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s",
+            "t",
         ];
         let runs = std::sync::Arc::new(super::Runs::default());
         let alone = Alone::new(NAMES.iter().map(|name| super::counted(name, "config", &runs)).collect());

@@ -5,7 +5,7 @@ use actix::Actor;
 use apex_cache::actor::request::ToWarmer;
 use apex_cache::actor::{Reply, Warmer, Who};
 use apex_cache::message::Warm;
-use apex_cache::{ErrorKind, WarmScope, WarmSource};
+use apex_cache::{ErrorKind, Settings, WarmScope, WarmSource};
 
 use super::common::{advance, paused, settle};
 use super::recorders::mortal;
@@ -13,13 +13,14 @@ use super::{Alone, SECOND, free, held};
 
 /// A warmer that has had its first turns, and the way to end it.
 async fn mortal_warmer(sources: Vec<WarmSource>) -> (Alone, tokio::sync::oneshot::Sender<()>) {
-    // Of the actor that `Alone` starts nothing is due; the mortal one takes its place.
-    let mut alone = Alone::new(sources);
-    let (addr, die) = mortal(Warmer::new(&alone.wiring));
-    alone.addr = addr;
+    let mut death = None;
+    let alone = Alone::started(&Settings::default(), sources, |warmer| {
+        let (addr, die) = mortal(warmer);
+        death = Some(die);
+        addr
+    });
     settle().await;
-    alone.wiring.deaths();
-    (alone, die)
+    (alone, death.expect("it was started"))
 }
 
 async fn replace(alone: &mut Alone, die: tokio::sync::oneshot::Sender<()>) {

@@ -10,12 +10,12 @@ use tokio::sync::oneshot;
 use super::common::{paused, settle};
 use super::recorders::{Neighbours, recorder};
 use super::{Alone, Io};
+use actix::Actor;
 use apex_cache::actor::request::{TierRequest, ToTier, ToWarmer};
 use apex_cache::actor::{Reply, StatsActor, Supervisor, Warmer};
 use apex_cache::engine::journal::Ticket;
 use apex_cache::engine::tier::Warmed;
 use apex_cache::message::{SourceReport, StatsSnapshot, Warm, WarmReport};
-use actix::Actor;
 
 /// Brings `count` numbers for the tier of configuration.
 fn brings(count: u64) -> WarmSource {
@@ -113,7 +113,8 @@ struct ByHand {
 impl ByHand {
     fn new(source: WarmSource) -> Self {
         let neighbours = Neighbours::with(&apex_cache::Settings::default(), vec![source]);
-        let others = (Supervisor::new(&neighbours.wiring).start(), StatsActor::new(&neighbours.wiring).start());
+        let others =
+            (Supervisor::new(&neighbours.wiring).start(), StatsActor::new(&neighbours.wiring).start());
         let warmer = Warmer::new(&neighbours.wiring).start();
         Self { neighbours, warmer, _others: others }
     }
@@ -166,13 +167,13 @@ fn what_the_tier_did_with_each_entry_is_reported() {
         let by_hand = ByHand::new(brings(5));
         let report = by_hand.warm();
         by_hand.begun().await.answer(Ok(TICKET));
-        let TierRequest::StoreWarm { ticket, items, reply } = by_hand.neighbours.tier("config").request().await
+        let TierRequest::StoreWarm { ticket, items, reply } =
+            by_hand.neighbours.tier("config").request().await
         else {
             panic!("nothing was stored")
         };
         assert_eq!((ticket, items.len()), (TICKET, 5));
-        let outcome =
-            vec![Warmed::Stored, Warmed::Stored, Warmed::Revoked, Warmed::NoRoom, Warmed::NotKept];
+        let outcome = vec![Warmed::Stored, Warmed::Stored, Warmed::Revoked, Warmed::NoRoom, Warmed::NotKept];
         reply.answer(Ok(outcome));
         let report = report.await.expect("answered").expect("it ran");
         let SourceReport { stored, revoked, refused, error, .. } = &report.sources[0];
@@ -202,7 +203,8 @@ fn progress_shows_in_the_statistics_while_a_run_is_under_way_and_goes_with_it() 
         let report = by_hand.warm();
         by_hand.begun().await.answer(Ok(TICKET));
         for part in 0..2 {
-            let TierRequest::StoreWarm { items, reply, .. } = by_hand.neighbours.tier("config").request().await
+            let TierRequest::StoreWarm { items, reply, .. } =
+                by_hand.neighbours.tier("config").request().await
             else {
                 panic!("nothing was stored")
             };
@@ -221,7 +223,8 @@ fn progress_shows_in_the_statistics_while_a_run_is_under_way_and_goes_with_it() 
 #[test]
 fn a_source_without_end_is_given_up_after_ten_times_the_time_of_a_load() {
     paused(|| async {
-        let slow = WarmSource::new("slow", "config", |_run| std::future::pending::<Result<WarmEntries, Io>>());
+        let slow =
+            WarmSource::new("slow", "config", |_run| std::future::pending::<Result<WarmEntries, Io>>());
         let settings = apex_cache::Settings::default().load_timeout(Duration::from_secs(2));
         let alone = Alone::with(&settings, vec![slow]);
         let began = tokio::time::Instant::now();

@@ -53,8 +53,11 @@ fn a_source_for_users_runs_neither_at_the_start_nor_by_the_clock() {
 fn a_cache_does_not_wait_for_users_to_be_ready() {
     paused(|| async {
         let (source, _) = free("u", "user");
-        let cache =
-            super::common::inline().warm(source.on_user_active().required()).start().await.expect("it starts");
+        let cache = super::common::inline()
+            .warm(source.on_user_active().required())
+            .start()
+            .await
+            .expect("it starts");
         assert!(cache.is_ready());
     });
 }
@@ -75,7 +78,11 @@ fn a_failed_run_is_tried_again_at_a_later_interaction() {
         let source = apex_cache::WarmSource::new("u", "user", move |_run| {
             let first = seen.began.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
             async move {
-                if first { Err(super::Io::other("no such table")) } else { Ok(apex_cache::WarmEntries::new()) }
+                if first {
+                    Err(super::Io::other("no such table"))
+                } else {
+                    Ok(apex_cache::WarmEntries::new())
+                }
             }
         });
         let alone = Alone::new(vec![source.on_user_active()]);
@@ -104,7 +111,11 @@ fn a_command_runs_a_source_for_users_for_those_who_were_active_of_late() {
         advance(700 * SECOND).await;
         assert_eq!(runs.began(), 3);
         let report = alone.warm(WarmScope::Tier("user".into())).await.expect("it runs");
-        assert_eq!((report.sources.len(), report.stored(), runs.began()), (1, 2, 5), "user 1 was active long ago");
+        assert_eq!(
+            (report.sources.len(), report.stored(), runs.began()),
+            (1, 2, 5),
+            "user 1 was active long ago"
+        );
     });
 }
 
