@@ -114,7 +114,11 @@ impl Cache {
     pub fn contains(&self, key: impl IntoKey) -> Result<bool> {
         let wiring = self.wiring();
         wiring.open()?;
-        let (tier, _) = wiring.route(key.text())?;
+        let (tier, _) = match wiring.route(key.text()) {
+            Ok(found) => found,
+            // Of the two mistakes a key can be, being none at all is told first.
+            Err(error) => return Err(key.into_key().err().unwrap_or(error)),
+        };
         let now = wiring.env.now();
         if tier.view.peek(key.text()).is_some_and(|entry| entry.is_fresh(now)) {
             return Ok(true);
@@ -209,6 +213,7 @@ impl Cache {
         let mut ready = self.wiring().ready.subscribe();
         let mut closed = self.wiring().closed.subscribe();
         tokio::select! {
+            biased;
             _ = ready.wait_for(|ready| *ready) => Ok(()),
             _ = closed.wait_for(|closed| *closed) => Err(Error::Closed),
         }

@@ -172,11 +172,19 @@ impl Request for Remove {
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         match wiring.post_key(self.key, Lane::Control, |key, reply| TierRequest::Remove { key, reply }) {
             Ok(answer) => Pending::task(async move {
-                let taken = answer.await.unwrap_or(Err(Error::Closed))?;
+                let taken = answer.await.unwrap_or(Err(Error::Closed)).map_err(partial)?;
                 Ok(Removed::new(taken.matched > 0, taken.revoked_loads))
             }),
             Err(error) => Pending::known(Err(error)),
         }
+    }
+}
+
+/// A tier that broke starts again empty: nothing older is served there, and that is what was asked for.
+fn partial(error: Error) -> Error {
+    match error {
+        Error::TierRestarting { tier } => Error::Partial { tiers: tier.to_string() },
+        error => error,
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Draft {
     pub fresh_until: Moment,
     /// The tier's sequence number of the store.
     pub seq: u64,
+    /// The tier's sequence number before which its source was not read yet: that of the store, or of the warm run's ticket.
+    pub since: u64,
     /// Who brought it.
     pub origin: Origin,
 }
@@ -46,6 +48,7 @@ pub struct Entry {
     stored: Moment,
     fresh_until: Moment,
     seq: u64,
+    since: u64,
     weight: u64,
     slot: u32,
     origin: Origin,
@@ -58,7 +61,7 @@ pub struct Entry {
 impl Entry {
     /// Makes the entry for `slot`; `hits` are those of the entry it replaces.
     pub(crate) fn new(draft: Draft, hash: u64, weight: u64, slot: u32, hits: u32, epoch: u64) -> Self {
-        let Draft { key, value, stored, fresh_until, seq, origin } = draft;
+        let Draft { key, value, stored, fresh_until, seq, since, origin } = draft;
         Self {
             key,
             value,
@@ -66,6 +69,7 @@ impl Entry {
             stored,
             fresh_until,
             seq,
+            since,
             weight,
             slot,
             origin,
@@ -102,6 +106,11 @@ impl Entry {
     /// The tier's sequence number of its store.
     pub fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// The tier's sequence number before which its source was not read yet.
+    pub fn since(&self) -> u64 {
+        self.since
     }
 
     /// Bytes it is charged with.

@@ -157,10 +157,10 @@ impl<W: Waiter, J> Tier<W, J> {
     ) -> bool {
         // The load may have read the source before an invalidation or a set of its key. Order that bites:
         //   1 the load starts   2 the source changes, the key is invalidated   3 the load ends with the old row
-        // Storing it would serve the old row for a whole time to live. What overtook the load took its ticket; what a
-        // warm run stored meanwhile shows in the entry's number.
-        let present = self.store.find(key.as_str()).map(|entry| entry.seq());
-        let good = ticket.is_some_and(|ticket| present.is_none_or(|seq| seq < ticket));
+        // Storing it would serve the old row for a whole time to live. What overtook the load took its ticket. A
+        // warm run does not; of the two, what was begun to be read later stays.
+        let present = self.store.find(key.as_str()).map(|entry| entry.since());
+        let good = ticket.is_some_and(|ticket| present.is_none_or(|since| since < ticket));
         if !good {
             self.counters.revoked.one();
             return false;

@@ -91,6 +91,7 @@ impl Run {
             stored: self.now,
             fresh_until: self.now.after(Duration::from_millis(ttl)),
             seq: self.seq,
+            since: self.seq,
             origin: if warm { Origin::Warm } else { Origin::Set },
         };
         let weight = weigh(&key, &draft.value);
@@ -289,7 +290,15 @@ fn the_store_agrees_with_a_plain_map() {
 
 fn draft(text: &str, seq: u64, origin: Origin) -> Draft {
     let never = Moment::NEVER;
-    Draft { key: key(text), value: value(seq, 0), stored: Moment::START, fresh_until: never, seq, origin }
+    Draft {
+        key: key(text),
+        value: value(seq, 0),
+        stored: Moment::START,
+        fresh_until: never,
+        seq,
+        since: seq,
+        origin,
+    }
 }
 
 #[test]

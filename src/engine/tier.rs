@@ -128,8 +128,15 @@ impl<W: Waiter, J> Tier<W, J> {
         }
         let first_gone = fx.gone.len();
         let replaced = if kept {
-            let draft =
-                Draft { key, value, stored: now, fresh_until: now.after(ttl), seq, origin: Origin::Set };
+            let draft = Draft {
+                key,
+                value,
+                stored: now,
+                fresh_until: now.after(ttl),
+                seq,
+                since: seq,
+                origin: Origin::Set,
+            };
             self.counters.sets.one();
             self.store.insert(draft, now, &mut fx.gone)
         } else {
@@ -165,6 +172,7 @@ impl<W: Waiter, J> Tier<W, J> {
         let bytes = gone.iter().map(|gone| gone.entry.weight()).sum();
         Taken { matched: gone.len() as u64, bytes, revoked_loads }
     }
+
     /// Stores what passed all checks; what a warm run of `ticket` brings only where there is room for it.
     pub(super) fn put(
         &mut self,
@@ -177,7 +185,8 @@ impl<W: Waiter, J> Tier<W, J> {
     ) -> bool {
         let seq = self.next_seq();
         let origin = if ticket.is_some() { Origin::Warm } else { Origin::Load };
-        let draft = Draft { key, value, stored: now, fresh_until: now.after(ttl), seq, origin };
+        let since = ticket.map_or(seq, |ticket| ticket.seq0);
+        let draft = Draft { key, value, stored: now, fresh_until: now.after(ttl), seq, since, origin };
         let first_gone = fx.gone.len();
         let stored = if let Some(ticket) = ticket {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
@@ -191,6 +200,7 @@ impl<W: Waiter, J> Tier<W, J> {
         self.note_gone(&fx.gone[first_gone..]);
         stored
     }
+
     /// Takes the first step of every invalidation: its number, and the loads that it overtakes.
     pub(super) fn fence(&mut self, scope: &Scope) -> (u64, u64) {
         let seq = self.next_seq();

@@ -43,6 +43,7 @@ fn write(store: &mut Store, rng: &mut Rng, version: u64, now: Moment) {
                 stored: now,
                 fresh_until: now.after(span),
                 seq: version,
+                since: version,
                 origin: Origin::Set,
             };
             store.insert(draft, now, &mut gone);

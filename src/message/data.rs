@@ -107,8 +107,9 @@ impl SetMany {
 
 /// Takes `key` away, and revokes the load of it that is under way, whether the key is there or not.
 ///
-/// Reply: what it came to. Order: once answered, nothing loaded or set before is served. Cost: O(1). Accepted, it is
-/// applied even when you stop waiting.
+/// Reply: what it came to. Errors: `Partial`: the tier broke meanwhile; it starts again empty, so nothing older is served.
+/// Order: once answered, nothing loaded or set before is served. Cost: O(1). Accepted, it is applied even when you stop
+/// waiting.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Removed, Error>")]
 #[non_exhaustive]
