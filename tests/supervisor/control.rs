@@ -125,6 +125,25 @@ fn a_shutdown_refuses_what_comes_later_and_still_moves_what_was_accepted() {
 }
 
 #[test]
+fn nothing_outlives_a_cache_that_has_ended_on_the_thread_of_its_host() {
+    paused(|| async {
+        let held = std::sync::Arc::new(());
+        let inside = std::sync::Arc::clone(&held);
+        let source = apex_cache::WarmSource::new("a", "config", move |_run| {
+            assert!(std::sync::Arc::strong_count(&inside) > 0);
+            async { Ok::<_, std::io::Error>(apex_cache::WarmEntries::new()) }
+        });
+        let cache = super::common::inline().warm(source.every(Duration::from_secs(60))).start().await;
+        let cache = cache.expect("it starts");
+        advance(Duration::from_secs(100)).await;
+        cache.shutdown().await.expect("it ends");
+        drop(cache);
+        settle().await;
+        assert_eq!(std::sync::Arc::strong_count(&held), 1, "an actor lives on with its timer");
+    });
+}
+
+#[test]
 fn a_shutdown_is_answered_once_what_was_accepted_is_applied() {
     paused(|| async {
         let cache = super::common::cache().await;

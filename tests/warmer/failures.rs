@@ -4,26 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use apex_cache::actor::Request;
+use apex_cache::engine::moment::Moment;
 use apex_cache::message::Stats;
-use apex_cache::{WarmEntries, WarmScope, WarmSource};
+use apex_cache::{Env, WarmEntries, WarmScope, WarmSource};
 use parking_lot::Mutex;
-use tokio::time::Instant;
 
 use super::common::{advance, paused, settle};
 use super::{Alone, Io, SECOND, free};
 
 /// A source that fails `failures` times, and notes when it was asked.
-fn fails(failures: u64, asked: &Arc<Mutex<Vec<Instant>>>) -> WarmSource {
-    let (asked, left) = (Arc::clone(asked), AtomicU64::new(failures));
+fn fails(failures: u64, asked: &Arc<Mutex<Vec<Moment>>>) -> WarmSource {
+    let (asked, left, env) = (Arc::clone(asked), AtomicU64::new(failures), Env::simulated(7));
     WarmSource::new("fails", "config", move |_run| {
-        asked.lock().push(Instant::now());
+        asked.lock().push(env.now());
         let fails = left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
         async move { if fails { Err(Io::other("no connection")) } else { Ok(WarmEntries::new()) } }
     })
 }
 
-fn pauses(asked: &Mutex<Vec<Instant>>) -> Vec<u64> {
-    asked.lock().windows(2).map(|pair| (pair[1] - pair[0]).as_secs()).collect()
+fn pauses(asked: &Mutex<Vec<Moment>>) -> Vec<u64> {
+    asked.lock().windows(2).map(|pair| pair[1].since(pair[0]).as_secs()).collect()
 }
 
 #[test]

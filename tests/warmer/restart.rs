@@ -4,7 +4,7 @@ use actix::Actor;
 
 use apex_cache::actor::request::ToWarmer;
 use apex_cache::actor::{Reply, Warmer, Who};
-use apex_cache::message::Warm;
+use apex_cache::message::{SourceReport, Warm};
 use apex_cache::{ErrorKind, Settings, WarmScope, WarmSource};
 
 use super::common::{advance, paused, settle};
@@ -116,7 +116,7 @@ fn an_end_that_was_reported_twice_or_of_a_run_that_nobody_began_changes_nothing(
     paused(|| async {
         let (source, runs) = held("a", "config");
         let alone = Alone::new(vec![source]);
-        let ended = |source| ToWarmer::Ended { source, user: None, report: Default::default() };
+        let ended = |source| ToWarmer::Ended { source, user: None, report: SourceReport::default() };
         alone.addr.do_send(ended(0));
         alone.addr.do_send(ended(99));
         let report = alone.post(WarmScope::All);
