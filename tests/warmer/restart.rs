@@ -53,6 +53,9 @@ fn a_source_at_start_that_has_run_is_not_run_again() {
         replace(&mut alone, die).await;
         advance(100 * SECOND).await;
         assert_eq!(runs.began(), before);
+        // And its run has ended: the new warmer does not wait for it.
+        let again = tokio::time::timeout(SECOND, alone.warm(WarmScope::All)).await;
+        assert_eq!(again.expect("nothing is under way").expect("it runs").stored(), 1);
     });
 }
 
