@@ -175,20 +175,26 @@ impl Spawner {
 
     /// Waits for `future`, at most `limit`; `None` when that has passed.
     ///
-    /// The timer is that of the calling task's runtime, or of this one for callers outside any runtime.
+    /// The timer is that of the calling task's runtime, or of this one for callers outside any runtime, or on one without
+    /// timers.
     pub(crate) async fn within<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
-        let sleep = if Handle::try_current().is_ok() {
-            tokio::time::sleep(limit)
-        } else {
+        let inside = Handle::try_current().is_ok();
+        let sleep = if inside { timer(limit) } else { None }.or_else(|| {
             let _inside = self.0.enter();
-            tokio::time::sleep(limit)
-        };
+            timer(limit)
+        });
+        let Some(sleep) = sleep else { return Some(future.await) };
         tokio::select! {
             biased;
             output = future => Some(output),
             () = sleep => None,
         }
     }
+}
+
+/// A timer of the current runtime; `None` if that has none, which cannot be asked: tokio panics then.
+fn timer(limit: Duration) -> Option<tokio::time::Sleep> {
+    std::panic::catch_unwind(|| tokio::time::sleep(limit)).ok()
 }
 
 /// Whether the calling thread is inside a runtime.
@@ -246,6 +252,17 @@ mod tests {
             "a clock that goes back takes nothing away"
         );
         assert_eq!(meter.gained(None), 0);
+    }
+
+    #[test]
+    fn a_limit_holds_also_on_a_runtime_without_timers() {
+        let own =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("one");
+        let host = tokio::runtime::Builder::new_current_thread().build().expect("another");
+        let spawner = Spawner(own.handle().clone());
+        let limit = Duration::from_millis(1);
+        assert_eq!(host.block_on(spawner.within(limit, std::future::pending::<()>())), None);
+        assert_eq!(host.block_on(spawner.within(limit, async { 7 })), Some(7));
     }
 
     #[test]

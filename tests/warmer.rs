@@ -62,8 +62,9 @@ struct Alone {
 }
 
 impl Alone {
+    /// At most eight runs at a time.
     fn new(sources: Vec<WarmSource>) -> Self {
-        Self::with(&Settings::default(), sources)
+        Self::with(&Settings::default().load_concurrency(8), sources)
     }
 
     fn with(settings: &Settings, sources: Vec<WarmSource>) -> Self {

@@ -144,7 +144,6 @@ impl Handler<ToStats> for StatsActor {
 
     fn handle(&mut self, message: ToStats, ctx: &mut Self::Context) {
         match message {
-            ToStats::End => ctx.stop(),
             ToStats::Snapshot(reply) => spawn_local(snapshot(Arc::clone(&self.wiring), reply)),
             ToStats::History(_, reply) => reply.answer(Ok(self.samples.iter().cloned().collect())),
             ToStats::End => ctx.stop(),

@@ -156,7 +156,6 @@ impl Handler<ToSupervisor> for Supervisor {
 
     fn handle(&mut self, message: ToSupervisor, ctx: &mut Self::Context) {
         match message {
-            ToSupervisor::End => ctx.stop(),
             ToSupervisor::Wake => self.drain(),
             ToSupervisor::NearGrant { tier } => {
                 let used: Vec<u64> =

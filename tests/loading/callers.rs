@@ -177,7 +177,7 @@ fn callers_on_many_threads_with_random_ends_all_learn_of_the_value_or_leave() {
                             // Gives up after one look.
                             tokio::select! {
                                 biased;
-                                hit = async { load.await } => Some(*hit.unwrap()),
+                                hit = load => Some(*hit.unwrap()),
                                 () = std::future::ready(()) => None,
                             }
                         } else {

@@ -87,7 +87,9 @@ fn on_time(seed: u64, event: &Event, load_timeout: Duration) {
 }
 
 fn allowed_error(seed: u64, event: &Event) {
-    use ErrorKind::{LoadFailed, LoadPanicked, LoadTimeout, Overloaded, Partial, TierFailed, TierRestarting, Timeout};
+    use ErrorKind::{
+        LoadFailed, LoadPanicked, LoadTimeout, Overloaded, Partial, TierFailed, TierRestarting, Timeout,
+    };
     let Did::Failed { call, kind } = event.did else { return };
     let allowed: &[ErrorKind] = match call {
         // Trouble of the cache is none of a call with a loader.

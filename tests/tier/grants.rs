@@ -27,9 +27,10 @@ fn used(tier: &Alone) -> u64 {
     tier.shared().counters.bytes.load(std::sync::atomic::Ordering::Relaxed)
 }
 
+/// How often it asked. (It also tells to what grant it holds: at its start, and when it is told another.)
 fn asked(tier: &Alone) -> usize {
     let near = ToSupervisor::NearGrant { tier: tier.id.index() };
-    tier.supervisor.take().into_iter().inspect(|told| assert_eq!(told, &near)).count()
+    tier.supervisor.take().into_iter().filter(|told| told == &near).count()
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn a_command_joins_the_run_of_the_start() {
 }
 
 #[test]
-fn no_more_than_eight_runs_are_under_way_at_a_time() {
+fn no_more_runs_are_under_way_at_a_time_than_a_tier_may_have_loads() {
     paused(|| async {
         const NAMES: [&str; 20] = [
             "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s",

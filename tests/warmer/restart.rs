@@ -14,7 +14,7 @@ use super::{Alone, SECOND, free, held};
 /// A warmer that has had its first turns, and the way to end it.
 async fn mortal_warmer(sources: Vec<WarmSource>) -> (Alone, tokio::sync::oneshot::Sender<()>) {
     let mut death = None;
-    let alone = Alone::started(&Settings::default(), sources, |warmer| {
+    let alone = Alone::started(&Settings::default().load_concurrency(8), sources, |warmer| {
         let (addr, die) = mortal(warmer);
         death = Some(die);
         addr
