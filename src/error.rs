@@ -11,6 +11,9 @@ use std::time::Duration;
 /// What every fallible call of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Any error, as a loader or a warm source may return it: `?` makes one of whatever your code fails with.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
 /// An error that a loader or a warm source returned, shared by all who waited for it.
 pub type SharedError = Arc<dyn std::error::Error + Send + Sync + 'static>;
 

@@ -67,7 +67,7 @@ pub use engine::pattern::{Pattern, PatternBuilder};
 pub use engine::route::{Route, Routes, TierId};
 pub use engine::scope::{Prefix, Reach, Scope};
 pub use env::Env;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{BoxError, Error, ErrorKind, Result};
 pub use handle::{Cache, SupervisorRef};
 pub use hit::Hit;
 pub use message::{Source, WarmScope};

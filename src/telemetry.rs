@@ -87,7 +87,7 @@ pub(crate) fn warm_failed(source: &Arc<str>, error: &str, left_out: u64) {
         source = &**source,
         error,
         left_out,
-        "a warm source failed and is run again later; /cache-stats shows its last error"
+        "a warm source failed; /cache-stats shows its last error, and those that run by themselves are tried again"
     );
 }
 

@@ -116,7 +116,9 @@ impl Wiring {
         nested: bool,
         trouble: &Error,
     ) -> Result<Given> {
-        if trouble.kind() != ErrorKind::Closed
+        // At the end of a cache this is no trouble, and nobody can do anything about it.
+        if self.open().is_ok()
+            && trouble.kind() != ErrorKind::Closed
             && let Some(left_out) = tier.warn_bypass.pass(self.env.now())
         {
             telemetry::bypassed(&tier.name, trouble, left_out);

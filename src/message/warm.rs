@@ -92,7 +92,9 @@ impl SourceReport {
 /// A user did something: the first time within the user tier's time to live, the sources for users run for them, behind
 /// the caller's back.
 ///
-/// Reply: whether a run was begun; it is not waited for. Order: none. Cost: a message; the run has its own bound.
+/// Reply: whether a run was begun; it is not waited for. `false`: there is no such source, or the user was active within
+/// that time already (also when what was warmed has been invalidated since), or a run for the user failed in the last 10 s.
+/// Order: none. Cost: a message; the run has its own bound.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<bool, Error>")]
 #[non_exhaustive]
