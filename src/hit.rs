@@ -26,6 +26,11 @@ impl<T: DeserializeOwned> Hit<T> {
 }
 
 impl<T> Hit<T> {
+    /// A value that is not in the cache.
+    pub(crate) fn unstored(value: T) -> Self {
+        Self { value, source: Source::Bypass, age: Duration::ZERO, stored: false }
+    }
+
     /// Where it came from: memory, a load of this call or of another, or a loader that ran past the cache.
     pub fn source(&self) -> Source {
         self.source

@@ -17,10 +17,11 @@ use tokio::sync::Notify;
 
 use crate::codec::value::Value;
 use crate::engine::key::Key;
+use crate::engine::tier::Outcome;
 use crate::env::Spawner;
 use crate::error::{Error, SharedError, Shown};
 
-type LoadFuture = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
+type LoadFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type LoadFn = Box<dyn FnOnce() -> LoadFuture + Send>;
 
 /// A host's function that brings the value of one key. It is run at most once.
@@ -71,35 +72,42 @@ impl Loader {
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
         let shown = Shown::new(key.as_str());
-        let run = move || -> LoadFuture {
-            Box::pin(async move {
-                match load().await {
-                    Ok(value) => encode(value),
-                    Err(error) => {
-                        Err(Error::LoadFailed { key: shown, source: SharedError::from(error.into()) })
-                    }
+        let run = move || async move {
+            match load().await {
+                Ok(value) => encode(value).map_or_else(Outcome::Failed, Outcome::Loaded),
+                Err(error) => {
+                    Outcome::Failed(Error::LoadFailed { key: shown, source: SharedError::from(error.into()) })
                 }
-            })
+            }
         };
-        Self { key, run: Box::new(run), chain: Vec::new() }
+        Self::of_outcome(key, run)
+    }
+
+    /// As [`Loader::new`], for a loader that says itself how it ended.
+    pub(crate) fn of_outcome<F, Fut>(key: Key, load: F) -> Self
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Outcome> + Send + 'static,
+    {
+        Self { key, run: Box::new(move || Box::pin(load())) }
     }
 
     /// Runs the load for at most `limit`, and turns every way in which it can end into a result.
-    async fn run(self, limit: Duration, spawner: &Spawner) -> Result<Value, Error> {
-        let Self { key, run, mut chain } = self;
-        chain.push(key.clone());
+    async fn run(self, limit: Duration, spawner: &Spawner) -> Outcome {
+        let Self { key, run } = self;
+        let chain = chain_with(&key);
         let shown = Shown::new(key.as_str());
         let load = CHAIN.scope(chain, guarded(run));
         match spawner.within(limit, load).await {
-            Some(Ok(result)) => result,
-            Some(Err(_panic)) => Err(Error::LoadPanicked { key: shown }),
-            None => Err(Error::LoadTimeout { key: shown, after: limit }),
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_panic)) => Outcome::Failed(Error::LoadPanicked { key: shown }),
+            None => Outcome::Failed(Error::LoadTimeout { key: shown, after: limit }),
         }
     }
 }
 
 /// Drives what `run` returns; `Err` with the panic's payload when either of the two panics.
-async fn guarded(run: LoadFn) -> Result<Result<Value, Error>, Box<dyn Any + Send>> {
+async fn guarded(run: LoadFn) -> Result<Outcome, Box<dyn Any + Send>> {
     let mut future = catch_unwind(AssertUnwindSafe(run))?;
     let result =
         std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
@@ -116,6 +124,17 @@ async fn guarded(run: LoadFn) -> Result<Result<Value, Error>, Box<dyn Any + Send
 tokio::task_local! {
     /// Keys whose loaders wait for what this task is doing.
     static CHAIN: Vec<Key>;
+}
+
+fn chain_with(key: &Key) -> Vec<Key> {
+    let mut chain = CHAIN.try_with(Clone::clone).unwrap_or_default();
+    chain.push(key.clone());
+    chain
+}
+
+/// Drives `body` as what the loader of `key` does.
+pub(crate) async fn inside<F: Future>(key: &Key, body: F) -> F::Output {
+    CHAIN.scope(chain_with(key), body).await
 }
 
 /// Whether the calling task is itself a loader, and whether of `key` among others.
@@ -175,7 +194,9 @@ impl LoadCell {
     /// Runs the loader here if nobody took it; else waits for whoever did.
     pub(crate) async fn run_here(&self, limit: Duration, spawner: &Spawner) -> Result<Value, Error> {
         if let Some(loader) = self.take() {
-            return loader.run(limit, spawner).await;
+            let key = loader.key.clone();
+            let lost = || Err(Error::LoadLost { key: Shown::new(key.as_str()) });
+            return loader.run(limit, spawner).await.into_result().unwrap_or_else(lost);
         }
         loop {
             // Registered before looking: an end between the look and the wait is not missed.
@@ -198,13 +219,10 @@ impl Drop for LoadCell {
 }
 
 /// Runs `loader` and notes in `cell` how it ended, whatever happens to the task.
-pub(crate) async fn run_for(
-    cell: &LoadCell,
-    loader: Loader,
-    limit: Duration,
-    spawner: &Spawner,
-) -> Result<Value, Error> {
-    let result = loader.run(limit, spawner).await;
-    cell.finish(result.clone());
-    result
+pub(crate) async fn run_for(cell: &LoadCell, loader: Loader, limit: Duration, spawner: &Spawner) -> Outcome {
+    let key = loader.key.clone();
+    let outcome = loader.run(limit, spawner).await;
+    let lost = || Err(Error::LoadLost { key: Shown::new(key.as_str()) });
+    cell.finish(outcome.clone().into_result().unwrap_or_else(lost));
+    outcome
 }

@@ -65,6 +65,7 @@ pub(crate) fn start(
     key: &Key,
     leader: &Waiter,
 ) {
+    wiring.env.observe_load(key);
     let cell = Arc::clone(&leader.cell);
     let landing = Landing {
         wiring: Arc::clone(wiring),
@@ -83,11 +84,7 @@ pub(crate) fn start(
         let mut landing = landing;
         let Some(loader) = cell.take() else { return };
         let timers = landing.wiring.spawner.clone();
-        let outcome = match run_for(&cell, loader, limit, &timers).await {
-            Ok(value) => Outcome::Loaded(value),
-            Err(error) => Outcome::Failed(error),
-        };
-        landing.outcome = Some(outcome);
+        landing.outcome = Some(run_for(&cell, loader, limit, &timers).await);
     };
     spawner.spawn(task);
 }

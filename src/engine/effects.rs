@@ -2,6 +2,8 @@
 //!
 //! Owns: the words in which the engine answers. Never: acts on them; the shell does.
 
+use std::time::Duration;
+
 use super::flight::FlightId;
 use super::given::Given;
 use super::store::{Gone, Remains};
@@ -20,14 +22,29 @@ pub trait Waiter {
 }
 
 /// How a load ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Outcome {
     /// With a value.
     Loaded(Value),
+    /// With a value that says itself how long it lives; zero: it is not kept.
+    LoadedFor(Value, Duration),
     /// With an error, a panic or at its time limit.
     Failed(Error),
+    /// With an error that only its leader can be given; the others choose the next leader.
+    FailedAlone(Error),
     /// Not at all: its task is gone.
     Lost,
+}
+
+impl Outcome {
+    /// The value, or the error; `None` when it did not end.
+    pub fn into_result(self) -> Option<Result<Value, Error>> {
+        match self {
+            Self::Loaded(value) | Self::LoadedFor(value, _) => Some(Ok(value)),
+            Self::Failed(error) | Self::FailedAlone(error) => Some(Err(error)),
+            Self::Lost => None,
+        }
+    }
 }
 
 /// What a set came to.

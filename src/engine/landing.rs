@@ -79,19 +79,27 @@ impl<W: Waiter, J> Tier<W, J> {
             return; // begun before the tier broke or closed: who waited was answered then
         }
         self.count_landing(&outcome, took);
+        let outcome = match outcome {
+            Outcome::FailedAlone(error) => {
+                self.answer_leader(id, error, fx);
+                Outcome::Lost // to all others
+            }
+            outcome => outcome,
+        };
         if matches!(outcome, Outcome::Lost) && self.next_leader(id) {
             self.start_loads(fx);
             return;
         }
         let Some(landed) = self.flights.land(id) else { return };
-        let answer = match outcome {
-            Outcome::Loaded(value) => {
-                let ttl = landed.ttl.unwrap_or_default();
+        let own_ttl = if let Outcome::LoadedFor(_, ttl) = outcome { Some(ttl) } else { None };
+        let answer = match outcome.into_result() {
+            Some(Ok(value)) => {
+                let ttl = own_ttl.or(landed.ttl).unwrap_or_default();
                 let stored = self.store_loaded(&landed.key, &value, ttl, landed.ticket, now, fx);
                 Ok(Given { value, source: Source::Loaded, age: Duration::ZERO, stored })
             }
-            Outcome::Failed(error) => Err(error),
-            Outcome::Lost => return self.rescue(landed, now, fx),
+            Some(Err(error)) => Err(error),
+            None => return self.rescue(landed, now, fx),
         };
         for (place, waiter) in landed.waiters.into_iter().enumerate() {
             let mut answer = answer.clone();
@@ -103,6 +111,16 @@ impl<W: Waiter, J> Tier<W, J> {
             fx.answers.push((waiter, answer));
         }
         self.start_loads(fx);
+    }
+
+    /// Gives `error` to the leader of a load that is running, who then waits no more.
+    fn answer_leader(&mut self, id: FlightId, error: Error, fx: &mut Effects<W, J>) {
+        if let Some((_, waiters)) = self.flights.get_mut(id)
+            && !waiters.is_empty()
+        {
+            // The first is the leader; that another takes its place means nothing until one is chosen.
+            fx.answers.push((waiters.swap_remove(0), Err(error)));
+        }
     }
 
     /// Puts a waiter in front whose own loader can take over, and queues the flight again.
@@ -137,10 +155,10 @@ impl<W: Waiter, J> Tier<W, J> {
         let counters = &self.counters;
         counters.load_took(took);
         match outcome {
-            Outcome::Loaded(_) => counters.loads_ok.one(),
+            Outcome::Loaded(_) | Outcome::LoadedFor(..) => counters.loads_ok.one(),
             Outcome::Failed(Error::LoadPanicked { .. }) => counters.loads_panicked.one(),
             Outcome::Failed(Error::LoadTimeout { .. }) => counters.loads_timed_out.one(),
-            Outcome::Failed(_) => counters.loads_failed.one(),
+            Outcome::Failed(_) | Outcome::FailedAlone(_) => counters.loads_failed.one(),
             Outcome::Lost => counters.loads_lost.one(),
         }
     }
