@@ -6,14 +6,17 @@
 //! one seed: hours pass in microseconds, and a run can be repeated.
 #![allow(clippy::disallowed_methods)] // this is the place where they are allowed
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
+use crate::engine::key::Key;
 use crate::engine::moment::Moment;
 
 /// Time and randomness of one cache.
@@ -21,6 +24,8 @@ use crate::engine::moment::Moment;
 pub struct Env {
     clock: Arc<Clock>,
     seed: u64,
+    /// How often each key was loaded; kept in simulations only.
+    loads: Option<Arc<Mutex<HashMap<Key, u64>>>>,
 }
 
 #[derive(Debug)]
@@ -50,13 +55,26 @@ impl Env {
             suspended_ms: AtomicU64::new(0),
             meter: SuspendMeter::new(suspended_since_boot()),
         };
-        Self { clock: Arc::new(clock), seed: RandomState::new().hash_one(0) }
+        Self { clock: Arc::new(clock), seed: RandomState::new().hash_one(0), loads: None }
     }
 
     /// tokio's clock, which a test pauses and advances, and a seed of your choice.
     #[must_use]
     pub fn simulated(seed: u64) -> Self {
-        Self { clock: Arc::new(Clock::Tokio { began: tokio::time::Instant::now() }), seed }
+        let clock = Clock::Tokio { began: tokio::time::Instant::now() };
+        Self { clock: Arc::new(clock), seed, loads: Some(Arc::default()) }
+    }
+
+    /// A loader of `key` is about to run. A simulation counts it.
+    pub(crate) fn observe_load(&self, key: &Key) {
+        if let Some(loads) = &self.loads {
+            *loads.lock().entry(key.clone()).or_default() += 1;
+        }
+    }
+
+    /// How often a loader of `key` ran, in a simulation; else `None`.
+    pub fn loads(&self, key: &str) -> Option<u64> {
+        self.loads.as_ref().map(|loads| loads.lock().get(key).copied().unwrap_or_default())
     }
 
     /// The seed of everything random.

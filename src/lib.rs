@@ -41,6 +41,10 @@
 //! what each actor owns, takes and sends. Both are in the package and at the root of the repository.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+#[path = "cached/mod.rs"]
+pub mod __private;
 pub mod actor;
 pub mod admin;
 mod builder;
@@ -55,9 +59,14 @@ pub mod loader;
 pub mod message;
 pub mod settings;
 mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod warm;
 
-pub use actor::{Pending, Request};
+#[cfg(feature = "macros")]
+pub use __private::{install, installed};
+#[cfg(feature = "macros")]
+pub use apex_cache_macros::{cache_invalidate, cached};
 pub use builder::{Builder, Placement};
 pub use calls::{GetOrLoadCall, InvalidateCall, SetCall};
 pub use codec::fingerprint::Fingerprint;

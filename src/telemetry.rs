@@ -4,8 +4,11 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use crate::actor::Who;
 use crate::admin::audit::AuditEvent;
+use crate::error::ErrorKind;
 
 /// Who changed what by hand: clear, warm, revive, shut down.
 pub(crate) const AUDIT: &str = "apex_cache::audit";
@@ -77,6 +80,29 @@ pub(crate) fn bypassed(tier: &Arc<str>, reason: &crate::Error, left_out: u64) {
         reason = ?reason.kind(),
         left_out,
         "the cache could not serve a call, its loader ran instead; /cache-info shows the state of the tier"
+    );
+}
+
+/// The calls of a cached function go past the cache: told once for each kind of reason.
+pub(crate) fn not_cached(reason: &crate::Error) {
+    static TOLD: Mutex<Vec<ErrorKind>> = Mutex::new(Vec::new());
+    let (kind, mut told) = (reason.kind(), TOLD.lock());
+    if !told.contains(&kind) {
+        told.push(kind);
+        tracing::warn!(
+            target: ROUTE,
+            reason = ?kind,
+            "a cached function runs uncached, as its key cannot be used; call its `_key` companion to see why"
+        );
+    }
+}
+
+/// An invalidation did not take effect everywhere.
+pub(crate) fn not_invalidated(error: &crate::Error) {
+    tracing::error!(
+        target: TIER,
+        reason = ?error.kind(),
+        "an invalidation after a change was not confirmed; values may be served until their time to live is over"
     );
 }
 

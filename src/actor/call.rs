@@ -87,13 +87,13 @@ impl Wiring {
                 };
                 match answer {
                     Err(trouble) if trouble.is_cache_trouble() => {
-                        wiring.bypass(wiring.tier(id), &cell, nested, &trouble).await
+                        wiring.bypass(wiring.tier(id), &key, &cell, &trouble).await
                     }
                     // Joined the load of another type under the same key: what it brought is of no use here.
                     Ok(given) if wanted.is_some_and(|wanted| wanted != given.value.fingerprint()) => {
                         let tier = wiring.tier(id);
                         tier.counters.wrong_type.one();
-                        wiring.run_here(tier, &cell, nested).await
+                        wiring.run_here(tier, &key, &cell).await
                     }
                     answer => answer,
                 }
@@ -109,28 +109,22 @@ impl Wiring {
     }
 
     /// The cache cannot serve: runs the loader in the caller's task, or waits for whoever runs it. Nothing is stored.
-    async fn bypass(
-        &self,
-        tier: &TierShared,
-        cell: &LoadCell,
-        nested: bool,
-        trouble: &Error,
-    ) -> Result<Given> {
-        // At the end of a cache this is no trouble, and nobody can do anything about it.
-        if self.open().is_ok()
-            && trouble.kind() != ErrorKind::Closed
+    async fn bypass(&self, tier: &TierShared, key: &Key, cell: &LoadCell, trouble: &Error) -> Result<Given> {
+        if trouble.kind() != ErrorKind::Closed
             && let Some(left_out) = tier.warn_bypass.pass(self.env.now())
         {
             telemetry::bypassed(&tier.name, trouble, left_out);
         }
-        self.run_here(tier, cell, nested).await
+        self.run_here(tier, key, cell).await
     }
 
-    async fn run_here(&self, tier: &TierShared, cell: &LoadCell, nested: bool) -> Result<Given> {
+    async fn run_here(&self, tier: &TierShared, key: &Key, cell: &LoadCell) -> Result<Given> {
         // No more loaders at a time than the tier would run: the source must not be flooded because the cache broke.
         tier.counters.bypassed.one();
-        // A loader that asks for another key holds a place already, and would wait for itself.
-        let _place = if nested { None } else { Some(tier.bypass.acquire().await) };
+        let _place = tier.bypass.acquire().await;
+        if cell.is_loaded() {
+            self.env.observe_load(key);
+        }
         let value = cell.run_here(self.plan.load_timeout, &self.spawner).await?;
         Ok(Given { value, source: Source::Bypass, age: Duration::ZERO, stored: false })
     }

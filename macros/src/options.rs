@@ -1,0 +1,175 @@
+//! What can stand in the brackets of an attribute.
+//!
+//! Owns: names and forms of options, and what is said about wrong ones. Never: writes code.
+
+use darling::ast::NestedMeta;
+use darling::util::PathList;
+use darling::{FromMeta, Result};
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
+
+/// `#[cached(..)]`.
+#[derive(FromMeta)]
+pub(crate) struct Cached {
+    #[darling(default)]
+    pub(crate) key: Option<LitStr>,
+    #[darling(default)]
+    pub(crate) key_prefix: Option<LitStr>,
+    #[darling(default)]
+    pub(crate) key_params: Option<PathList>,
+    #[darling(default)]
+    pub(crate) ttl: Option<Span>,
+    #[darling(default)]
+    pub(crate) none: Option<Span>,
+    #[darling(default)]
+    pub(crate) cache: Option<Source>,
+    #[darling(default)]
+    pub(crate) run: Run,
+    #[darling(default = yes)]
+    pub(crate) companions: bool,
+    #[darling(default, rename = "crate")]
+    pub(crate) krate: Crate,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `#[cache_invalidate(..)]`, without its templates.
+#[derive(FromMeta, Default)]
+#[darling(default)]
+pub(crate) struct Invalidate {
+    pub(crate) on: On,
+    pub(crate) cache: Option<Source>,
+    pub(crate) report: Option<Source>,
+    #[darling(rename = "crate")]
+    pub(crate) krate: Crate,
+}
+
+/// Templates first, then options.
+pub(crate) fn invalidate(tokens: TokenStream) -> Result<(Vec<LitStr>, Invalidate)> {
+    let (mut templates, mut options) = (Vec::new(), Vec::new());
+    for item in NestedMeta::parse_meta_list(tokens)? {
+        match item {
+            NestedMeta::Lit(Lit::Str(template)) => templates.push(template),
+            other => options.push(other),
+        }
+    }
+    Ok((templates, Invalidate::from_list(&options)?))
+}
+
+/// `#[cached(..)]` as it was written.
+pub(crate) fn cached(tokens: TokenStream) -> Result<Cached> {
+    Cached::from_list(&NestedMeta::parse_meta_list(tokens)?)
+}
+
+/// The crate under the name that the host gives it.
+pub(crate) struct Crate(pub(crate) TokenStream);
+
+impl Default for Crate {
+    fn default() -> Self {
+        Self(quote!(::apex_cache))
+    }
+}
+
+impl FromMeta for Crate {
+    fn from_expr(expr: &Expr) -> Result<Self> {
+        Path::from_expr(expr).map(|path| Self(path.into_token_stream()))
+    }
+}
+
+/// Any expression.
+pub(crate) struct Source(pub(crate) Expr);
+
+impl FromMeta for Source {
+    fn from_expr(expr: &Expr) -> Result<Self> {
+        Ok(Self(expr.clone()))
+    }
+}
+
+/// A time: text such as `"1h 30m"`, a number of seconds, or an expression that is a `Duration`.
+pub(crate) struct Span {
+    /// A `Duration`.
+    pub(crate) tokens: TokenStream,
+}
+
+impl FromMeta for Span {
+    fn from_expr(expr: &Expr) -> Result<Self> {
+        let fail = |message: &str| Err(darling::Error::custom(message).with_span(expr));
+        let span = match expr {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+                match humantime::parse_duration(&text.value()) {
+                    Ok(span) => span,
+                    Err(_) => {
+                        return fail(
+                            "this is no time; write \"1h\", \"30m\", \"90s\", \"1h 30m\", or a number of seconds",
+                        );
+                    }
+                }
+            }
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
+                std::time::Duration::from_secs(number.base10_parse()?)
+            }
+            other => return Ok(Self { tokens: other.to_token_stream() }),
+        };
+        if span.is_zero() {
+            return fail(
+                "nothing would be kept for a time of zero; leave the attribute away, or write a time",
+            );
+        }
+        let (secs, nanos) = (span.as_secs(), span.subsec_nanos());
+        Ok(Self { tokens: quote!(::core::time::Duration::new(#secs, #nanos)) })
+    }
+}
+
+/// Who runs the body.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Run {
+    #[default]
+    Cache,
+    Caller,
+}
+
+impl FromMeta for Run {
+    fn from_expr(expr: &Expr) -> Result<Self> {
+        match word(expr).as_deref() {
+            Some("cache") => Ok(Self::Cache),
+            Some("caller") => Ok(Self::Caller),
+            _ => {
+                Err(darling::Error::custom("`run` is \"cache\" (the load outlives its caller) or \"caller\"")
+                    .with_span(expr))
+            }
+        }
+    }
+}
+
+/// When to invalidate.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum On {
+    #[default]
+    Ok,
+    Always,
+}
+
+impl FromMeta for On {
+    fn from_expr(expr: &Expr) -> Result<Self> {
+        match word(expr).as_deref() {
+            Some("ok") => Ok(Self::Ok),
+            Some("always") => Ok(Self::Always),
+            _ => Err(darling::Error::custom(
+                "`on` is `ok` (after success) or `always` (after an error as well)",
+            )
+            .with_span(expr)),
+        }
+    }
+}
+
+/// A word, in quotes or not.
+fn word(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+        Expr::Path(path) => path.path.get_ident().map(Ident::to_string),
+        _ => None,
+    }
+}

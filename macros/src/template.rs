@@ -1,0 +1,211 @@
+//! Templates such as `user::{user_id}::profile`, read and checked when the host is compiled.
+//!
+//! Owns: the grammar of templates, and that what they name exists. Never: knows what an argument's type is.
+//!
+//! ```text
+//! template = 1*( literal / hole )
+//! hole     = "{" name *( "." field ) [ ":" format ] "}"
+//! ```
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Error, Ident, LitStr, Member, Result};
+
+use crate::signature::Names;
+
+/// Most bytes that the literals of one template may have, and most holes: so that a key always fits.
+const LITERAL_MAX: usize = 256;
+const HOLES_MAX: usize = 8;
+
+/// What a template is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    Key,
+    Scope,
+}
+
+enum Piece {
+    Literal(String),
+    Hole(Hole),
+}
+
+struct Hole {
+    root: Ident,
+    fields: Vec<Member>,
+    format: Option<String>,
+}
+
+/// A template that is right for its function.
+pub(crate) struct Template {
+    pieces: Vec<Piece>,
+}
+
+impl Template {
+    /// Reads `text`, whose holes may name what is in `names`.
+    pub(crate) fn parse(text: &LitStr, purpose: Use, names: &Names) -> Result<Self> {
+        let value = text.value();
+        let fail = |message: &str| Err(Error::new(text.span(), message));
+        let mut pieces = Vec::new();
+        let mut rest = value.as_str();
+        while !rest.is_empty() {
+            let end = rest.find(['{', '}']).unwrap_or(rest.len());
+            if end > 0 {
+                pieces.push(Piece::Literal(rest[..end].to_owned()));
+                rest = &rest[end..];
+            } else if let Some(inside) = rest.strip_prefix('{') {
+                let Some(end) = inside.find(['{', '}']).filter(|&end| inside[end..].starts_with('}')) else {
+                    return fail("`{` opens an argument, and no `}` closes it; a key holds no braces");
+                };
+                pieces.push(Piece::Hole(Hole::parse(&inside[..end], text.span(), names)?));
+                rest = &inside[end + 1..];
+            } else {
+                return fail("`}` closes nothing; a key holds no braces");
+            }
+        }
+        let template = Self { pieces };
+        match template.mistake(purpose) {
+            None => Ok(template),
+            Some(message) => fail(&message),
+        }
+    }
+
+    /// As the original's `key_prefix` and `key_params`: `{prefix}::{p1}::...::{name}`.
+    pub(crate) fn of_params(prefix: &LitStr, params: Vec<Ident>, name: &Ident) -> Result<Self> {
+        let mut pieces = vec![Piece::Literal(format!("{}::", prefix.value()))];
+        for root in params {
+            pieces.push(Piece::Hole(Hole { root, fields: Vec::new(), format: None }));
+            pieces.push(Piece::Literal("::".to_owned()));
+        }
+        pieces.push(Piece::Literal(name.to_string().trim_start_matches("r#").to_owned()));
+        let template = Self { pieces };
+        match template.mistake(Use::Key) {
+            None => Ok(template),
+            Some(message) => Err(Error::new(prefix.span(), message)),
+        }
+    }
+
+    /// The arguments that it names.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = &Ident> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Hole(hole) => Some(&hole.root),
+            Piece::Literal(_) => None,
+        })
+    }
+
+    /// The first segment, where that is certain: what an invalidation takes when its template makes no scope.
+    pub(crate) fn first_segment(&self) -> &str {
+        match self.pieces.first() {
+            Some(Piece::Literal(text)) => {
+                text.split_once("::").map_or("", |(first, _)| first).trim_end_matches(['*', '?'])
+            }
+            _ => "",
+        }
+    }
+
+    /// Statements that write the text into `__text`.
+    pub(crate) fn writes(&self, krate: &TokenStream) -> TokenStream {
+        let writes = self.pieces.iter().map(|piece| match piece {
+            Piece::Literal(text) => quote!(__text.literal(#text);),
+            Piece::Hole(hole) => {
+                let Hole { root, fields, format } = hole;
+                let span = root.span();
+                let value = quote_spanned!(span=> &#root #(.#fields)*);
+                let shown = match format {
+                    Some(format) => {
+                        let format = LitStr::new(&format!("{{:{format}}}"), span);
+                        quote!(&::core::format_args!(#format, #value))
+                    }
+                    None => value,
+                };
+                quote_spanned!(span=> #krate::__private::Hole(#shown).write(&mut __text);)
+            }
+        });
+        quote!(#(#writes)*)
+    }
+
+    /// What breaks the rules of keys or scopes.
+    fn mistake(&self, purpose: Use) -> Option<String> {
+        let holes = self.roots().count();
+        let literals = self.pieces.iter().map(|piece| match piece {
+            Piece::Literal(text) => text.as_str(),
+            Piece::Hole(_) => "",
+        });
+        let shape: String = self
+            .pieces
+            .iter()
+            .map(|piece| if let Piece::Literal(text) = piece { text.as_str() } else { HOLE })
+            .collect();
+        let length: usize = literals.clone().map(str::len).sum();
+        let odd = literals.clone().flat_map(str::chars).find(|&c| c.is_control() || "%=~".contains(c));
+        let wild = literals.flat_map(str::chars).find(|c| "*?".contains(*c));
+        let segments: Vec<&str> = shape.split("::").collect();
+        Some(if shape.is_empty() {
+            "it is empty; write the key, as in \"user::{user_id}::profile\"".into()
+        } else if length > LITERAL_MAX || holes > HOLES_MAX {
+            format!("it is too long for a key: at most {LITERAL_MAX} bytes of text and {HOLES_MAX} arguments")
+        } else if let Some(odd) = odd {
+            format!(
+                "a key cannot hold {odd:?} as it is: it stands for encoded text; use letters, digits, `_`, `-`, `.`"
+            )
+        } else if shape.contains(":::") {
+            "it holds `:::`, which can be cut in two ways; segments are parted by `::`".into()
+        } else if purpose == Use::Key && wild.is_some() {
+            "a key has no wildcards; they belong in `#[cache_invalidate(\"..\")]`".into()
+        } else if purpose == Use::Key && shape.replace("::", "").contains(':') {
+            "segments are parted by `::`, not by `:`".into()
+        } else if (purpose == Use::Key || wild.is_none()) && segments.contains(&"") {
+            "a segment is empty; write something between `::` and `::`, and nothing after the last segment"
+                .into()
+        } else if segments.iter().any(|segment| segment.matches(HOLE).count() > 1) {
+            "two arguments in one segment can give one key for different calls (`a-b` and `c`, `a` and `b-c`); part \
+             them with `::`"
+                .into()
+        } else {
+            return None;
+        })
+    }
+}
+
+/// Stands for an argument while the shape of a template is looked at; no literal holds it.
+const HOLE: &str = "\u{1}";
+
+impl Hole {
+    fn parse(inside: &str, span: Span, names: &Names) -> Result<Self> {
+        let (path, format) = match inside.split_once(':') {
+            Some((path, format)) => (path, Some(format.to_owned())),
+            None => (inside, None),
+        };
+        let mut parts = path.trim().split('.');
+        let name = parts.next().unwrap_or_default();
+        if name.is_empty() {
+            let example = names.first();
+            return Err(Error::new(
+                span,
+                format!("`{{}}` names no argument; write it, as in `{{{example}}}`"),
+            ));
+        }
+        let Some(root) = names.find(name) else {
+            return Err(Error::new(span, names.unknown(name)));
+        };
+        let root = Ident::new(&root.to_string(), root.span().located_at(span));
+        let fields = parts.map(|part| field(part, span)).collect::<Result<_>>()?;
+        Ok(Self { root, fields, format })
+    }
+}
+
+fn field(text: &str, span: Span) -> Result<Member> {
+    let with_span = |mut member: Member| {
+        match &mut member {
+            Member::Named(name) => name.set_span(span),
+            Member::Unnamed(index) => index.span = span,
+        }
+        member
+    };
+    syn::parse_str::<Member>(text.trim()).map(with_span).map_err(|_| {
+        let message = format!(
+            "`{text}` is no field; between braces stand an argument and its fields, as in `{{user.id}}`: give what has \
+             to be computed to the function as an argument"
+        );
+        Error::new(span, message)
+    })
+}

@@ -1,0 +1,124 @@
+//! A load for a cached function: its future run once, and what it brought split between its own caller and the rest.
+//!
+//! Owns: who is given an error, a panic, or a value that could not be written. Never: waits for the cache.
+//!
+//! Errors need not be errors to Rust, nor shareable. So the caller who leads is handed what its body returned through a
+//! slot of its own; through the cache goes a copy of it where there can be one.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use super::outcome::{Absence, Outcome};
+use crate::codec::value::Value;
+use crate::engine::key::Key;
+use crate::engine::tier;
+use crate::error::{Error, SharedError, Shown};
+
+/// What the body of a cached function came to, beside a value that was stored.
+pub(super) enum Ended<V, E> {
+    /// It returned an error.
+    Failed(E),
+    /// It returned a value that could not be encoded.
+    Unwritten(V),
+    /// It panicked.
+    Panicked(Box<dyn Any + Send>),
+}
+
+/// Where the caller who leads finds how its own load ended.
+pub(super) type Slot<V, E> = Arc<Mutex<Option<Ended<V, E>>>>;
+
+/// How a function's result is told to the cache.
+pub(super) struct Telling<E> {
+    pub(super) key: Key,
+    /// How long `None` lives.
+    pub(super) none: Duration,
+    pub(super) share: Option<fn(&E) -> E>,
+}
+
+/// Drives `body`; `Err` with what it panicked with.
+pub(super) async fn caught<F: Future>(body: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut body = pin!(body);
+    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}
+
+impl<E: Send + 'static> Telling<E> {
+    /// Splits what the body came to into what the cache is told, and what only the caller who leads is given.
+    pub(super) fn split<O, A>(
+        &self,
+        returned: Result<O::Returned, Box<dyn Any + Send>>,
+    ) -> (tier::Outcome, Result<O::Value, Ended<O::Value, E>>)
+    where
+        O: Outcome<Error = E>,
+        O::Value: Serialize,
+        A: Absence<O::Value>,
+    {
+        let returned = match returned {
+            Ok(returned) => O::split(returned),
+            Err(panic) => {
+                let error = Error::LoadPanicked { key: Shown::new(self.key.as_str()) };
+                return (tier::Outcome::FailedAlone(error), Err(Ended::Panicked(panic)));
+            }
+        };
+        match returned {
+            Ok(value) => match Value::encode(&value) {
+                Ok(bytes) => {
+                    let bytes = bytes.counted_as::<A::Shared>();
+                    let told = if A::is_none(&value) {
+                        tier::Outcome::LoadedFor(bytes, self.none)
+                    } else {
+                        tier::Outcome::Loaded(bytes)
+                    };
+                    (told, Ok(value))
+                }
+                Err(error) => (tier::Outcome::FailedAlone(error), Err(Ended::Unwritten(value))),
+            },
+            Err(error) => {
+                let copy = self.share.map(|share| share(&error));
+                let alone = copy.is_none();
+                let source: SharedError = Arc::new(Carried(Mutex::new(copy)));
+                let failed = Error::LoadFailed { key: Shown::new(self.key.as_str()), source };
+                let told =
+                    if alone { tier::Outcome::FailedAlone(failed) } else { tier::Outcome::Failed(failed) };
+                (told, Err(Ended::Failed(error)))
+            }
+        }
+    }
+}
+
+/// The error of a cached function on its way through the cache, which wants an [`std::error::Error`].
+struct Carried<E>(Mutex<Option<E>>);
+
+impl<E> fmt::Debug for Carried<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Carried")
+    }
+}
+
+impl<E> fmt::Display for Carried<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the cached function returned an error, which its caller has")
+    }
+}
+
+impl<E> std::error::Error for Carried<E> {}
+
+/// A copy of the error that another caller's load carries, if it is of this type.
+pub(super) fn copy_of<E: Send + 'static>(error: &SharedError, share: Option<fn(&E) -> E>) -> Option<E> {
+    let carried = error.downcast_ref::<Carried<E>>()?;
+    let held = carried.0.lock();
+    held.as_ref().zip(share).map(|(error, share)| share(error))
+}

@@ -1,0 +1,25 @@
+//! What the code that `#[cached]` and `#[cache_invalidate]` write calls. Not for hosts: it changes with the macros.
+//!
+//! Owns: how a key is written from arguments, how a call of a cached function ends, and which cache it uses.
+//! Never: decides what is stored; the tier does.
+
+mod call;
+mod invalidate;
+mod keep;
+mod load;
+mod outcome;
+mod source;
+mod text;
+
+pub use call::{Rules, prime, run, run_in_caller};
+pub use invalidate::{Invalidation, PlainSuccess, Success};
+pub use keep::{Keep, KeepBorrowed, Kept, keep, keep_borrowed};
+pub use outcome::{
+    Absence, AnyAbsence, Deliver, ErrorProbe, OptionAbsence, Outcome, PlainOutcome, PlainProbe, Probe,
+    ResultOutcome, UnsharedProbe, ValueProbe, ValuedProbe,
+};
+pub use source::{AsCache, HasCache, NoCache, cache_of, install, installed};
+pub use text::{Hole, KeyPart, SerializedHole, Text};
+
+pub use std::borrow::ToOwned;
+pub use std::clone::Clone;

@@ -1,0 +1,16 @@
+//! Hosts that touch the cache through `#[cached]` and `#[cache_invalidate]` alone.
+//!
+//! Owns: what the attributes promise, as a host sees it. Never: looks at what they write.
+
+#[path = "macros/caches.rs"]
+mod caches;
+#[path = "macros/failures.rs"]
+mod failures;
+#[path = "macros/forms.rs"]
+mod forms;
+#[path = "macros/keys.rs"]
+mod keys;
+#[path = "macros/shop.rs"]
+mod shop;
+#[path = "macros/storm.rs"]
+mod storm;
