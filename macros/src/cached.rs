@@ -305,7 +305,7 @@ impl Writer {
                 let name = &arg.name;
                 quote!(let #pat = #name;)
             });
-        let statements = without_self(quote!(#(#statements)*));
+        let (used, statements) = (self.used(), without_self(quote!(#(#statements)*)));
         quote! {
             // Tells the type of this block, which `?` could not find out.
             #[allow(unreachable_code, clippy::diverging_sub_expression)]
@@ -314,8 +314,18 @@ impl Writer {
                 return __returned;
             }
             #(#patterns)*
+            #used
             #statements
         }
+    }
+
+    /// Says of what the key and the cache are made of that it is used, though the body may not.
+    fn used(&self) -> TokenStream {
+        let bound = self.function.args.iter().flat_map(|arg| &arg.bound);
+        let used = bound.filter(|name| {
+            self.template.roots().any(|root| root == *name) || mentions(self.source.clone(), name)
+        });
+        quote!(#(let _ = &#used;)*)
     }
 
     /// The function without a cache.
@@ -328,11 +338,15 @@ impl Writer {
         let mut sig = sig.clone();
         sig.ident = self.companion("uncached");
         sig.output = syn::parse_quote!(-> #returned);
+        let (used, statements) = (self.used(), &block.stmts);
         quote! {
             #[doc = #doc]
             #(#attrs)*
             #[allow(dead_code)]
-            #vis #sig #block
+            #vis #sig {
+                #used
+                #(#statements)*
+            }
         }
     }
 

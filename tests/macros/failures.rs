@@ -1,1 +1,150 @@
-//! Filled next.
+//! What a host sees of trouble in the cache: nothing, in the types of its own functions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use apex_cache::error::Error;
+use apex_cache::message::Invalidated;
+use apex_cache::testing::{advance, builder, paused};
+use apex_cache::{Cache, Settings, cache_invalidate, cached};
+use serde::{Deserialize, Serialize, Serializer};
+
+#[derive(Debug, PartialEq)]
+struct NoError;
+
+#[cached(key = "user::{id}::runs", ttl = "1h")]
+async fn runs(cache: &Cache, id: u32, runs: Arc<AtomicU32>) -> Result<u32, NoError> {
+    Ok(runs.fetch_add(1, Relaxed) + 1)
+}
+
+#[cached(key = "user::{id}::late", ttl = "1h")]
+async fn late(cache: &Cache, id: u32, took: Duration) -> Result<u32, NoError> {
+    let _ = tokio::time::timeout(took, std::future::pending::<()>()).await;
+    Ok(id)
+}
+
+#[cache_invalidate("user::{id}::*", on = always)]
+async fn change(cache: &Cache, id: u32) -> Result<(), NoError> {
+    Err(NoError)
+}
+
+#[test]
+fn a_cache_that_was_shut_down_is_as_if_there_were_none() {
+    paused(|| async {
+        let (cache, count) = (Cache::for_tests().await, Arc::default());
+        cache.shutdown().await.unwrap();
+        assert_eq!(runs(&cache, 1, Arc::clone(&count)).await, Ok(1));
+        assert_eq!(runs(&cache, 1, count).await, Ok(2));
+        assert_eq!(change(&cache, 1).await, Err(NoError));
+    });
+}
+
+#[test]
+fn a_key_that_no_tier_takes_runs_the_body() {
+    paused(|| async {
+        let settings = Settings::default().unknown_prefix("refuse");
+        let cache = builder().settings(settings).start().await.unwrap();
+        let count: Arc<AtomicU32> = Arc::default();
+        #[cached(key = "elsewhere::{id}")]
+        async fn elsewhere(cache: &Cache, id: u32, runs: &Arc<AtomicU32>) -> u32 {
+            id + runs.fetch_add(1, Relaxed)
+        }
+        assert_eq!((elsewhere(&cache, 10, &count).await, elsewhere(&cache, 10, &count).await), (10, 11));
+    });
+}
+
+#[test]
+fn a_body_that_takes_longer_than_a_load_may_runs_once_more_where_nothing_limits_it() {
+    paused(|| async {
+        let cache = Cache::for_tests().await;
+        assert_eq!(late(&cache, 1, Duration::from_secs(90)).await, Ok(1));
+        assert_eq!(late(&cache, 2, Duration::from_secs(9)).await, Ok(2));
+        assert!(cache.contains("user::2::late").unwrap());
+    });
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Unwritable;
+
+impl Serialize for Unwritable {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("not today"))
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_written_is_returned_all_the_same() {
+    #[cached(key = "user::{id}::unwritable")]
+    async fn unwritable(cache: &Cache, id: u32, runs: Arc<AtomicU32>) -> Result<Unwritable, NoError> {
+        runs.fetch_add(1, Relaxed);
+        Ok(Unwritable)
+    }
+    paused(|| async {
+        let (cache, count): (_, Arc<AtomicU32>) = (Cache::for_tests().await, Arc::default());
+        assert!(unwritable(&cache, 1, Arc::clone(&count)).await.is_ok());
+        assert_eq!(count.load(Relaxed), 1);
+    });
+}
+
+#[test]
+fn a_body_that_asks_for_itself_runs_through() {
+    #[cached(key = "query::down")]
+    async fn down(cache: &Cache, left: Arc<AtomicU32>) -> u32 {
+        if left.fetch_sub(1, Relaxed) == 1 { 0 } else { 1 + Box::pin(down_again(cache, left)).await }
+    }
+    fn down_again(cache: &Cache, left: Arc<AtomicU32>) -> std::pin::Pin<Box<dyn Future<Output = u32> + Send>> {
+        let cache = cache.clone();
+        Box::pin(async move { down(&cache, left).await })
+    }
+    paused(|| async {
+        let cache = Cache::for_tests().await;
+        assert_eq!(down(&cache, Arc::new(AtomicU32::new(3))).await, 2);
+    });
+}
+
+#[test]
+fn an_invalidation_happens_after_errors_when_always_and_when_the_caller_gave_up() {
+    paused(|| async {
+        let (cache, count): (_, Arc<AtomicU32>) = (Cache::for_tests().await, Arc::default());
+        assert_eq!(runs(&cache, 1, Arc::clone(&count)).await, Ok(1));
+        assert_eq!(change(&cache, 1).await, Err(NoError));
+        assert_eq!(runs(&cache, 1, Arc::clone(&count)).await, Ok(2));
+
+        #[cache_invalidate("user::{id}::*")]
+        async fn hangs(cache: &Cache, id: u32) {
+            std::future::pending::<()>().await;
+        }
+        assert!(tokio::time::timeout(Duration::from_secs(1), hangs(&cache, 1)).await.is_err());
+        advance(Duration::ZERO).await;
+        assert_eq!(runs(&cache, 1, Arc::clone(&count)).await, Ok(3), "what it had written by then is not known");
+
+        #[cache_invalidate("user::{id}::*")]
+        async fn panics(cache: &Cache, id: u32) {
+            panic!("after the write");
+        }
+        let own = cache.clone();
+        assert!(actix::spawn(async move { panics(&own, 1).await }).await.is_err());
+        advance(Duration::ZERO).await;
+        assert_eq!(runs(&cache, 1, count).await, Ok(4));
+    });
+}
+
+#[test]
+fn counts_of_an_invalidation_are_reported() {
+    #[cache_invalidate("user::{id}::*", "query::*", report = |taken: &Result<Invalidated, Error>| note(taken, &seen))]
+    async fn write(cache: &Cache, id: u32, seen: Arc<AtomicU32>) -> Option<String> {
+        None
+    }
+    fn note(taken: &Result<Invalidated, Error>, seen: &AtomicU32) {
+        seen.store(taken.as_ref().map_or(99, |taken| taken.matched as u32), Relaxed);
+    }
+    paused(|| async {
+        let (cache, seen): (_, Arc<AtomicU32>) = (Cache::for_tests().await, Arc::default());
+        for key in ["user::1::a", "user::1::b", "user::2::a", "query::x"] {
+            cache.set(key, &1).await.unwrap();
+        }
+        assert_eq!(write(&cache, 1, Arc::clone(&seen)).await, None);
+        assert_eq!(seen.load(Relaxed), 3);
+    });
+}
