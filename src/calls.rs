@@ -150,8 +150,9 @@ where
             let loader = Loader::new(key.clone(), load);
             let wanted = Some(Fingerprint::of::<T>());
             let (ttl, deadline) = (self.ttl, self.deadline);
-            let given =
-                self.cache.wiring().load(LoadCall { key: key.clone(), loader, ttl, deadline, wanted });
+            let patience = Duration::ZERO;
+            let call = LoadCall { key: key.clone(), loader, ttl, deadline, wanted, patience };
+            let given = self.cache.wiring().load(call);
             self.load = Some(Box::pin(async move { Hit::decode(key.as_str(), &given.await?) }));
         }
         match &mut self.load {

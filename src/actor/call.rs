@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dispatch::{Pending, Request};
-use super::permit::Lane;
+use super::permit::{Lane, Permit};
 use super::request::{LoadRequest, TierRequest};
 use super::wiring::{TierShared, Wiring};
 use crate::codec::fingerprint::Fingerprint;
@@ -27,6 +27,8 @@ pub(crate) struct LoadCall {
     pub(crate) deadline: Option<Duration>,
     /// The type that is wanted; `None`: any.
     pub(crate) wanted: Option<Fingerprint>,
+    /// How long it waits for a place in front of a tier that is full. Zero: its loader runs in the caller at once.
+    pub(crate) patience: Duration,
 }
 
 impl Wiring {
@@ -54,7 +56,7 @@ impl Wiring {
     /// Carries out a call with a loader after the view had nothing for it. The request is in the inbox when this
     /// returns.
     pub(crate) fn load(self: &Arc<Self>, call: LoadCall) -> Pending<Given> {
-        let LoadCall { key, loader, ttl, deadline, wanted } = call;
+        let LoadCall { key, loader, ttl, deadline, wanted, patience } = call;
         let nested = match nesting(key.as_str()) {
             Nesting::Itself => {
                 return Pending::known(Err(Error::Reentrant { key: Shown::new(key.as_str()) }));
@@ -70,17 +72,38 @@ impl Wiring {
         let spawner = Spawner::current().unwrap_or_else(|| self.spawner.clone());
         let bytes = key.as_str().len() as u64;
         let ttl = ttl.unwrap_or(route_ttl);
-        let posted = {
-            let (key, cell) = (key.clone(), Arc::clone(&cell));
-            self.post_to(id, Lane::Data, bytes, |reply| {
-                TierRequest::Load(Box::new(LoadRequest { key, ttl, wanted, nested, cell, spawner, reply }))
-            })
-        };
         let wiring = Arc::clone(self);
+        let post = {
+            let (wiring, key, cell) = (Arc::clone(self), key.clone(), Arc::clone(&cell));
+            move |permit: Permit| {
+                wiring.post_with(id, permit, |reply| {
+                    TierRequest::Load(Box::new(LoadRequest {
+                        key,
+                        ttl,
+                        wanted,
+                        nested,
+                        cell,
+                        spawner,
+                        reply,
+                    }))
+                })
+            }
+        };
+        let (posted, waiting) = match self.open().and_then(|()| self.take_place(id, Lane::Data, bytes)) {
+            Ok(permit) => (Ok(post(permit)), None),
+            Err(error) => (Err(error), (!patience.is_zero()).then_some(post)),
+        };
         let limit = deadline.unwrap_or(self.plan.load_timeout);
         let timers = self.spawner.clone();
         Pending::task(async move {
             let answered = async {
+                let posted = match (posted, waiting) {
+                    (Err(error), Some(post)) if error.kind() == ErrorKind::Overloaded => {
+                        let place = wiring.tier(id).permits.wait(bytes);
+                        wiring.spawner.within(patience, place).await.map(post).ok_or(error)
+                    }
+                    (posted, _) => posted,
+                };
                 let answer = match posted {
                     Ok(answer) => answer.await.unwrap_or(Err(Error::Closed)),
                     Err(error) => Err(error),
@@ -137,7 +160,9 @@ impl Request for GetOrLoad {
         let known = wiring.route(key.as_str()).map(|(tier, _)| wiring.look(tier, key.as_str(), None));
         match known {
             Ok(Some(given)) => Pending::known(Ok(given)),
-            Ok(None) => wiring.load(LoadCall { key, loader, ttl, deadline, wanted: None }),
+            Ok(None) => {
+                wiring.load(LoadCall { key, loader, ttl, deadline, wanted: None, patience: Duration::ZERO })
+            }
             Err(error) => Pending::known(Err(error)),
         }
     }

@@ -104,11 +104,26 @@ impl Wiring {
         request: impl FnOnce(Reply<R>) -> TierRequest,
     ) -> Result<oneshot::Receiver<Result<R>>> {
         self.open()?;
+        let permit = self.take_place(id, lane, bytes)?;
+        Ok(self.post_with(id, permit, request))
+    }
+
+    /// A place in front of tier `id`, or that there is none.
+    pub(crate) fn take_place(&self, id: TierId, lane: Lane, bytes: u64) -> Result<Permit> {
         let tier = self.tier(id);
-        let permit = self.permit(id, lane, bytes)?;
-        let (reply, answer) = Reply::new(Arc::clone(&tier.name));
+        tier.permits.take(lane, bytes).inspect_err(|_| tier.counters.overloaded.one())
+    }
+
+    /// As [`Wiring::post_to`], with a place that was taken before.
+    pub(crate) fn post_with<R>(
+        &self,
+        id: TierId,
+        permit: Permit,
+        request: impl FnOnce(Reply<R>) -> TierRequest,
+    ) -> oneshot::Receiver<Result<R>> {
+        let (reply, answer) = Reply::new(Arc::clone(&self.tier(id).name));
         self.post(Parcel::Tier(id, Accepted::with(request(reply), permit)));
-        Ok(answer)
+        answer
     }
 
     /// Posts a request on one key, which is routed here.

@@ -28,6 +28,9 @@ use crate::telemetry;
 
 /// How often a call asks the cache again, when the load that it waited for ended in a way that it cannot share.
 const ROUNDS_MAX: usize = 3;
+/// How long a call waits for a tier that is flooded to take it, so that a herd of callers still loads once. A tier that
+/// works takes thousands in some milliseconds.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the attribute says about time.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +97,7 @@ impl<E: Send + 'static> Call<'_, E> {
             ttl: self.rules.ttl,
             deadline: None,
             wanted: Some(Fingerprint::of::<A::Shared>()),
+            patience: PATIENCE,
         })
     }
 

@@ -93,7 +93,10 @@ fn a_body_that_asks_for_itself_runs_through() {
     async fn down(cache: &Cache, left: Arc<AtomicU32>) -> u32 {
         if left.fetch_sub(1, Relaxed) == 1 { 0 } else { 1 + Box::pin(down_again(cache, left)).await }
     }
-    fn down_again(cache: &Cache, left: Arc<AtomicU32>) -> std::pin::Pin<Box<dyn Future<Output = u32> + Send>> {
+    fn down_again(
+        cache: &Cache,
+        left: Arc<AtomicU32>,
+    ) -> std::pin::Pin<Box<dyn Future<Output = u32> + Send>> {
         let cache = cache.clone();
         Box::pin(async move { down(&cache, left).await })
     }
@@ -117,7 +120,11 @@ fn an_invalidation_happens_after_errors_when_always_and_when_the_caller_gave_up(
         }
         assert!(tokio::time::timeout(Duration::from_secs(1), hangs(&cache, 1)).await.is_err());
         advance(Duration::ZERO).await;
-        assert_eq!(runs(&cache, 1, Arc::clone(&count)).await, Ok(3), "what it had written by then is not known");
+        assert_eq!(
+            runs(&cache, 1, Arc::clone(&count)).await,
+            Ok(3),
+            "what it had written by then is not known"
+        );
 
         #[cache_invalidate("user::{id}::*")]
         async fn panics(cache: &Cache, id: u32) {

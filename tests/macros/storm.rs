@@ -98,15 +98,10 @@ fn ten_thousand_callers_run_the_body_once_whichever_of_them_give_up() {
         paused(|| async move {
             let slow = Slow::new().await;
             slow.value.store(1, Relaxed);
-            // As many messages at a time as a tier takes; the rest come when those have joined.
-            let mut calls = Vec::new();
-            for _ in 0..10 {
-                let more = (0..1_000).map(|_| Box::pin(slow.load(1)) as Call<'_>).collect();
-                let (more, said) = poll_all(more).await;
-                assert!(said.is_empty());
-                calls.extend(more);
-                settle().await;
-            }
+            let calls = (0..10_000).map(|_| Box::pin(slow.load(1)) as Call<'_>).collect();
+            let (calls, said) = poll_all(calls).await;
+            assert!(said.is_empty());
+            settle().await;
             let (mut calls, _) = poll_all(calls).await;
             if let Some(kept) = kept {
                 calls.swap(0, kept);
@@ -122,6 +117,26 @@ fn ten_thousand_callers_run_the_body_once_whichever_of_them_give_up() {
             assert_eq!((slow.runs(), slow.cache.loads("query::slow::1")), (1, 1), "kept {kept:?}");
         });
     }
+}
+
+#[test]
+fn ten_thousand_tasks_on_several_threads_run_the_body_once() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let gate = Arc::new(Semaphore::new(0));
+        let cache = Cache::builder().start().await.unwrap();
+        let slow = Slow { cache, gate, value: Arc::new(AtomicU32::new(1)), runs: Arc::default() };
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..10_000 {
+            let slow = slow.clone();
+            tasks.spawn(async move { slow.load(1).await });
+        }
+        slow.gate.add_permits(1);
+        while let Some(said) = tasks.join_next().await {
+            assert_eq!(said.unwrap(), Ok(1));
+        }
+        assert_eq!(slow.runs(), 1);
+    });
 }
 
 #[test]
