@@ -109,6 +109,7 @@ impl Cache {
     /// # Panics
     ///
     /// When the cache was not made with a simulated [`Env`], as those of this module are: it does not count.
+    #[allow(clippy::needless_pass_by_value)] // a key as everywhere else
     pub fn loads(&self, key: impl IntoKey) -> u64 {
         let counted = self.wiring().env.loads(key.text());
         counted.expect("loads are counted in caches of Cache::for_tests and testing::builder")

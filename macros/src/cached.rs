@@ -26,18 +26,16 @@ fn template(options: &Cached, function: &Function) -> Result<Template> {
     let names = function.names();
     let name = &function.item.sig.ident;
     match (&options.key, &options.key_prefix) {
-        (Some(key), None) => match &options.key_params {
-            None => Template::parse(key, Use::Key, &names),
-            Some(_) => {
-                let message =
-                    "`key_params` belongs to `key_prefix`; write the arguments into `key`, in braces";
-                Err(Error::new(key.span(), message))
-            }
-        },
+        (Some(key), None) if options.key_params.is_none() => Template::parse(key, Use::Key, &names),
+        (Some(key), None) => {
+            let message = "`key_params` belongs to `key_prefix`; write the arguments into `key`, in braces";
+            Err(Error::new(key.span(), message))
+        }
         (None, Some(prefix)) => Template::of_params(prefix, params(options, function)?, name),
         (Some(key), Some(_)) => Err(Error::new(key.span(), "either `key` or `key_prefix`, not both")),
         (None, None) => {
-            let holes: String = all_params(function).iter().map(|name| format!("{{{name}}}::")).collect();
+            let holes: Vec<_> = all_params(function).iter().map(|name| format!("{{{name}}}::")).collect();
+            let holes = holes.concat();
             let message = format!(
                 "`#[cached]` needs a key: `key = \"user::{holes}{name}\"` (the first segment picks the tier), or \
                  `key_prefix = \"user\"`"
@@ -80,8 +78,8 @@ impl Returned {
                            after it, use `#[cache_invalidate(\"..\")]`";
             return Err(Error::new(function.item.sig.ident.span(), message));
         }
-        if let Some((span, message)) = refused(&returns) {
-            return Err(Error::new(span, message));
+        if let Some((ty, message)) = refused(&returns) {
+            return Err(Error::new_spanned(ty, message));
         }
         let is_result = |name: &str| name.ends_with("Result");
         let value = generic(&returns, is_result).unwrap_or(&returns);
@@ -96,17 +94,17 @@ impl Returned {
     }
 }
 
-fn refused(returns: &Type) -> Option<(proc_macro2::Span, &'static str)> {
+fn refused(returns: &Type) -> Option<(&Type, &'static str)> {
     let value = generic(returns, |name| name.ends_with("Result")).unwrap_or(returns);
     let value = generic(value, |name| name == "Option").unwrap_or(value);
     match value {
         Type::Reference(_) => Some((
-            value.span(),
+            value,
             "a value from the cache is owned, and cannot be borrowed; return it by value (`String` for `&str`), or in \
              an `Arc`",
         )),
         Type::ImplTrait(_) => {
-            Some((value.span(), "what is cached has a name; write the type that the function returns"))
+            Some((value, "what is cached has a name; write the type that the function returns"))
         }
         _ => None,
     }
@@ -172,9 +170,9 @@ impl Writer {
         let deliver = if self.returned.hit { quote!(deliver_hit) } else { quote!(deliver) };
         let outcome = quote_spanned!(body.span()=> #krate::__private::Probe::<#body>::new().outcome());
         let (cache, run) = match self.options.run {
-            Run::Cache => (quote!(__cache), quote!(run)),
+            Run::Cache => (quote!(__cache), quote_spanned!(body.span()=> run)),
             // The body takes the arguments, among which the cache may be.
-            Run::Caller => (quote!(__cache.cloned().as_ref()), quote!(run_in_caller)),
+            Run::Caller => (quote!(__cache.cloned().as_ref()), quote_spanned!(body.span()=> run_in_caller)),
         };
         let make = if self.options.run == Run::Cache { self.make_kept()? } else { self.make_lent() };
         Ok(quote! {
@@ -207,21 +205,16 @@ impl Writer {
     }
 
     fn ttl(&self) -> TokenStream {
-        match &self.options.ttl {
-            Some(ttl) => {
-                let ttl = &ttl.tokens;
-                quote!(::core::option::Option::Some(#ttl))
-            }
-            None => quote!(::core::option::Option::None),
-        }
+        let Some(options::Span { tokens }) = &self.options.ttl else {
+            return quote!(::core::option::Option::None);
+        };
+        quote!(::core::option::Option::Some(#tokens))
     }
 
     fn rules(&self) -> TokenStream {
         let (krate, ttl) = (&self.options.krate.0, self.ttl());
-        let none = match &self.options.none {
-            Some(none) => none.tokens.clone(),
-            None => quote!(::core::time::Duration::ZERO),
-        };
+        let none = self.options.none.as_ref().map(|none| none.tokens.clone());
+        let none = none.unwrap_or_else(|| quote!(::core::time::Duration::ZERO));
         quote!(#krate::__private::Rules { ttl: #ttl, none: #none })
     }
 
@@ -289,7 +282,7 @@ impl Writer {
                 .filter_map(|param| match param {
                     syn::GenericParam::Type(ty) => Some(&ty.ident),
                     syn::GenericParam::Const(number) => Some(&number.ident),
-                    _ => None,
+                    syn::GenericParam::Lifetime(_) => None,
                 })
                 .collect();
             let turbofish = if generics.is_empty() { quote!() } else { quote!(::<#(#generics),*>) };

@@ -35,7 +35,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
     });
     let wanted = match options.on {
         On::Always => quote!(true),
-        On::Ok => quote!(#krate::__private::Success(&__result).is_success()),
+        On::Ok => quote!(#krate::__private::Success(&__result).succeeded()),
     };
     let report = options.report.as_ref().map(|Source(report)| {
         quote! {

@@ -4,7 +4,6 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::{
     Error, FnArg, GenericArgument, Generics, Ident, ItemFn, Pat, PathArguments, Receiver, ReceiverKind,
@@ -54,12 +53,11 @@ impl Names {
     pub(crate) fn unknown(&self, name: &str) -> String {
         let known: Vec<_> = self.idents.iter().map(|ident| format!("`{ident}`")).collect();
         let near = self.idents.iter().map(ToString::to_string).find(|known| is_near(known, name));
-        let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        match known.is_empty() {
-            true => format!("`{}` has no argument `{name}`: it has none at all", self.function),
-            false => {
-                format!("`{}` has no argument `{name}`{hint}; there are {}", self.function, known.join(", "))
-            }
+        let hint = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+        if known.is_empty() {
+            format!("`{}` has no argument `{name}`: it has none at all", self.function)
+        } else {
+            format!("`{}` has no argument `{name}`{hint}; there are {}", self.function, known.join(", "))
         }
     }
 }
@@ -204,7 +202,7 @@ impl Arg {
              out: pass it owned or in an `Arc` (pools are cheap to clone), or write `run = \"caller\"` in the attribute: \
              then nothing is cloned, and a load dies with the caller that began it"
         );
-        Error::new(self.ty.span(), message)
+        Error::new_spanned(&self.ty, message)
     }
 }
 

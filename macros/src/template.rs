@@ -184,6 +184,9 @@ impl Hole {
                 format!("`{{}}` names no argument; write it, as in `{{{example}}}`"),
             ));
         }
+        if syn::parse_str::<Ident>(name).is_err() && name != "self" {
+            return Err(no_field(name, span));
+        }
         let Some(root) = names.find(name) else {
             return Err(Error::new(span, names.unknown(name)));
         };
@@ -201,11 +204,13 @@ fn field(text: &str, span: Span) -> Result<Member> {
         }
         member
     };
-    syn::parse_str::<Member>(text.trim()).map(with_span).map_err(|_| {
-        let message = format!(
-            "`{text}` is no field; between braces stand an argument and its fields, as in `{{user.id}}`: give what has \
-             to be computed to the function as an argument"
-        );
-        Error::new(span, message)
-    })
+    syn::parse_str::<Member>(text.trim()).map(with_span).map_err(|_| no_field(text, span))
+}
+
+fn no_field(text: &str, span: Span) -> Error {
+    let message = format!(
+        "`{text}` is no argument and no field; between braces stand an argument and its fields, as in `{{user.id}}`. \
+         What has to be computed is given to the function as an argument"
+    );
+    Error::new(span, message)
 }

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use super::load::{Ended, Slot, Telling, caught, copy_of};
-use super::outcome::{Absence, Outcome};
+use super::outcome::{Absence, Kind, Outcome, Share};
 use crate::actor::LoadCall;
 use crate::codec::fingerprint::Fingerprint;
 use crate::engine::given::Given;
@@ -46,7 +46,7 @@ struct Call<'c, E> {
     cache: &'c Cache,
     key: Key,
     rules: Rules,
-    share: Option<fn(&E) -> E>,
+    share: Share<E>,
 }
 
 /// What the view holds, or what is needed to load it; `Err`: the cache can do nothing for this call.
@@ -54,7 +54,7 @@ fn look<V, A, E>(
     cache: Option<&Cache>,
     key: Result<String>,
     rules: Rules,
-    share: Option<fn(&E) -> E>,
+    share: Share<E>,
 ) -> Result<Result<Hit<V>, Call<'_, E>>, Option<Error>>
 where
     V: DeserializeOwned,
@@ -129,7 +129,7 @@ pub async fn run<O, A, M, Fut>(
     cache: Option<&Cache>,
     key: Result<String>,
     rules: Rules,
-    (_, _, share): (O, A, Option<fn(&O::Error) -> O::Error>),
+    (_, _, share): Kind<O, A>,
     make: M,
 ) -> Result<Hit<O::Value>, O::Error>
 where
@@ -190,7 +190,7 @@ pub async fn run_in_caller<O, A, M, Fut>(
     cache: Option<&Cache>,
     key: Result<String>,
     rules: Rules,
-    (_, _, share): (O, A, Option<fn(&O::Error) -> O::Error>),
+    (_, _, share): Kind<O, A>,
     make: M,
 ) -> Result<Hit<O::Value>, O::Error>
 where

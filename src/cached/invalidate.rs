@@ -95,7 +95,7 @@ pub struct Success<'a, R>(pub &'a R);
 impl<T, E> Success<'_, Result<T, E>> {
     /// A `Result` says so.
     #[must_use]
-    pub fn is_success(self) -> bool {
+    pub fn succeeded(self) -> bool {
         self.0.is_ok()
     }
 }
@@ -103,7 +103,7 @@ impl<T, E> Success<'_, Result<T, E>> {
 /// The compiler comes here for what is no `Result`.
 pub trait PlainSuccess: Sized {
     /// It returned.
-    fn is_success(self) -> bool {
+    fn succeeded(self) -> bool {
         true
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::outcome::{Absence, Outcome};
+use super::outcome::{Absence, Outcome, Share};
 use crate::codec::value::Value;
 use crate::engine::key::Key;
 use crate::engine::tier;
@@ -33,6 +33,9 @@ pub(super) enum Ended<V, E> {
     Panicked(Box<dyn Any + Send>),
 }
 
+/// What the caller who leads is given: its value, or how it ended without one.
+pub(super) type Own<V, E> = Result<V, Ended<V, E>>;
+
 /// Where the caller who leads finds how its own load ended.
 pub(super) type Slot<V, E> = Arc<Mutex<Option<Ended<V, E>>>>;
 
@@ -41,7 +44,7 @@ pub(super) struct Telling<E> {
     pub(super) key: Key,
     /// How long `None` lives.
     pub(super) none: Duration,
-    pub(super) share: Option<fn(&E) -> E>,
+    pub(super) share: Share<E>,
 }
 
 /// Drives `body`; `Err` with what it panicked with.
@@ -60,7 +63,7 @@ impl<E: Send + 'static> Telling<E> {
     pub(super) fn split<O, A>(
         &self,
         returned: Result<O::Returned, Box<dyn Any + Send>>,
-    ) -> (tier::Outcome, Result<O::Value, Ended<O::Value, E>>)
+    ) -> (tier::Outcome, Own<O::Value, E>)
     where
         O: Outcome<Error = E>,
         O::Value: Serialize,
@@ -117,7 +120,7 @@ impl<E> fmt::Display for Carried<E> {
 impl<E> std::error::Error for Carried<E> {}
 
 /// A copy of the error that another caller's load carries, if it is of this type.
-pub(super) fn copy_of<E: Send + 'static>(error: &SharedError, share: Option<fn(&E) -> E>) -> Option<E> {
+pub(super) fn copy_of<E: Send + 'static>(error: &SharedError, share: Share<E>) -> Option<E> {
     let carried = error.downcast_ref::<Carried<E>>()?;
     let held = carried.0.lock();
     held.as_ref().zip(share).map(|(error, share)| share(error))

@@ -15,11 +15,8 @@ pub use call::{Rules, prime, run, run_in_caller};
 pub use invalidate::{Invalidation, PlainSuccess, Success};
 pub use keep::{Keep, KeepBorrowed, Kept, keep, keep_borrowed};
 pub use outcome::{
-    Absence, AnyAbsence, Deliver, ErrorProbe, OptionAbsence, Outcome, PlainOutcome, PlainProbe, Probe,
-    ResultOutcome, UnsharedProbe, ValueProbe, ValuedProbe,
+    Absence, AnyAbsence, Deliver, ErrorProbe, FromHit, Kind, OptionAbsence, Outcome, PlainOutcome,
+    PlainProbe, Probe, ResultOutcome, Share, UnsharedProbe, ValueProbe, ValuedProbe,
 };
 pub use source::{AsCache, HasCache, NoCache, cache_of, install, installed};
 pub use text::{Hole, KeyPart, SerializedHole, Text};
-
-pub use std::borrow::ToOwned;
-pub use std::clone::Clone;

@@ -146,6 +146,11 @@ impl<T> PlainOutcome<T> {
     }
 }
 
+/// How a copy of an error is made, where that can be.
+pub type Share<E> = Option<fn(&E) -> E>;
+/// All that was found out about what a function returns.
+pub type Kind<O, A> = (O, A, Share<<O as Outcome>::Error>);
+
 /// Whether a value is one, or says that there is none.
 pub trait Absence<V>: Copy + Send + 'static {
     /// The type that others read it as.
@@ -199,7 +204,7 @@ impl<V> ValuedProbe for ValueProbe<V> {}
 impl<E: Clone> ErrorProbe<E> {
     /// All who wait can have it.
     #[must_use]
-    pub fn share(self) -> Option<fn(&E) -> E> {
+    pub fn share(self) -> Share<E> {
         Some(E::clone)
     }
 }
@@ -210,13 +215,13 @@ pub trait UnsharedProbe {
     type Error;
 
     /// Only one can have it.
-    fn share(self) -> Option<fn(&Self::Error) -> Self::Error>;
+    fn share(self) -> Share<Self::Error>;
 }
 
 impl<E> UnsharedProbe for ErrorProbe<E> {
     type Error = E;
 
-    fn share(self) -> Option<fn(&E) -> E> {
+    fn share(self) -> Share<E> {
         None
     }
 }

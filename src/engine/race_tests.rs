@@ -364,6 +364,54 @@ fn an_error_reaches_all_who_wait_and_the_next_caller_loads_again() {
 }
 
 #[test]
+fn an_error_for_its_leader_alone_leaves_the_others_to_choose_the_next() {
+    let failed = || Outcome::FailedAlone(Error::LoadLost { key: Shown::new(KEY) });
+    let mut bench = Bench::new(4, 4);
+    let load = bench.load(KEY, "first").expect("leads");
+    for who in ["second", "third", "fourth"] {
+        bench.load(KEY, who);
+    }
+    let mut leader = "first";
+    for _ in 0..2 {
+        let fx = bench.land(load, failed());
+        assert_eq!((fx.answers.len(), fx.starts.as_slice()), (1, &[load][..]));
+        assert!(fx.answers[0].0.0 == leader && fx.answers[0].1.is_err(), "{fx:?}");
+        leader = bench.tier.leader(load).expect("it is led").1.0;
+        bench.take_loader(load);
+    }
+    let fx = bench.loaded(load, 3);
+    assert_eq!((fx.answers.len(), number(&given(&fx, leader).value)), (2, 3));
+    assert_eq!((bench.counters.loads_failed.get(), bench.read(KEY)), (2, Some(3)));
+}
+
+#[test]
+fn an_error_for_its_leader_alone_after_an_invalidation_begins_a_new_load() {
+    let mut bench = Bench::new(4, 4);
+    let load = bench.load(KEY, "first").expect("leads");
+    bench.load(KEY, "second");
+    bench.invalidate(Scope::Key(key(KEY)));
+    let failed = Error::LoadLost { key: Shown::new(KEY) };
+    let fx = bench.land(load, Outcome::FailedAlone(failed.clone()));
+    assert_eq!((fx.answers.len(), fx.starts.len()), (1, 1));
+    bench.take_loader(fx.starts[0]);
+    let fx = bench.land(fx.starts[0], Outcome::FailedAlone(failed));
+    assert!(fx.answers.len() == 1 && fx.starts.is_empty(), "nobody is left: {fx:?}");
+    assert!(bench.load(KEY, "later").is_some());
+}
+
+#[test]
+fn a_value_that_says_how_long_it_lives_lives_as_long() {
+    let mut bench = Bench::new(4, 4);
+    for (own, kept) in [(Duration::ZERO, false), (TTL * 2, true)] {
+        let load = bench.load(KEY, "leader").expect("leads");
+        bench.load(KEY, "joins");
+        let fx = bench.land(load, Outcome::LoadedFor(value(1, 0), own));
+        assert_eq!((given(&fx, "joins").stored, number(&given(&fx, "leader").value)), (kept, 1));
+        assert_eq!(bench.view.read(KEY, NOW.after(TTL + Duration::from_millis(1))).is_some(), kept);
+    }
+}
+
+#[test]
 fn a_load_of_an_earlier_life_is_not_heard() {
     let mut bench = Bench::new(4, 4);
     let load = bench.load(KEY, "leader").expect("leads");
