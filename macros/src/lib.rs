@@ -10,13 +10,204 @@ mod options;
 mod signature;
 mod template;
 
-#[allow(missing_docs)]
+/// Caches what an async function or method returns.
+///
+/// ```
+/// use apex_cache::{Cache, cache_invalidate, cached};
+/// # use std::sync::Arc;
+/// # #[derive(Clone)] pub struct Pool;
+/// # impl Pool { async fn user(&self, id: u64) -> Result<User, DbError> { Ok(User { id }) } }
+/// # pub struct DbError;
+/// #[derive(Clone, serde::Serialize, serde::Deserialize)]
+/// pub struct User {
+///     id: u64,
+/// }
+///
+/// #[derive(Clone)]
+/// pub struct Users {
+///     cache: Cache,
+///     pool: Pool,
+/// }
+///
+/// impl Users {
+///     fn cache(&self) -> &Cache {
+///         &self.cache
+///     }
+///
+///     #[cached(key = "user::{user_id}::profile", ttl = "1h")]
+///     pub async fn profile(&self, user_id: u64) -> Result<User, DbError> {
+///         self.pool.user(user_id).await
+///     }
+///
+///     #[cache_invalidate("user::{user_id}::*")]
+///     pub async fn rename(&self, user_id: u64, name: &str) -> Result<(), DbError> {
+///         // changes the source; when that succeeded, the profile is gone from the cache
+/// #       let _ = name;
+///         Ok(())
+///     }
+/// }
+/// ```
+///
+/// Ten thousand calls at the same moment run the body once; it belongs to the cache and goes on when they give up. An
+/// invalidation during a load keeps the old value out. The first segment of the key picks the tier.
+///
+/// # Options
+///
+/// | option | means | default |
+/// | --- | --- | --- |
+/// | `key = "user::{id}::profile"` | the key, a template | `key` or `key_prefix` is needed |
+/// | `key_prefix = "user"` | the key `user::{p1}::{p2}::function` | |
+/// | `key_params(id, lang)` | which arguments those are | all but `cache` |
+/// | `ttl = "1h"` | how long a value lives: text, a number of seconds, or a `Duration` | what the route or tier says |
+/// | `none = "30s"` | how long `None` lives | it is not kept |
+/// | `cache = self.app.cache` | which cache: any expression | an argument `cache`, else `self.cache()` |
+/// | `run = "caller"` | the body runs in the caller's task | `"cache"` |
+/// | `companions = false` | only the function itself is written | `true` |
+/// | `crate = my::cache` | the crate under another name | `::apex_cache` |
+///
+/// # Keys
+///
+/// Between braces stands an argument, with fields (`{user.id}`, `{self.tenant}`, `{pair.0}`) and a format (`{page:03}`).
+/// What can be shown (`Display`) stands in the key as it is, encoded, so that no value reaches into another segment or
+/// acts as a wildcard; what can only be serialised (`Option`, `Vec`, structs) does while it is a number or a short word.
+/// All else, and what is longer than 64 bytes, becomes a hash of 128 bits. A segment holds one argument at most.
+/// Type parameters are no part of a key: give each its own where they differ.
+///
+/// # Which cache
+///
+/// A [`Cache`], a reference, an `Arc` or an `Option` of one. In order: `cache = ..`; an argument named `cache`, also inside
+/// of a pattern such as `State(cache): State<Cache>`; `self.cache()`. One for the whole program has to be installed, and
+/// asked for:
+///
+/// ```
+/// # use apex_cache::cached;
+/// #[cached(ttl = 3600, key_prefix = "user", key_params(user_id), cache = apex_cache::installed())]
+/// async fn get_user_profile(user_id: u64) -> String {
+///     format!("user {user_id}") // under the key user::42::get_user_profile
+/// }
+/// ```
+///
+/// # What it returns
+///
+/// `T`, `Option<T>`, `Result<T, E>`, `Result<Option<T>, E>`. A hit is decoded for each call, which costs what `T` allocates:
+///
+/// - `T` has to be `Clone`, and is handed over without another copy while nobody shares it;
+/// - `Arc<T>` costs one allocation more, and clones cheaply from then on;
+/// - [`Hit<T>`] tells where the value came from. The body returns the `T` itself; `Hit<T>` or `Result<Hit<T>, E>`.
+///
+/// `T` is `Serialize + DeserializeOwned + Send + 'static`.
+///
+/// **Errors are never cached**, and `E` is any type that is `Send + 'static`. One that is `Clone` is shared by all who
+/// wait. Any other goes to the caller whose body returned it, and the next of those who wait runs its own: under a
+/// source that fails, they fail one after another. **`None` is not kept** without `none = ".."`. What others store under
+/// the key is a `T`, whether the function returns `Option<T>`, `Arc<T>` or `T`; a stored `None` reads as no `T` at all.
+/// (What serde writes as nothing, such as `Some(())`, comes back as `None`.)
+///
+/// **A body that panics** panics in the caller that ran it, and the next who waits runs its own. **When the cache is in
+/// trouble**, shut down, or cannot use the key, the body runs in the caller. A body that takes longer than `load_timeout`
+/// is dropped and runs again in the caller, without a limit.
+///
+/// # Arguments
+///
+/// A load outlives its caller, so on a miss each argument is cloned: `&str` to a `String`, `&T` and `Option<&T>` to a `T`;
+/// `&self` needs `Self: Clone`. Pools, `Arc`s and a [`Cache`] are cheap. What cannot be cloned goes into an `Arc`, or:
+///
+/// ```
+/// # use apex_cache::{Cache, cached};
+/// # pub struct Connection;
+/// #[cached(key = "user::{id}::name", ttl = "1h", run = "caller")]
+/// async fn name(cache: &Cache, connection: &mut Connection, id: u64) -> Result<String, std::io::Error> {
+/// #   let _ = connection;
+///     Ok(format!("user {id}"))
+/// }
+/// ```
+///
+/// With `run = "caller"` nothing is cloned and no argument has to be `Send`. Still one body runs for all who wait, but it
+/// **dies with its caller**: when that gives up, one who waits starts from the beginning.
+///
+/// # Companions
+///
+/// Beside `profile`, as visible as it is: `profile_uncached(..)` is the body; `profile_prime(.., &user)` stores a value as if
+/// it had been loaded; `profile_key(..)` is the key. The last two take the arguments that the key needs.
+///
+/// ```
+/// # use apex_cache::{Cache, cached};
+/// # #[cached(key = "user::{id}::name", ttl = "1h")]
+/// # async fn name(cache: &Cache, id: u64) -> Result<String, String> { Ok("Ann".into()) }
+/// # async fn example(cache: &Cache) -> Result<(), Box<dyn std::error::Error>> {
+/// let fresh = name_uncached(cache, 42).await?;
+/// name_prime(cache, 42, &fresh).await?;
+/// cache.remove(name_key(42)?).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Beside other attributes
+///
+/// Lints, `cfg` and docs go where they belong. All others wrap the body, wherever they stand: `#[instrument]` traces
+/// loads and no hits. Generics, lifetimes, `impl Trait` arguments and patterns work. What does not:
+///
+/// - methods of traits, unless with `companions = false` (a trait takes no further methods; a body that defines types with
+///   methods of their own does not work there). With `#[async_trait]`: cache a method of the type itself, and call that;
+/// - functions that are not async, `const` parameters in keys, computed keys (give what is computed as an argument),
+///   and types that borrow inside (`Cow<'_, str>`, `Vec<&str>`), unless with `run = "caller"`;
+/// - `impl` blocks of types with lifetimes: `Self` has to live as long as the load.
+///
+/// [`Hit<T>`]: https://docs.rs/apex-cache/latest/apex_cache/struct.Hit.html
+/// [`Cache`]: https://docs.rs/apex-cache/latest/apex_cache/struct.Cache.html
 #[proc_macro_attribute]
 pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
     cached::expand(options.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-#[allow(missing_docs)]
+/// Takes out of the cache what an async function has made untrue.
+///
+/// ```
+/// use apex_cache::{Cache, cache_invalidate};
+/// # pub struct DbError;
+/// #[cache_invalidate("user::{user_id}::*", "user_orders::{user_id}::*")]
+/// async fn purchase(cache: &Cache, user_id: u64, product: &str) -> Result<(), DbError> {
+/// #   let _ = product;
+///     Ok(())
+/// }
+/// ```
+///
+/// One template or several, of keys or patterns, with arguments as in `#[cached]`: encoded alike, so that a value always
+/// finds the keys that it made. `user::{id}::*` takes `user::42` and all below it, `products:*` all that begins so. When
+/// the function returns, nothing older is served any more.
+///
+/// # When
+///
+/// After success: what a `Result` says; any other type is success. With `on = always` after an error as well. And when
+/// the function was dropped midway or panicked, because nobody knows then what it had changed: one invalidation too many
+/// costs a miss, one too few a stale answer.
+///
+/// # Options
+///
+/// | option | means | default |
+/// | --- | --- | --- |
+/// | `on = always` | after errors too | `on = ok` |
+/// | `cache = ..`, `crate = ..` | as for `#[cached]` | |
+/// | `report = path` | is called with `&Result<Invalidated, Error>` when it was done; the counts are sums over all templates | |
+///
+/// ```
+/// # use apex_cache::{Cache, Error, cache_invalidate, message::Invalidated};
+/// #[cache_invalidate("products:*", "categories:*", on = always, report = note)]
+/// async fn update_product(cache: &Cache, id: u32) {}
+///
+/// fn note(taken: &Result<Invalidated, Error>) {
+///     if let Ok(taken) = taken {
+///         println!("{} entries and {} loads were out of date", taken.matched, taken.revoked_loads);
+///     }
+/// }
+/// ```
+///
+/// The function returns what it returned, of whatever type. An invalidation that a tier has no place for is sent again for
+/// a second; one that is never confirmed is logged as an error and told to `report`. A template that makes no scope
+/// (an argument that cannot be written) takes its whole first segment. Without a cache nothing happens.
+///
+/// Arguments are read before the body runs, so it may take them. Works on async functions and methods, also of traits
+/// and beside `#[async_trait]` on a method that it calls.
 #[proc_macro_attribute]
 pub fn cache_invalidate(options: TokenStream, item: TokenStream) -> TokenStream {
     invalidate::expand(options.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()

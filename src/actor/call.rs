@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::dispatch::{Pending, Request};
 use super::permit::{Lane, Permit};
 use super::request::{LoadRequest, TierRequest};
@@ -18,6 +20,11 @@ use crate::error::{Error, ErrorKind, Result, Shown};
 use crate::loader::{LoadCell, Loader, Nesting, nesting};
 use crate::message::GetOrLoad;
 use crate::telemetry;
+
+/// Waits for a tier. A slot answers when it is dropped, so a lost sender means that the cache is gone.
+async fn told<R>(answer: oneshot::Receiver<Result<R>>) -> Result<R> {
+    answer.await.unwrap_or(Err(Error::Closed))
+}
 
 /// What a call with a loader asks for.
 pub(crate) struct LoadCall {
@@ -97,16 +104,16 @@ impl Wiring {
         let timers = self.spawner.clone();
         Pending::task(async move {
             let answered = async {
-                let posted = match (posted, waiting) {
-                    (Err(error), Some(post)) if error.kind() == ErrorKind::Overloaded => {
+                let answer = match (posted, waiting) {
+                    (Ok(answer), _) => told(answer).await,
+                    (Err(full), Some(post)) if full.kind() == ErrorKind::Overloaded => {
                         let place = wiring.tier(id).permits.wait(bytes);
-                        wiring.spawner.within(patience, place).await.map(post).ok_or(error)
+                        match wiring.spawner.within(patience, place).await {
+                            Some(permit) => told(post(permit)).await,
+                            None => Err(full),
+                        }
                     }
-                    (posted, _) => posted,
-                };
-                let answer = match posted {
-                    Ok(answer) => answer.await.unwrap_or(Err(Error::Closed)),
-                    Err(error) => Err(error),
+                    (Err(error), _) => Err(error),
                 };
                 match answer {
                     Err(trouble) if trouble.is_cache_trouble() => {
@@ -121,13 +128,11 @@ impl Wiring {
                     answer => answer,
                 }
             };
-            match timers.within(limit, answered).await {
-                Some(answer) => answer,
-                None if deadline.is_none() => {
-                    Err(Error::LoadTimeout { key: Shown::new(key.as_str()), after: limit })
-                }
-                None => Err(Error::Timeout { after: limit }),
-            }
+            let late = |after| match deadline {
+                None => Error::LoadTimeout { key: Shown::new(key.as_str()), after },
+                Some(_) => Error::Timeout { after },
+            };
+            timers.within(limit, answered).await.unwrap_or_else(|| Err(late(limit)))
         })
     }
 
