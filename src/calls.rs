@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::actor::{LoadCall, Pending};
 use crate::codec::fingerprint::Fingerprint;
+use crate::deadline::Deadline;
 use crate::engine::key::IntoKey;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
@@ -150,8 +151,8 @@ where
             let loader = Loader::new(key.clone(), load);
             let wanted = Some(Fingerprint::of::<T>());
             let (ttl, deadline) = (self.ttl, self.deadline);
-            let patience = Duration::ZERO;
-            let call = LoadCall { key: key.clone(), loader, ttl, deadline, wanted, patience };
+            let (task, patience) = (Deadline::current(), Duration::ZERO);
+            let call = LoadCall { key: key.clone(), loader, ttl, deadline, task, wanted, patience };
             let given = self.cache.wiring().load(call);
             self.load = Some(Box::pin(async move { Hit::decode(key.as_str(), &given.await?) }));
         }

@@ -13,6 +13,7 @@ use super::permit::{Lane, Permit};
 use super::request::{LoadRequest, TierRequest};
 use super::wiring::{TierShared, Wiring};
 use crate::codec::fingerprint::Fingerprint;
+use crate::deadline::Deadline;
 use crate::engine::given::{Given, Source};
 use crate::engine::key::Key;
 use crate::env::Spawner;
@@ -32,10 +33,64 @@ pub(crate) struct LoadCall {
     pub(crate) loader: Loader,
     pub(crate) ttl: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
+    /// The deadline of the caller's task, for callers that can be told when it has passed.
+    pub(crate) task: Option<Deadline>,
     /// The type that is wanted; `None`: any.
     pub(crate) wanted: Option<Fingerprint>,
     /// How long it waits for a place in front of a tier that is full. Zero: its loader runs in the caller at once.
     pub(crate) patience: Duration,
+}
+
+/// How long a caller waits for a load, and whose limit that is.
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    span: Duration,
+    whose: Whose,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Whose {
+    /// The call's own deadline.
+    Call,
+    /// The deadline in force in the caller's task.
+    Task(Deadline),
+    /// `load_timeout` of the settings.
+    Settings,
+}
+
+impl Limit {
+    /// The call's own `deadline` or `load_timeout`, but no longer than what is left to the `task`.
+    fn of(deadline: Option<Duration>, task: Option<Deadline>, load_timeout: Duration) -> Self {
+        let whose = if deadline.is_some() { Whose::Call } else { Whose::Settings };
+        let span = deadline.unwrap_or(load_timeout);
+        match task.map(|task| (task, task.left())) {
+            Some((task, left)) if left < span => Self { span: left, whose: Whose::Task(task) },
+            _ => Self { span, whose },
+        }
+    }
+
+    /// What is said when it is over.
+    fn over(self, key: &Key) -> Error {
+        match self.whose {
+            Whose::Call => Error::Timeout { after: self.span },
+            Whose::Task(task) => Error::Timeout { after: task.limit() },
+            Whose::Settings => Error::LoadTimeout { key: Shown::new(key.as_str()), after: self.span },
+        }
+    }
+
+    /// Whether the task's deadline has passed, so that no load should be begun for it.
+    fn has_passed(self) -> bool {
+        self.span.is_zero() && matches!(self.whose, Whose::Task(_))
+    }
+}
+
+/// Whether a loader asks. Errors: `Reentrant`, when it is that of `key` itself.
+fn asked_inside(key: &Key) -> Result<bool> {
+    match nesting(key.as_str()) {
+        Nesting::Itself => Err(Error::Reentrant { key: Shown::new(key.as_str()) }),
+        Nesting::Inside => Ok(true),
+        Nesting::Outside => Ok(false),
+    }
 }
 
 impl Wiring {
@@ -63,18 +118,16 @@ impl Wiring {
     /// Carries out a call with a loader after the view had nothing for it. The request is in the inbox when this
     /// returns.
     pub(crate) fn load(self: &Arc<Self>, call: LoadCall) -> Pending<Given> {
-        let LoadCall { key, loader, ttl, deadline, wanted, patience } = call;
-        let nested = match nesting(key.as_str()) {
-            Nesting::Itself => {
-                return Pending::known(Err(Error::Reentrant { key: Shown::new(key.as_str()) }));
-            }
-            Nesting::Inside => true,
-            Nesting::Outside => false,
-        };
-        let (tier, route_ttl) = match self.route_told(key.as_str()) {
-            Ok(found) => found,
+        let LoadCall { key, loader, ttl, deadline, task, wanted, patience } = call;
+        let known = asked_inside(&key).and_then(|nested| Ok((nested, self.route_told(key.as_str())?)));
+        let (nested, (tier, route_ttl)) = match known {
+            Ok(known) => known,
             Err(error) => return Pending::known(Err(error)),
         };
+        let limit = Limit::of(deadline, task, self.plan.load_timeout);
+        if limit.has_passed() {
+            return Pending::known(Err(limit.over(&key)));
+        }
         let (id, cell) = (tier.id, LoadCell::new(loader));
         let spawner = Spawner::current().unwrap_or_else(|| self.spawner.clone());
         let bytes = key.as_str().len() as u64;
@@ -100,7 +153,6 @@ impl Wiring {
             Ok(permit) => (Ok(post(permit)), None),
             Err(error) => (Err(error), (!patience.is_zero()).then_some(post)),
         };
-        let limit = deadline.unwrap_or(self.plan.load_timeout);
         let timers = self.spawner.clone();
         Pending::task(async move {
             let answered = async {
@@ -128,11 +180,7 @@ impl Wiring {
                     answer => answer,
                 }
             };
-            let late = |after| match deadline {
-                None => Error::LoadTimeout { key: Shown::new(key.as_str()), after },
-                Some(_) => Error::Timeout { after },
-            };
-            timers.within(limit, answered).await.unwrap_or_else(|| Err(late(limit)))
+            timers.within(limit.span, answered).await.unwrap_or_else(|| Err(limit.over(&key)))
         })
     }
 
@@ -166,7 +214,8 @@ impl Request for GetOrLoad {
         match known {
             Ok(Some(given)) => Pending::known(Ok(given)),
             Ok(None) => {
-                wiring.load(LoadCall { key, loader, ttl, deadline, wanted: None, patience: Duration::ZERO })
+                let (task, patience) = (Deadline::current(), Duration::ZERO);
+                wiring.load(LoadCall { key, loader, ttl, deadline, task, wanted: None, patience })
             }
             Err(error) => Pending::known(Err(error)),
         }

@@ -96,6 +96,8 @@ impl<E: Send + 'static> Call<'_, E> {
             loader,
             ttl: self.rules.ttl,
             deadline: None,
+            // The function's own error type has no word for it, and running the body again would not be faster.
+            task: None,
             wanted: Some(Fingerprint::of::<A::Shared>()),
             patience: PATIENCE,
         })
