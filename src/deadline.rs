@@ -54,6 +54,15 @@ impl Deadline {
     }
 }
 
+/// Runs `act` under `deadline`, if there is one.
+#[cfg(any(feature = "tower", feature = "actix-web"))]
+pub(crate) fn enter<R>(deadline: Option<Deadline>, act: impl FnOnce() -> R) -> R {
+    match deadline {
+        Some(deadline) => deadline.enter(act),
+        None => act(),
+    }
+}
+
 /// Runs `future` with a deadline for every call with a loader inside it: `limit` from now, all of them together.
 ///
 /// Within it [`Cache::get_or_load`](crate::Cache::get_or_load) and [`GetOrLoad`](crate::message::GetOrLoad) wait no longer

@@ -63,6 +63,8 @@ mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod warm;
+#[cfg(any(feature = "tower", feature = "actix-web"))]
+pub mod web;
 
 #[cfg(feature = "macros")]
 pub use __private::{install, installed};
