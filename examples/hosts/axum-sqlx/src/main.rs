@@ -1,0 +1,43 @@
+//! A library's web service on axum and sqlx (`SQLite`), with Apex Cache in front of its queries.
+//!
+//! Run: `cargo run -p host-axum-sqlx -- sqlite://books.sqlite?mode=rwc`, then `curl -i 127.0.0.1:3000/books/1` twice
+//!      `cargo run -p host-axum-sqlx -- --check` asks itself over a loopback port and ends
+//! Look at: `shelf.rs` (cached queries, changes with their invalidation), `web.rs` (the layer and the handlers).
+
+mod check;
+mod shelf;
+mod web;
+
+use std::error::Error;
+use std::time::Duration;
+
+use apex_cache::{Cache, Settings};
+use tokio::net::TcpListener;
+
+use shelf::Shelf;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let argument = std::env::args().nth(1).unwrap_or_else(|| "sqlite://books.sqlite?mode=rwc".to_owned());
+    let check = argument == "--check";
+    let (database, address) =
+        if check { ("sqlite::memory:", "127.0.0.1:0") } else { (argument.as_str(), "127.0.0.1:3000") };
+
+    let pool = shelf::open(database).await?;
+    let settings = Settings::default().max_size_mb(32).tier("books", |tier| {
+        tier.description("Books and lists of them").ttl(Duration::from_secs(3_600)).prefix("books")
+    });
+    let cache = Cache::builder().settings(settings).warm(shelf::loans_source(pool.clone())).start().await?;
+    let listener = TcpListener::bind(address).await?;
+    println!("serving {database} on http://{}", listener.local_addr()?);
+
+    let app = web::router(Shelf::new(cache.clone(), pool));
+    if check {
+        check::run(listener, app, &cache).await?;
+    } else {
+        let interrupted = async { drop(tokio::signal::ctrl_c().await) };
+        axum::serve(listener, app).with_graceful_shutdown(interrupted).await?;
+    }
+    cache.shutdown().await?;
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! What the hosts check themselves with: one HTTP request over one TCP connection, and findings that are printed.
+//!
+//! Owns: just enough of HTTP/1.1 to ask a server on this machine. Never: follows redirects, chunks or TLS; use a real client
+//! for anything else.
+
+use std::io::{Error, Result};
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// What a server said.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+    head: String,
+}
+
+impl Answer {
+    /// The value of the header `name`, or nothing.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.trim())
+    }
+}
+
+/// Asks the server at `address`; `request` is like `GET /books/1`.
+pub async fn ask(address: SocketAddr, request: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+    let mut stream = TcpStream::connect(address).await?;
+    let headers = headers.iter().fold(String::new(), |all, (name, value)| all + name + ": " + value + "\r\n");
+    let text = format!(
+        "{request} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 0\r\n{headers}\r\n"
+    );
+    stream.write_all(text.as_bytes()).await?;
+    let mut raw = Vec::new();
+    stream.read_to_end(&mut raw).await?;
+    let raw = String::from_utf8_lossy(&raw);
+    let (head, body) = raw.split_once("\r\n\r\n").ok_or_else(|| Error::other("no HTTP answer"))?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.ok_or_else(|| Error::other("an HTTP answer without a status"))?;
+    Ok(Answer { status, body: body.to_owned(), head: head.to_owned() })
+}
+
+/// Prints a finding; one that does not hold is an error, and ends the check through `?`.
+pub fn found(what: &str, holds: bool) -> Result<()> {
+    println!("{} {what}", if holds { "ok  " } else { "WRONG" });
+    if holds { Ok(()) } else { Err(Error::other(format!("this does not hold: {what}"))) }
+}
