@@ -2,7 +2,7 @@
 //!
 //! Owns: SQL, keys and invalidations, side by side. Never: knows of HTTP.
 
-use apex_cache::{Cache, Hit, Key, WarmEntries, WarmSource};
+use apex_cache::{Cache, Hit, WarmEntries, WarmSource, cache_invalidate, cached};
 use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqlitePoolOptions;
@@ -15,25 +15,6 @@ pub(crate) struct Book {
     pub(crate) copies: i64,
 }
 
-/// What can go wrong: the cache names a failed query as `LoadFailed`, a change names its own.
-#[derive(Debug)]
-pub(crate) enum Trouble {
-    Cache(apex_cache::Error),
-    Database(sqlx::Error),
-}
-
-impl From<apex_cache::Error> for Trouble {
-    fn from(error: apex_cache::Error) -> Self {
-        Self::Cache(error)
-    }
-}
-
-impl From<sqlx::Error> for Trouble {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
 /// Cheap to clone, as cache and pool are.
 #[derive(Debug, Clone)]
 pub(crate) struct Shelf {
@@ -41,83 +22,56 @@ pub(crate) struct Shelf {
     pool: SqlitePool,
 }
 
-fn book_key(id: i64) -> apex_cache::Result<Key> {
-    Key::of("books").part(id).finish()
-}
-
-fn author_key(author: &str) -> apex_cache::Result<Key> {
-    Key::of("books").part("by").part(author).finish()
-}
-
-fn loans_key(reader: &str) -> apex_cache::Result<Key> {
-    Key::of("user").part(reader).part("loans").finish()
-}
-
 impl Shelf {
     pub(crate) fn new(cache: Cache, pool: SqlitePool) -> Self {
         Self { cache, pool }
     }
 
+    /// Where the attributes look for the cache.
     pub(crate) fn cache(&self) -> &Cache {
         &self.cache
     }
 
-    /// That there is no such book is cached too, until a book is added.
-    pub(crate) async fn book(&self, id: i64) -> Result<Hit<Option<Book>>, Trouble> {
+    /// Written out, because it keeps to the deadline of the request: its error can say that it has passed. That there is
+    /// no such book is cached too, for as long as a book.
+    pub(crate) async fn book(&self, id: i64) -> apex_cache::Result<Hit<Option<Book>>> {
         let pool = self.pool.clone();
         let query = move || async move {
             sqlx::query_as("SELECT * FROM books WHERE id = ?").bind(id).fetch_optional(&pool).await
         };
-        Ok(self.cache.get_or_load(book_key(id)?, query).await?)
+        self.cache.get_or_load(format!("books::{id}"), query).await
     }
 
-    pub(crate) async fn books_by(&self, author: String) -> Result<Hit<Vec<Book>>, Trouble> {
-        let (pool, key) = (self.pool.clone(), author_key(&author)?);
-        let query = move || async move {
-            sqlx::query_as("SELECT * FROM books WHERE author = ? ORDER BY title")
-                .bind(author)
-                .fetch_all(&pool)
-                .await
-        };
-        Ok(self.cache.get_or_load(key, query).await?)
+    #[cached(key = "books::by::{author}", ttl = "30m")]
+    pub(crate) async fn books_by(&self, author: &str) -> Result<Hit<Vec<Book>>, sqlx::Error> {
+        let query = "SELECT * FROM books WHERE author = ? ORDER BY title";
+        sqlx::query_as(query).bind(author).fetch_all(&self.pool).await
     }
 
-    pub(crate) async fn loans(&self, reader: String) -> Result<Hit<Vec<String>>, Trouble> {
-        let (pool, key) = (self.pool.clone(), loans_key(&reader)?);
-        Ok(self.cache.get_or_load(key, move || loans_of(pool, reader)).await?)
+    #[cached(key = "user::{reader}::loans")]
+    pub(crate) async fn loans(&self, reader: &str) -> Result<Hit<Vec<String>>, sqlx::Error> {
+        loans_of(&self.pool, reader).await
     }
 
-    /// Lends a copy to `reader`; `false` when there is none.
-    pub(crate) async fn lend(&self, id: i64, reader: &str) -> Result<bool, Trouble> {
+    /// Lends a copy to `reader`; `false` when there is none. When it returns, no reader is shown what was before: a query
+    /// that read the old rows while this ran cannot store them.
+    #[cache_invalidate("books::{id}", "books::by::*", "user::{reader}::*")]
+    pub(crate) async fn lend(&self, id: i64, reader: &str) -> Result<bool, sqlx::Error> {
         let mut change = self.pool.begin().await?;
-        let author: Option<String> = sqlx::query_scalar(
-            "UPDATE books SET copies = copies - 1 WHERE id = ? AND copies > 0 RETURNING author",
-        )
-        .bind(id)
-        .fetch_optional(&mut *change)
-        .await?;
-        let Some(author) = author else { return Ok(false) };
-        sqlx::query("INSERT INTO loans (book, reader) VALUES (?, ?)")
-            .bind(id)
-            .bind(reader)
-            .execute(&mut *change)
-            .await?;
-        change.commit().await?;
-        // After the commit: a load that read the old rows before it is revoked now and cannot store them.
-        for key in [book_key(id)?, author_key(&author)?, loans_key(reader)?] {
-            self.cache.remove(key).await?;
+        let take = "UPDATE books SET copies = copies - 1 WHERE id = ? AND copies > 0";
+        if sqlx::query(take).bind(id).execute(&mut *change).await?.rows_affected() == 0 {
+            return Ok(false);
         }
+        let note = "INSERT INTO loans (book, reader) VALUES (?, ?)";
+        sqlx::query(note).bind(id).bind(reader).execute(&mut *change).await?;
+        change.commit().await?;
         Ok(true)
     }
 }
 
-async fn loans_of(pool: SqlitePool, reader: String) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT title FROM loans JOIN books ON books.id = book WHERE reader = ? ORDER BY loans.rowid",
-    )
-    .bind(reader)
-    .fetch_all(&pool)
-    .await
+async fn loans_of(pool: &SqlitePool, reader: &str) -> Result<Vec<String>, sqlx::Error> {
+    let query = "SELECT title FROM loans JOIN books ON books.id = book WHERE reader = ? ORDER BY loans.rowid";
+    sqlx::query_scalar(query).bind(reader).fetch_all(pool).await
 }
 
 /// A reader turns up: fetches the loans before the page asks for them.
@@ -125,8 +79,8 @@ pub(crate) fn loans_source(pool: SqlitePool) -> WarmSource {
     WarmSource::new("loans", "user", move |run| {
         let pool = pool.clone();
         async move {
-            let titles = loans_of(pool, run.user().to_owned()).await?;
-            let entries = WarmEntries::new().with(loans_key(run.user())?, &titles)?;
+            let titles = loans_of(&pool, run.user()).await?;
+            let entries = WarmEntries::new().with(Shelf::loans_key(run.user())?, &titles)?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(entries)
         }
     })

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 
-use crate::shelf::{Shelf, Trouble};
+use crate::shelf::Shelf;
 
 /// Where a proxy in front says who is signed in.
 const READER: &str = "x-reader";
@@ -39,12 +39,12 @@ async fn book(State(shelf): State<Shelf>, Path(id): Path<i64>) -> Result<Respons
 }
 
 async fn books_by(State(shelf): State<Shelf>, Path(author): Path<String>) -> Result<Response, Trouble> {
-    Ok(shown(&shelf.books_by(author).await?))
+    Ok(shown(&shelf.books_by(&author).await?))
 }
 
 async fn loans(State(shelf): State<Shelf>, headers: HeaderMap) -> Result<Response, Trouble> {
     let Some(reader) = reader(&headers) else { return Ok(StatusCode::UNAUTHORIZED.into_response()) };
-    Ok(shown(&shelf.loans(reader).await?))
+    Ok(shown(&shelf.loans(&reader).await?))
 }
 
 async fn lend(
@@ -61,6 +61,24 @@ fn shown<T: Serialize>(hit: &Hit<T>) -> Response {
     let source = format!("{:?}", hit.source());
     let age = hit.age().as_secs().to_string();
     ([("x-cache", source), ("age", age)], Json(hit.as_ref())).into_response()
+}
+
+/// What can go wrong on the way to an answer.
+enum Trouble {
+    Cache(apex_cache::Error),
+    Database(sqlx::Error),
+}
+
+impl From<apex_cache::Error> for Trouble {
+    fn from(error: apex_cache::Error) -> Self {
+        Self::Cache(error)
+    }
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
 }
 
 impl IntoResponse for Trouble {
