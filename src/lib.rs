@@ -58,6 +58,8 @@ mod handle;
 mod hit;
 pub mod loader;
 pub mod message;
+#[cfg(any(doc, doctest))]
+pub mod migrating;
 pub mod settings;
 mod telemetry;
 #[cfg(feature = "testing")]
