@@ -41,7 +41,6 @@
 //! what each actor owns, takes and sends. Both are in the package and at the root of the repository.
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "macros")]
 #[doc(hidden)]
 #[path = "cached/mod.rs"]
 pub mod __private;
@@ -68,8 +67,8 @@ mod warm;
 #[cfg(any(feature = "tower", feature = "actix-web"))]
 pub mod web;
 
-#[cfg(feature = "macros")]
 pub use __private::{install, installed};
+pub use actor::{Pending, Request};
 #[cfg(feature = "macros")]
 pub use apex_cache_macros::{cache_invalidate, cached};
 pub use builder::{Builder, Placement};

@@ -89,13 +89,13 @@ impl Loader {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Outcome> + Send + 'static,
     {
-        Self { key, run: Box::new(move || Box::pin(load())) }
+        Self { key, run: Box::new(move || Box::pin(load())), chain: Vec::new() }
     }
 
     /// Runs the load for at most `limit`, and turns every way in which it can end into a result.
     async fn run(self, limit: Duration, spawner: &Spawner) -> Outcome {
-        let Self { key, run } = self;
-        let chain = chain_with(&key);
+        let Self { key, run, mut chain } = self;
+        chain.push(key.clone());
         let shown = Shown::new(key.as_str());
         let load = CHAIN.scope(chain, guarded(run));
         match spawner.within(limit, load).await {

@@ -3,12 +3,13 @@
 //! Owns: the code that is written. Never: decides at run time; the calls of `apex_cache::__private` do.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, FnArg, Ident, ItemFn, PatType, Result, ReturnType, Type};
+use syn::{Error, FnArg, Ident, ItemFn, PatType, Result, ReturnType, Type};
 
+use crate::companions::is_for_callers;
 use crate::options::{self, Cached, Run};
-use crate::signature::{Function, Lent, generic, mentions, needed, self_is_borrowed};
+use crate::signature::{Function, Lent, generic, self_is_borrowed};
 use crate::template::{Template, Use};
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -61,13 +62,13 @@ fn params(options: &Cached, function: &Function) -> Result<Vec<Ident>> {
 }
 
 /// What a cached function returns.
-struct Returned {
+pub(crate) struct Returned {
     /// What its body returns.
-    body: Type,
+    pub(crate) body: Type,
     /// Whether it hands out a `Hit`, which its body cannot make.
     hit: bool,
     /// What its companion to prime takes.
-    primed: Type,
+    pub(crate) primed: Type,
 }
 
 impl Returned {
@@ -128,12 +129,12 @@ fn replaced(whole: &Type, part: &Type, inner: &Type) -> Type {
 }
 
 /// Writes the code of one cached function.
-struct Writer {
-    function: Function,
-    options: Cached,
-    template: Template,
-    returned: Returned,
-    source: TokenStream,
+pub(crate) struct Writer {
+    pub(crate) function: Function,
+    pub(crate) options: Cached,
+    pub(crate) template: Template,
+    pub(crate) returned: Returned,
+    pub(crate) source: TokenStream,
 }
 
 impl Writer {
@@ -144,10 +145,6 @@ impl Writer {
         }
         let (uncached, key, prime) = (self.uncached(), self.key_companion(), self.prime_companion());
         Ok(quote!(#front #uncached #key #prime))
-    }
-
-    fn companion(&self, suffix: &str) -> Ident {
-        format_ident!("{}_{suffix}", self.function.item.sig.ident)
     }
 
     /// The function as its callers see it.
@@ -195,7 +192,7 @@ impl Writer {
     }
 
     /// A block that writes the key's text.
-    fn key(&self) -> TokenStream {
+    pub(crate) fn key(&self) -> TokenStream {
         let (krate, writes) = (&self.options.krate.0, self.template.writes(&self.options.krate.0));
         quote!({
             let mut __text = #krate::__private::Text::new();
@@ -204,7 +201,7 @@ impl Writer {
         })
     }
 
-    fn ttl(&self) -> TokenStream {
+    pub(crate) fn ttl(&self) -> TokenStream {
         let Some(options::Span { tokens }) = &self.options.ttl else {
             return quote!(::core::option::Option::None);
         };
@@ -311,133 +308,6 @@ impl Writer {
             #statements
         }
     }
-
-    /// Says of what the key and the cache are made of that it is used, though the body may not.
-    fn used(&self) -> TokenStream {
-        let bound = self.function.args.iter().flat_map(|arg| &arg.bound);
-        let used = bound.filter(|name| {
-            self.template.roots().any(|root| root == *name) || mentions(self.source.clone(), name)
-        });
-        quote!(#(let _ = &#used;)*)
-    }
-
-    /// The function without a cache.
-    fn uncached(&self) -> TokenStream {
-        let ItemFn { attrs, vis, sig, block, .. } = &self.function.item;
-        let attrs = attrs.iter().filter(|attribute| is_for_body(attribute));
-        let (name, returned) = (&sig.ident, &self.returned.body);
-        let doc = format!("[`{name}`](Self::{name}) past the cache: runs its body, and stores nothing.");
-        let doc = if self.function.receiver().is_some() { doc } else { doc.replace("(Self::", "(").clone() };
-        let mut sig = sig.clone();
-        sig.ident = self.companion("uncached");
-        sig.output = syn::parse_quote!(-> #returned);
-        let (used, statements) = (self.used(), &block.stmts);
-        quote! {
-            #[doc = #doc]
-            #(#attrs)*
-            #[allow(dead_code)]
-            #vis #sig {
-                #used
-                #(#statements)*
-            }
-        }
-    }
-
-    /// Inputs of a companion: those that `needs` says, under their own patterns.
-    fn inputs(&self, needs: impl Fn(&Ident) -> bool) -> Vec<TokenStream> {
-        let mut args = self.function.args.iter();
-        let this = Ident::new("self", proc_macro2::Span::call_site());
-        (self.function.item.sig.inputs.iter())
-            .filter(|input| match input {
-                FnArg::Receiver(_) => needs(&this),
-                FnArg::Typed(_) => args.next().is_some_and(|arg| arg.bound.iter().any(&needs)),
-            })
-            .map(|input| match input {
-                FnArg::Receiver(receiver) => {
-                    let mut receiver = receiver.clone();
-                    receiver.mutability = None;
-                    receiver.to_token_stream()
-                }
-                FnArg::Typed(typed) => {
-                    let mut typed = typed.clone();
-                    if let syn::Pat::Ident(plain) = &mut *typed.pat {
-                        plain.mutability = None;
-                    }
-                    typed.to_token_stream()
-                }
-            })
-            .collect()
-    }
-
-    /// The key of a call.
-    fn key_companion(&self) -> TokenStream {
-        let (krate, vis, sig) = (&self.options.krate.0, &self.function.item.vis, &self.function.item.sig);
-        let (name, key) = (self.companion("key"), self.key());
-        let cfgs = self.function.item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
-        let inputs = self.inputs(|ident| self.template.roots().any(|root| root == ident));
-        let generics = needed(&sig.generics, &quote!(#(#inputs),*));
-        let clause = &generics.where_clause;
-        let doc =
-            format!("The key under which `{}` keeps its value. Errors: `InvalidKey`, `Encode`.", sig.ident);
-        quote! {
-            #[doc = #doc]
-            #(#cfgs)*
-            #[allow(dead_code, unused_variables, clippy::needless_pass_by_value, clippy::trivially_copy_pass_by_ref)]
-            #vis fn #name #generics (#(#inputs),*) -> #krate::Result<#krate::Key> #clause {
-                #[allow(unused_imports)]
-                use #krate::__private::SerializedHole as _;
-                #key.key()
-            }
-        }
-    }
-
-    /// Stores a value.
-    fn prime_companion(&self) -> TokenStream {
-        let (krate, vis, sig) = (&self.options.krate.0, &self.function.item.vis, &self.function.item.sig);
-        let (name, key, ttl, source) = (self.companion("prime"), self.key(), self.ttl(), &self.source);
-        let cfgs = self.function.item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
-        let inputs = self.inputs(|ident| {
-            self.template.roots().any(|root| root == ident) || mentions(source.clone(), ident)
-        });
-        let value = &self.returned.primed;
-        let generics = needed(&sig.generics, &quote!(#(#inputs),* #value));
-        let clause = &generics.where_clause;
-        let doc = format!(
-            "Stores `value` as what `{}` returns from now on: right after it was written to the source. Nothing is stored \
-             when there is no cache. Errors: as for `Cache::set`.",
-            sig.ident
-        );
-        quote! {
-            #[doc = #doc]
-            #(#cfgs)*
-            #[allow(dead_code, unused_variables)]
-            #vis async fn #name #generics (#(#inputs,)* value: &#value) -> #krate::Result<#krate::message::Stored>
-            #clause
-            {
-                #[allow(unused_imports)]
-                use #krate::__private::{NoCache as _, SerializedHole as _};
-                let __key = #key.finish();
-                let __source = &(#source);
-                #krate::__private::prime(#krate::__private::cache_of(__source), __key, #ttl, value).await
-            }
-        }
-    }
-}
-
-/// Attributes that say something to callers, and to the compiler about all of it.
-fn is_for_callers(attribute: &Attribute) -> bool {
-    const THEIRS: [&str; 3] = ["doc", "must_use", "deprecated"];
-    THEIRS.iter().any(|name| attribute.path().is_ident(name)) || is_for_both(attribute)
-}
-
-fn is_for_both(attribute: &Attribute) -> bool {
-    const BOTH: [&str; 6] = ["cfg", "allow", "warn", "deny", "forbid", "expect"];
-    BOTH.iter().any(|name| attribute.path().is_ident(name))
-}
-
-/// All others wrap the body, as they do when they stand above `#[cached]`.
-fn is_for_body(attribute: &Attribute) -> bool {
-    !is_for_callers(attribute) || is_for_both(attribute)
 }
 
 /// `tokens` with `__this` for `self`, but for `self::`.

@@ -4,7 +4,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{Error, ItemFn, LitStr, Result};
+use syn::{Error, ItemFn, LitStr, Result, Type};
 
 use crate::options::{self, On, Source};
 use crate::signature::{Function, mentions_impl};
@@ -44,17 +44,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
             }
         }
     });
-    let returns = function.returns();
-    // What has no name cannot be told; the body then has to say by itself what it returns.
-    let told = (!mentions_impl(&returns)).then(|| {
-        quote! {
-            #[allow(unreachable_code, clippy::diverging_sub_expression)]
-            if false {
-                let __returned: #returns = loop {};
-                return __returned;
-            }
-        }
-    });
+    let told = told(&function.returns());
     let ItemFn { attrs, vis, sig, block, .. } = &function.item;
     let statements = &block.stmts;
     Ok(quote! {
@@ -78,6 +68,20 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
             let __taken = __invalidation.finish(#wanted).await;
             #report
             __result
+        }
+    })
+}
+
+/// Tells the type of the block that the body becomes, which `?` could not find out. A type without a name cannot be told;
+/// then the body has to say by itself what it returns.
+fn told(returns: &Type) -> Option<TokenStream> {
+    (!mentions_impl(returns)).then(|| {
+        quote! {
+            #[allow(unreachable_code, clippy::diverging_sub_expression)]
+            if false {
+                let __returned: #returns = loop {};
+                return __returned;
+            }
         }
     })
 }

@@ -5,6 +5,7 @@
 use proc_macro::TokenStream;
 
 mod cached;
+mod companions;
 mod invalidate;
 mod options;
 mod signature;

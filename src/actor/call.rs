@@ -16,6 +16,7 @@ use crate::codec::fingerprint::Fingerprint;
 use crate::deadline::Deadline;
 use crate::engine::given::{Given, Source};
 use crate::engine::key::Key;
+use crate::engine::route::TierId;
 use crate::env::Spawner;
 use crate::error::{Error, ErrorKind, Result, Shown};
 use crate::loader::{LoadCell, Loader, Nesting, nesting};
@@ -39,6 +40,17 @@ pub(crate) struct LoadCall {
     pub(crate) wanted: Option<Fingerprint>,
     /// How long it waits for a place in front of a tier that is full. Zero: its loader runs in the caller at once.
     pub(crate) patience: Duration,
+}
+
+/// A call with a loader while it waits.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'a> {
+    key: &'a Key,
+    cell: &'a LoadCell,
+    /// Whether a loader asks.
+    nested: bool,
+    /// The type that is wanted; `None`: any.
+    wanted: Option<Fingerprint>,
 }
 
 /// How long a caller waits for a load, and whose limit that is.
@@ -137,24 +149,18 @@ impl Wiring {
             let (wiring, key, cell) = (Arc::clone(self), key.clone(), Arc::clone(&cell));
             move |permit: Permit| {
                 wiring.post_with(id, permit, |reply| {
-                    TierRequest::Load(Box::new(LoadRequest {
-                        key,
-                        ttl,
-                        wanted,
-                        nested,
-                        cell,
-                        spawner,
-                        reply,
-                    }))
+                    let request = LoadRequest { key, ttl, wanted, nested, cell, spawner, reply };
+                    TierRequest::Load(Box::new(request))
                 })
             }
         };
-        let (posted, waiting) = match self.open().and_then(|()| self.take_place(id, Lane::Data, bytes)) {
+        let (posted, waiting) = match self.open().and_then(|()| self.permit(id, Lane::Data, bytes)) {
             Ok(permit) => (Ok(post(permit)), None),
             Err(error) => (Err(error), (!patience.is_zero()).then_some(post)),
         };
         let timers = self.spawner.clone();
         Pending::task(async move {
+            let asked = Asked { key: &key, cell: &cell, nested, wanted };
             let answered = async {
                 let answer = match (posted, waiting) {
                     (Ok(answer), _) => told(answer).await,
@@ -167,41 +173,47 @@ impl Wiring {
                     }
                     (Err(error), _) => Err(error),
                 };
-                match answer {
-                    Err(trouble) if trouble.is_cache_trouble() => {
-                        wiring.bypass(wiring.tier(id), &key, &cell, &trouble).await
-                    }
-                    // Joined the load of another type under the same key: what it brought is of no use here.
-                    Ok(given) if wanted.is_some_and(|wanted| wanted != given.value.fingerprint()) => {
-                        let tier = wiring.tier(id);
-                        tier.counters.wrong_type.one();
-                        wiring.run_here(tier, &key, &cell).await
-                    }
-                    answer => answer,
-                }
+                wiring.or_run_here(id, asked, answer).await
             };
             timers.within(limit.span, answered).await.unwrap_or_else(|| Err(limit.over(&key)))
         })
     }
 
+    /// The answer of tier `id`, or what the loader brings where that is of no use.
+    async fn or_run_here(&self, id: TierId, asked: Asked<'_>, answer: Result<Given>) -> Result<Given> {
+        let tier = self.tier(id);
+        match answer {
+            Err(trouble) if trouble.is_cache_trouble() => self.bypass(tier, asked, &trouble).await,
+            // Joined the load of another type under the same key: what it brought is of no use here.
+            Ok(given) if asked.wanted.is_some_and(|wanted| wanted != given.value.fingerprint()) => {
+                tier.counters.wrong_type.one();
+                self.run_here(tier, asked).await
+            }
+            answer => answer,
+        }
+    }
+
     /// The cache cannot serve: runs the loader in the caller's task, or waits for whoever runs it. Nothing is stored.
-    async fn bypass(&self, tier: &TierShared, key: &Key, cell: &LoadCell, trouble: &Error) -> Result<Given> {
-        if trouble.kind() != ErrorKind::Closed
+    async fn bypass(&self, tier: &TierShared, asked: Asked<'_>, trouble: &Error) -> Result<Given> {
+        // At the end of a cache this is no trouble, and nobody can do anything about it.
+        if self.open().is_ok()
+            && trouble.kind() != ErrorKind::Closed
             && let Some(left_out) = tier.warn_bypass.pass(self.env.now())
         {
             telemetry::bypassed(&tier.name, trouble, left_out);
         }
-        self.run_here(tier, key, cell).await
+        self.run_here(tier, asked).await
     }
 
-    async fn run_here(&self, tier: &TierShared, key: &Key, cell: &LoadCell) -> Result<Given> {
+    async fn run_here(&self, tier: &TierShared, asked: Asked<'_>) -> Result<Given> {
         // No more loaders at a time than the tier would run: the source must not be flooded because the cache broke.
         tier.counters.bypassed.one();
-        let _place = tier.bypass.acquire().await;
-        if cell.is_loaded() {
-            self.env.observe_load(key);
+        // A loader that asks for another key holds a place already, and would wait for itself.
+        let _place = if asked.nested { None } else { Some(tier.bypass.acquire().await) };
+        if asked.cell.is_loaded() {
+            self.env.observe_load(asked.key);
         }
-        let value = cell.run_here(self.plan.load_timeout, &self.spawner).await?;
+        let value = asked.cell.run_here(self.plan.load_timeout, &self.spawner).await?;
         Ok(Given { value, source: Source::Bypass, age: Duration::ZERO, stored: false })
     }
 }

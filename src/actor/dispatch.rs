@@ -90,7 +90,7 @@ impl<R: Unpin> Future for Pending<R> {
 
 impl Wiring {
     /// A place in front of tier `id`; a refusal is counted.
-    fn permit(&self, id: TierId, lane: Lane, bytes: u64) -> Result<Permit> {
+    pub(crate) fn permit(&self, id: TierId, lane: Lane, bytes: u64) -> Result<Permit> {
         let tier = self.tier(id);
         tier.permits.take(lane, bytes).inspect_err(|_| tier.counters.overloaded.one())
     }
@@ -104,14 +104,8 @@ impl Wiring {
         request: impl FnOnce(Reply<R>) -> TierRequest,
     ) -> Result<oneshot::Receiver<Result<R>>> {
         self.open()?;
-        let permit = self.take_place(id, lane, bytes)?;
+        let permit = self.permit(id, lane, bytes)?;
         Ok(self.post_with(id, permit, request))
-    }
-
-    /// A place in front of tier `id`, or that there is none.
-    pub(crate) fn take_place(&self, id: TierId, lane: Lane, bytes: u64) -> Result<Permit> {
-        let tier = self.tier(id);
-        tier.permits.take(lane, bytes).inspect_err(|_| tier.counters.overloaded.one())
     }
 
     /// As [`Wiring::post_to`], with a place that was taken before.

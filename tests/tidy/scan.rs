@@ -50,7 +50,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 pub(crate) fn everything() -> Vec<Source> {
-    let all = sources(&["src", "tests", "examples", "benches"]);
+    let all = sources(&["src", "macros", "tests", "examples", "benches"]);
     assert!(all.iter().any(|source| source.path == "src/lib.rs"), "the walk found no src/lib.rs");
     all
 }

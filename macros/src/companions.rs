@@ -1,0 +1,143 @@
+//! What stands beside a cached function: its body alone, its key, and how to prime it.
+//!
+//! Owns: which arguments and attributes each of them takes over. Never: asks the cache for a value.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::{Attribute, FnArg, Ident, ItemFn};
+
+use crate::cached::Writer;
+use crate::signature::{mentions, needed};
+
+impl Writer {
+    pub(crate) fn companion(&self, suffix: &str) -> Ident {
+        format_ident!("{}_{suffix}", self.function.item.sig.ident)
+    }
+
+    /// The function without a cache.
+    pub(crate) fn uncached(&self) -> TokenStream {
+        let ItemFn { attrs, vis, sig, block, .. } = &self.function.item;
+        let attrs = attrs.iter().filter(|attribute| is_for_body(attribute));
+        let (name, returned) = (&sig.ident, &self.returned.body);
+        let doc = format!("[`{name}`](Self::{name}) past the cache: runs its body, and stores nothing.");
+        let doc = if self.function.receiver().is_some() { doc } else { doc.replace("(Self::", "(").clone() };
+        let mut sig = sig.clone();
+        sig.ident = self.companion("uncached");
+        sig.output = syn::parse_quote!(-> #returned);
+        let (used, statements) = (self.used(), &block.stmts);
+        quote! {
+            #[doc = #doc]
+            #(#attrs)*
+            #[allow(dead_code)]
+            #vis #sig {
+                #used
+                #(#statements)*
+            }
+        }
+    }
+
+    /// Inputs of a companion: those that `needs` says, under their own patterns.
+    fn inputs(&self, needs: impl Fn(&Ident) -> bool) -> Vec<TokenStream> {
+        let mut args = self.function.args.iter();
+        let this = Ident::new("self", proc_macro2::Span::call_site());
+        (self.function.item.sig.inputs.iter())
+            .filter(|input| match input {
+                FnArg::Receiver(_) => needs(&this),
+                FnArg::Typed(_) => args.next().is_some_and(|arg| arg.bound.iter().any(&needs)),
+            })
+            .map(|input| match input {
+                FnArg::Receiver(receiver) => {
+                    let mut receiver = receiver.clone();
+                    receiver.mutability = None;
+                    receiver.to_token_stream()
+                }
+                FnArg::Typed(typed) => {
+                    let mut typed = typed.clone();
+                    if let syn::Pat::Ident(plain) = &mut *typed.pat {
+                        plain.mutability = None;
+                    }
+                    typed.to_token_stream()
+                }
+            })
+            .collect()
+    }
+
+    /// The key of a call.
+    pub(crate) fn key_companion(&self) -> TokenStream {
+        let (krate, vis, sig) = (&self.options.krate.0, &self.function.item.vis, &self.function.item.sig);
+        let (name, key) = (self.companion("key"), self.key());
+        let cfgs = self.function.item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+        let inputs = self.inputs(|ident| self.template.roots().any(|root| root == ident));
+        let generics = needed(&sig.generics, &quote!(#(#inputs),*));
+        let clause = &generics.where_clause;
+        let doc =
+            format!("The key under which `{}` keeps its value. Errors: `InvalidKey`, `Encode`.", sig.ident);
+        quote! {
+            #[doc = #doc]
+            #(#cfgs)*
+            #[allow(dead_code, unused_variables, clippy::needless_pass_by_value, clippy::trivially_copy_pass_by_ref)]
+            #vis fn #name #generics (#(#inputs),*) -> #krate::Result<#krate::Key> #clause {
+                #[allow(unused_imports)]
+                use #krate::__private::SerializedHole as _;
+                #key.key()
+            }
+        }
+    }
+
+    /// Stores a value.
+    pub(crate) fn prime_companion(&self) -> TokenStream {
+        let (krate, vis, sig) = (&self.options.krate.0, &self.function.item.vis, &self.function.item.sig);
+        let (name, key, ttl, source) = (self.companion("prime"), self.key(), self.ttl(), &self.source);
+        let cfgs = self.function.item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+        let inputs = self.inputs(|ident| {
+            self.template.roots().any(|root| root == ident) || mentions(source.clone(), ident)
+        });
+        let value = &self.returned.primed;
+        let generics = needed(&sig.generics, &quote!(#(#inputs),* #value));
+        let clause = &generics.where_clause;
+        let doc = format!(
+            "Stores `value` as what `{}` returns from now on: right after it was written to the source. Nothing is stored \
+             when there is no cache. Errors: as for `Cache::set`.",
+            sig.ident
+        );
+        quote! {
+            #[doc = #doc]
+            #(#cfgs)*
+            #[allow(dead_code, unused_variables)]
+            #vis async fn #name #generics (#(#inputs,)* value: &#value) -> #krate::Result<#krate::message::Stored>
+            #clause
+            {
+                #[allow(unused_imports)]
+                use #krate::__private::{NoCache as _, SerializedHole as _};
+                let __key = #key.finish();
+                let __source = &(#source);
+                #krate::__private::prime(#krate::__private::cache_of(__source), __key, #ttl, value).await
+            }
+        }
+    }
+
+    /// Says of what the key and the cache are made of that it is used, though the body may not.
+    pub(crate) fn used(&self) -> TokenStream {
+        let bound = self.function.args.iter().flat_map(|arg| &arg.bound);
+        let used = bound.filter(|name| {
+            self.template.roots().any(|root| root == *name) || mentions(self.source.clone(), name)
+        });
+        quote!(#(let _ = &#used;)*)
+    }
+}
+
+/// Attributes that say something to callers, and to the compiler about all of it.
+pub(crate) fn is_for_callers(attribute: &Attribute) -> bool {
+    const THEIRS: [&str; 3] = ["doc", "must_use", "deprecated"];
+    THEIRS.iter().any(|name| attribute.path().is_ident(name)) || is_for_both(attribute)
+}
+
+fn is_for_both(attribute: &Attribute) -> bool {
+    const BOTH: [&str; 6] = ["cfg", "allow", "warn", "deny", "forbid", "expect"];
+    BOTH.iter().any(|name| attribute.path().is_ident(name))
+}
+
+/// All others wrap the body, as they do when they stand above `#[cached]`.
+fn is_for_body(attribute: &Attribute) -> bool {
+    !is_for_callers(attribute) || is_for_both(attribute)
+}
