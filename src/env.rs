@@ -9,8 +9,10 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::Poll;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -202,17 +204,23 @@ impl Spawner {
             timer(limit)
         });
         let Some(sleep) = sleep else { return Some(future.await) };
+        tokio::pin!(sleep);
+        // A runtime that ends takes its timers along: tokio panics then, and there is no limit any more.
+        let over = std::future::poll_fn(|cx| {
+            let poll = || sleep.as_mut().poll(cx);
+            catch_unwind(AssertUnwindSafe(poll)).unwrap_or(Poll::Pending)
+        });
         tokio::select! {
             biased;
             output = future => Some(output),
-            () = sleep => None,
+            () = over => None,
         }
     }
 }
 
 /// A timer of the current runtime; `None` if that has none, which cannot be asked: tokio panics then.
 fn timer(limit: Duration) -> Option<tokio::time::Sleep> {
-    std::panic::catch_unwind(|| tokio::time::sleep(limit)).ok()
+    catch_unwind(|| tokio::time::sleep(limit)).ok()
 }
 
 /// Whether the calling thread is inside a runtime.

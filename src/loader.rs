@@ -185,6 +185,11 @@ impl LoadCell {
         self.loader.lock().take()
     }
 
+    /// The loader, if nobody ran it and `self` is the last that knows of it.
+    pub(crate) fn take_abandoned(self: &Arc<Self>) -> Option<Loader> {
+        if Arc::strong_count(self) == 1 { self.take() } else { None }
+    }
+
     /// Notes how the load ended, for a call that the tier could not answer.
     pub(crate) fn finish(&self, result: Result<Value, Error>) {
         *self.result.lock() = Some(result);

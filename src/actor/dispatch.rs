@@ -30,7 +30,7 @@ use crate::message::{
 /// Bytes of a bulk message that go to a tier at once.
 const CHUNK: u64 = 1 << 20;
 
-/// A message of [`crate::message`] that a cache can be sent. Sealed.
+/// A message of [`crate::message`] that a cache can be sent.
 pub trait Request: Message<Result = Result<Self::Reply>> + Send + Sized + 'static {
     /// What answers it.
     type Reply: Send + 'static;
@@ -115,7 +115,9 @@ impl Wiring {
         permit: Permit,
         request: impl FnOnce(Reply<R>) -> TierRequest,
     ) -> oneshot::Receiver<Result<R>> {
-        let (reply, answer) = Reply::new(Arc::clone(&self.tier(id).name));
+        let tier = self.tier(id);
+        let (reply, answer) = Reply::new(Arc::clone(&tier.name));
+        let reply = reply.behind(&tier.view);
         self.post(Parcel::Tier(id, Accepted::with(request(reply), permit)));
         answer
     }
@@ -250,6 +252,7 @@ impl Request for SetMany {
         let mut waits = Vec::new();
         for (Chunk { tier, items, places, .. }, permit) in chunks.into_iter().zip(permits) {
             let (reply, answer) = Reply::new(Arc::clone(&wiring.tier(tier).name));
+            let reply = reply.behind(&wiring.tier(tier).view);
             parts.push((tier, Accepted::with(TierRequest::SetMany { items, reply }, permit)));
             waits.push((places, answer));
         }
@@ -286,7 +289,8 @@ impl Request for Invalidate {
         let mut waits = Vec::new();
         for (id, permit) in reached.into_iter().zip(permits) {
             let name = Arc::clone(&wiring.tier(id).name);
-            let (mut reply, answer) = Reply::new(Arc::clone(&name));
+            let (reply, answer) = Reply::new(Arc::clone(&name));
+            let mut reply = reply.behind(&wiring.tier(id).view);
             // It may go on in slices long after its message was taken; the bound counts it until it is answered.
             reply.hold(permit);
             let request = TierRequest::Invalidate { scope: self.scope.clone(), dry_run: self.dry_run, reply };

@@ -24,7 +24,7 @@ use crate::loader::{LoadCell, run_for};
 pub struct Waiter {
     cell: Arc<LoadCell>,
     spawner: Spawner,
-    reply: Reply<Given>,
+    reply: Option<Reply<Given>>,
     wanted: Option<Fingerprint>,
 }
 
@@ -35,13 +35,23 @@ impl Waiter {
         reply: Reply<Given>,
         wanted: Option<Fingerprint>,
     ) -> Self {
-        Self { cell, spawner, reply, wanted }
+        Self { cell, spawner, reply: Some(reply), wanted }
     }
 
-    pub(crate) fn answer(self, answer: Result<Given>) {
-        self.reply.answer(answer);
-        // The cell may hold a loader that nobody ran; what it captured is the host's, and may panic when dropped.
-        super::guard::drop_guarded(self.cell);
+    pub(crate) fn answer(mut self, answer: Result<Given>) {
+        if let Some(reply) = self.reply.take() {
+            reply.answer(answer);
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        // The caller is gone and nobody ran its loader. What that captured is the host's: it is dropped where the loader
+        // would have run, not within an actor's turn, for its `Drop` may take its time.
+        if let Some(loader) = self.cell.take_abandoned() {
+            self.spawner.spawn(async move { super::guard::drop_guarded(loader) });
+        }
     }
 }
 
@@ -52,6 +62,10 @@ impl tier::Waiter for Waiter {
 
     fn accepts(&self, value: &Value) -> bool {
         self.wanted.is_none_or(|wanted| wanted == value.fingerprint())
+    }
+
+    fn is_gone(&self) -> bool {
+        self.reply.as_ref().is_none_or(Reply::is_unwanted)
     }
 }
 

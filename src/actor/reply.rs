@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::permit::Permit;
+use crate::engine::view::View;
 use crate::error::Error;
 
 /// Where the answer to one request goes. Dropped without one, it answers that the tier is starting again.
@@ -15,6 +16,8 @@ use crate::error::Error;
 pub struct Reply<R> {
     slot: Option<oneshot::Sender<Result<R, Error>>>,
     tier: Arc<str>,
+    /// Closed before a panic lets the answer go: what was promised of it must hold by then.
+    view: Option<Arc<View>>,
     /// Given back once there is an answer, for what waits longer than its message is under way.
     place: Option<Permit>,
 }
@@ -23,17 +26,29 @@ impl<R> Reply<R> {
     /// A slot and the end on which to wait for it. `tier` is named when the answer is lost.
     pub fn new(tier: Arc<str>) -> (Self, oneshot::Receiver<Result<R, Error>>) {
         let (slot, answer) = oneshot::channel();
-        (Self { slot: Some(slot), tier, place: None }, answer)
+        (Self { slot: Some(slot), tier, view: None, place: None }, answer)
     }
 
     /// A slot that somebody else made, or none, when nobody waits.
     pub fn from_slot(slot: Option<oneshot::Sender<Result<R, Error>>>, tier: Arc<str>) -> Self {
-        Self { slot, tier, place: None }
+        Self { slot, tier, view: None, place: None }
+    }
+
+    /// Closes `view` before a panic drops this without an answer. Order that bites: 1 a turn panics 2 unwinding drops the
+    /// reply to an invalidation, which says that nothing older is served 3 only then the tier is put back in place.
+    pub(crate) fn behind(mut self, view: &Arc<View>) -> Self {
+        self.view = Some(Arc::clone(view));
+        self
     }
 
     /// Keeps `place` until there is an answer, whether anybody waits for it or not.
     pub(crate) fn hold(&mut self, place: Permit) {
         self.place = Some(place);
+    }
+
+    /// Whether nobody waits any more.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.slot.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
     /// Gives the answer. Nobody may be waiting any more.
@@ -52,6 +67,11 @@ impl<R> Drop for Reply<R> {
     fn drop(&mut self) {
         // Every way out comes here: a panic in the turn, an actor that died, a queue that was thrown away.
         if let Some(slot) = self.slot.take() {
+            if std::thread::panicking()
+                && let Some(view) = &self.view
+            {
+                view.close();
+            }
             let _ = slot.send(Err(Error::TierRestarting { tier: Arc::clone(&self.tier) }));
         }
     }

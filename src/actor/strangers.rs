@@ -21,12 +21,15 @@ impl Strangers {
     pub(crate) fn meet(&self, key: &str, tier: &Arc<str>) {
         // A key of one segment may be anything, a name or an address; logs name no keys.
         let segment = key.split_once("::").map_or("(keys of one segment)", |(segment, _)| segment);
-        let mut met = self.0.lock();
-        if met.len() > TOLD_MAX || met.contains(segment) {
-            return;
-        }
-        met.insert(segment.into());
-        if met.len() > TOLD_MAX {
+        let count = {
+            let mut met = self.0.lock();
+            if met.len() > TOLD_MAX || !met.insert(segment.into()) {
+                return;
+            }
+            met.len()
+        };
+        // Logged without the lock: the host's subscriber may call the cache.
+        if count > TOLD_MAX {
             telemetry::unknown_prefixes();
         } else {
             telemetry::unknown_prefix(segment, tier);

@@ -39,6 +39,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// One tier: the only writer of its store.
 #[derive(Debug)]
 pub struct TierActor {
+    /// First, for fields are dropped in order: when the actor dies, nobody reads on while the rest is dropped.
+    _watch: DeathWatch,
     id: TierId,
     wiring: Arc<Wiring>,
     tier: Tier<Waiter, Reply<Taken>>,
@@ -51,7 +53,6 @@ pub struct TierActor {
     going_on: bool,
     /// The supervisor was told that there is little room: at which grant, and when.
     asked_at: Option<(u64, Moment)>,
-    _watch: DeathWatch,
 }
 
 impl TierActor {
@@ -209,7 +210,7 @@ impl TierActor {
         ctx.run_later(pause, |this, ctx| {
             this.wiring.env.observe_suspend();
             this.sweeping = true;
-            this.slice();
+            this.go_on();
             this.arm_sweep(ctx);
         });
     }

@@ -64,7 +64,7 @@ impl Wiring {
     }
 
     /// A source has succeeded: once all required ones have, the cache is ready, and stays so.
-    pub(crate) fn warm_succeeded(&self, _source: usize) {
+    pub(crate) fn warm_succeeded(&self) {
         let missing =
             |(source, progress): (&WarmSource, &WarmProgress)| source.is_required() && !progress.has_run();
         if !self.sources.iter().zip(&self.warm).any(missing) {

@@ -29,11 +29,18 @@ const CHUNK_ENTRIES: usize = 256;
 const PATIENCE: u32 = 10;
 
 /// Runs source number `source` and reports what it came to. Dropped early, with its runtime, it reports that.
-pub(crate) async fn run(wiring: Arc<Wiring>, source: usize, user: Option<Arc<str>>) {
+pub(crate) fn run(
+    wiring: Arc<Wiring>,
+    source: usize,
+    user: Option<Arc<str>>,
+) -> impl Future<Output = ()> + Send {
+    // Made before the first poll: a task that is dropped unpolled, with its runtime, reports too.
     let mut ending = Ending::new(wiring, source, user);
-    let result = ending.fill().await;
-    if let Some(report) = &mut ending.report {
-        report.error = result.err().map(|error| error.to_string().into());
+    async move {
+        let result = ending.fill().await;
+        if let Some(report) = &mut ending.report {
+            report.error = result.err().map(|error| error.to_string().into());
+        }
     }
 }
 
@@ -177,6 +184,8 @@ impl Drop for Ending {
             self.wiring.post(Parcel::Tier(id, Accepted::new(TierRequest::EndWarm { ticket })));
         }
         self.wiring.warm[self.source].ended(&report);
+        // Here, not in the warmer: it may die before it learns of the end.
+        self.wiring.warm_succeeded();
         let job = (self.source, self.user.take());
         self.wiring.runs.lock().remove(&job);
         let ended = ToWarmer::Ended { source: job.0, user: job.1, report };

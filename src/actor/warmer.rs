@@ -259,7 +259,7 @@ impl Warmer {
         if ok {
             due.failures = 0;
             due.at = interval.map(|interval| now.after(interval));
-            self.wiring.warm_succeeded(job.0);
+            self.wiring.warm_succeeded();
         } else if source.starts() || interval.is_some() {
             let pause = PAUSE.saturating_mul(1 << due.failures.min(16)).min(PAUSE_MAX);
             due.failures += 1;

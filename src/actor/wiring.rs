@@ -279,6 +279,11 @@ impl Wiring {
         if self.inbox.push(parcel) {
             tell(&self.supervisor, ToSupervisor::Wake);
         }
+        // Order that bites: 1 a caller finds the cache open   2 it ends, and empties the inbox   3 the caller puts its parcel
+        // there, and nobody ever looks again. The ring's lock orders the two: a push after the last drain sees the end.
+        if self.phase() == Phase::Closed {
+            self.inbox.drain(usize::MAX).for_each(drop);
+        }
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -120,11 +120,6 @@ impl Budget {
         Some(Move::Grow { tier: transfer.to, grant: self.grants[transfer.to] })
     }
 
-    /// `tier` died, and with it perhaps a message to shrink: what it was to give up stays with it.
-    pub fn restarted(&mut self, tier: usize) {
-        self.transfer.take_if(|transfer| transfer.from == tier);
-    }
-
     /// Adds up all grants.
     ///
     /// # Panics

@@ -15,6 +15,11 @@ pub trait Waiter {
     /// Whether its own loader can still be started.
     fn can_lead(&self) -> bool;
 
+    /// Whether nobody waits behind it any more.
+    fn is_gone(&self) -> bool {
+        false
+    }
+
     /// Whether `value` is of the type it wants; one of another type counts as absent.
     fn accepts(&self, _value: &Value) -> bool {
         true

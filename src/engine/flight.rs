@@ -105,6 +105,20 @@ impl<W> Flights<W> {
         (self.running, self.queue.len() + self.urgent.len())
     }
 
+    /// Forgets those who wait for the load of `key` and went away, whenever their number has doubled: callers that give up
+    /// one after the other while a slow load goes on would pile up. The first stays, whose loader it is.
+    pub fn prune(&mut self, key: &Key, gone: impl Fn(&W) -> bool) {
+        const FEW: usize = 64;
+        let flight = self.attached.get(key).and_then(|id| self.by_id.get_mut(id));
+        if let Some(Flight { waiters, .. }) = flight
+            && waiters.len() >= FEW
+            && waiters.len().is_power_of_two()
+        {
+            let mut first = true;
+            waiters.retain(|waiter| std::mem::take(&mut first) || !gone(waiter));
+        }
+    }
+
     /// Joins the flight of `key`, or begins one.
     ///
     /// `nested`: the caller is itself a loader. Its load does not wait for a place, for the places may all be held by

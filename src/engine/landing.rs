@@ -36,7 +36,10 @@ impl<W: Waiter, J> Tier<W, J> {
             return;
         }
         match self.flights.join(key, Some(ttl), nested, waiter) {
-            Joined::Waits => self.counters.joined.one(),
+            Joined::Waits => {
+                self.counters.joined.one();
+                self.flights.prune(key, W::is_gone);
+            }
             Joined::Leads(_) => {}
             Joined::Refused(waiter) => {
                 self.counters.overloaded.one();

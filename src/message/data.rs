@@ -89,6 +89,7 @@ impl Set {
 /// Stores several values, in any tiers.
 ///
 /// Reply: one result for each, in the order given. Order: as [`Set`]; of one key given twice, the later value stays.
+/// Errors: `Overloaded` when one tier has no room for all its entries at once; send at most `queue_bytes` for a tier.
 /// Cost: one message for each MiB of each tier.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Vec<Result<Stored, Error>>, Error>")]
