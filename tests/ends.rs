@@ -33,7 +33,7 @@ fn what_a_dying_tier_answers_to_a_remove_is_true_at_that_moment() {
     threads(|| async {
         for round in 0..8 {
             let cache = Cache::builder().start().await.expect("it starts");
-            let entries = (0..5_000).map(|number| Set::of(&key(number), &round).expect("encoded")).collect();
+            let entries = (0..5_000).map(|number| Set::of(key(number), &round).expect("encoded")).collect();
             cache.supervisor().send(SetMany::new(entries)).await.expect("there is room");
             let supervisor = cache.supervisor();
             // One batch: the tier dies over the first, and the second is dropped while it does.
