@@ -16,7 +16,7 @@ use super::reply::Reply;
 use super::request::{Accepted, Item, LoadRequest, TierRequest, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
 use super::wiring::{TierShared, Wiring, tell};
-use crate::engine::given::{Given, Source};
+use crate::engine::given::Given;
 use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
 use crate::engine::scope::Scope;
@@ -308,17 +308,7 @@ impl TierActor {
     }
 
     fn get(&self, key: &str) -> Option<Given> {
-        let (shared, now) = (self.shared(), self.now());
-        let entry = shared.view.read(key, now);
-        if self.wiring.plan.enabled {
-            if entry.is_some() { shared.counters.hit() } else { shared.counters.miss() }
-        }
-        entry.map(|entry| Given {
-            value: entry.value().clone(),
-            source: Source::Memory,
-            age: now.since(entry.stored()),
-            stored: true,
-        })
+        self.wiring.look(self.shared(), key, None)
     }
 
     fn set(&mut self, Item { key, value, ttl }: Item, now: Moment, fx: &mut Fx) -> Result<Stored> {
