@@ -4,20 +4,12 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::actor::{LoadCall, Pending};
-use crate::codec::fingerprint::Fingerprint;
-use crate::deadline::Deadline;
-use crate::engine::key::IntoKey;
+use crate::actor::Pending;
+use crate::engine::tag::Tags;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
-use crate::hit::Hit;
-use crate::loader::Loader;
 use crate::message::{Invalidate, Invalidated, Set, Stored};
 
 /// A [`Cache::set`] that was not awaited yet.
@@ -37,6 +29,18 @@ impl<'c> SetCall<'c> {
     /// Lets the value live for `ttl`; zero: it is not kept. Default: what its route or tier says.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.set = self.set.map(|set| set.ttl(ttl));
+        self
+    }
+
+    /// Lets it be served for `stale` longer where the reader allows stale values. Default: what its route or tier says.
+    pub fn stale(mut self, stale: Duration) -> Self {
+        self.set = self.set.map(|set| set.stale(stale));
+        self
+    }
+
+    /// Gives it names by which it can be taken away. See [`Tags`].
+    pub fn tags(mut self, tags: Tags) -> Self {
+        self.set = self.set.map(|set| set.tags(tags));
         self
     }
 
@@ -88,83 +92,8 @@ impl<'c> IntoFuture for InvalidateCall<'c> {
     }
 }
 
-type Load<'c, T> = Pin<Box<dyn Future<Output = Result<Hit<T>>> + Send + 'c>>;
-
-/// A [`Cache::get_or_load`]. It looks for the value when it is first polled; a hit is ready then, and allocates nothing.
-#[must_use = "nothing is looked for until this is awaited"]
-pub struct GetOrLoadCall<'c, T, K, F> {
-    cache: &'c Cache,
-    /// Key and loader, until the first poll.
-    start: Option<(K, F)>,
-    ttl: Option<Duration>,
-    deadline: Option<Duration>,
-    /// The load, when the first poll found nothing.
-    load: Option<Load<'c, T>>,
-}
-
-impl<T, K, F> std::fmt::Debug for GetOrLoadCall<'_, T, K, F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GetOrLoadCall").finish_non_exhaustive()
-    }
-}
-
-// Nothing in it is pinned in place: the one future inside has a box of its own.
-impl<T, K, F> Unpin for GetOrLoadCall<'_, T, K, F> {}
-
-impl<'c, T, K, F> GetOrLoadCall<'c, T, K, F> {
-    pub(crate) fn new(cache: &'c Cache, key: K, load: F) -> Self {
-        Self { cache, start: Some((key, load)), ttl: None, deadline: None, load: None }
-    }
-
-    /// Lets a loaded value live for `ttl`; zero: it is not kept. Default: what its route or tier says.
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
-        self
-    }
-
-    /// Waits for at most `deadline`; the load goes on. Default: `load_timeout` of the settings.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
-}
-
-impl<T, K, F, Fut, E> Future for GetOrLoadCall<'_, T, K, F>
-where
-    T: Serialize + DeserializeOwned + Send + 'static,
-    K: IntoKey,
-    F: FnOnce() -> Fut + Send + 'static,
-    Fut: Future<Output = Result<T, E>> + Send + 'static,
-    E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
-{
-    type Output = Result<Hit<T>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some((key, load)) = self.start.take() {
-            match self.cache.look_for(key.text()) {
-                Ok(Some(hit)) => return Poll::Ready(Ok(hit)),
-                // Of the two mistakes a key can be, being none at all is told first.
-                Err(error) => return Poll::Ready(Err(key.into_key().err().unwrap_or(error))),
-                Ok(None) => {}
-            }
-            let key = key.into_key()?;
-            let loader = Loader::new(key.clone(), load);
-            let wanted = Some(Fingerprint::of::<T>());
-            let (ttl, deadline) = (self.ttl, self.deadline);
-            let (task, patience) = (Deadline::current(), Duration::ZERO);
-            let call = LoadCall { key: key.clone(), loader, ttl, deadline, task, wanted, patience };
-            let given = self.cache.wiring().load(call);
-            self.load = Some(Box::pin(async move { Hit::decode(key.as_str(), &given.await?) }));
-        }
-        match &mut self.load {
-            Some(load) => load.as_mut().poll(cx),
-            None => Poll::Ready(Err(Error::Closed)), // polled again after it was ready
-        }
-    }
-}
-
 /// Waits for `answer`, at most `deadline`.
-async fn within<R>(cache: &Cache, deadline: Option<Duration>, answer: Pending<R>) -> Result<R>
+pub(crate) async fn within<R>(cache: &Cache, deadline: Option<Duration>, answer: Pending<R>) -> Result<R>
 where
     R: Unpin,
 {

@@ -37,6 +37,14 @@ pub enum Error {
         /// Which rule it breaks.
         reason: &'static str,
     },
+    /// The text is no tag, or the entry has too many: see [`Tag`](crate::Tag).
+    #[error("{tag} cannot be a tag: {reason}; tags have 1 to 64 bytes, and an entry at most 32 of them")]
+    InvalidTag {
+        /// The text, escaped and cut.
+        tag: Shown,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
     /// The entry is larger than `max_entry_size`; it was not stored and nobody was evicted for it.
     #[error(
         "{key} was not stored: the entry weighs {bytes} bytes and max_entry_size is {limit}; raise \
@@ -209,6 +217,7 @@ pub enum Error {
 pub enum ErrorKind {
     InvalidKey,
     InvalidPattern,
+    InvalidTag,
     TooLarge,
     WrongType,
     Encode,
@@ -247,6 +256,7 @@ impl Error {
         match self {
             Self::InvalidKey { .. } => ErrorKind::InvalidKey,
             Self::InvalidPattern { .. } => ErrorKind::InvalidPattern,
+            Self::InvalidTag { .. } => ErrorKind::InvalidTag,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::WrongType { .. } => ErrorKind::WrongType,
             Self::Encode { .. } => ErrorKind::Encode,

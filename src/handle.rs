@@ -12,13 +12,16 @@ use serde::de::DeserializeOwned;
 
 use crate::actor::{Pending, Request, Supervisor, Wiring, begin_shutdown};
 use crate::builder::Builder;
-use crate::calls::{GetOrLoadCall, InvalidateCall, SetCall};
-use crate::codec::fingerprint::Fingerprint;
+use crate::calls::{InvalidateCall, SetCall};
 use crate::codec::value::Value;
-use crate::engine::key::IntoKey;
+use crate::codec::value::Wanted;
+use crate::engine::key::{IntoKey, Key};
 use crate::engine::scope::Scope;
 use crate::error::{Error, Result};
 use crate::hit::Hit;
+use crate::load_calls::{FindCall, GetOrLoadCall};
+use crate::loaded::{LoadContext, Loaded};
+use crate::loader::Loader;
 use crate::message::{
     History, Info, InfoSnapshot, Invalidate, Invalidated, Remove, Removed, ReviveTier, Sample, Set, Shutdown,
     Stats, StatsSnapshot, UserActive, Warm, WarmReport, WarmScope,
@@ -97,7 +100,7 @@ impl Cache {
             // Of the two mistakes a key can be, being none at all is told first.
             Err(error) => return Err(key.into_key().err().unwrap_or(error)),
         };
-        match wiring.look(tier, text, None) {
+        match wiring.look(tier, text, Wanted::ANY) {
             Some(given) => {
                 let hit = Hit::decode(text, &given);
                 if matches!(hit, Err(Error::WrongType { .. })) {
@@ -165,12 +168,67 @@ impl Cache {
         GetOrLoadCall::new(self, key, load)
     }
 
-    /// What the view holds of type `T`. A value of another type is none; one that cannot be decoded neither.
-    pub(crate) fn look_for<T: DeserializeOwned>(&self, text: &str) -> Result<Option<Hit<T>>> {
-        let wiring = self.wiring();
-        let (tier, _) = wiring.route(text)?;
-        let given = wiring.look(tier, text, Some(Fingerprint::of::<T>()));
-        Ok(given.and_then(|given| Hit::decode(text, &given).ok()))
+    /// As [`Cache::get_or_load`], for a source that may have nothing under the key. That is remembered too, for
+    /// `not_found_ttl` (30 s unless something else is said); a set or an invalidation of the key ends it at once.
+    ///
+    /// ```no_run
+    /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+    /// use std::time::Duration;
+    /// let find = || async { Ok::<Option<String>, std::io::Error>(None) }; // your query
+    /// let name = cache.get_or_find("user::42::name", find).not_found_ttl(Duration::from_secs(5)).await?;
+    /// assert!(name.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn get_or_find<T, F, Fut, E>(&self, key: impl IntoKey, find: F) -> FindCall<'_, T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Option<T>, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        let make = |key| Loader::telling(key, || (None, async { find().await.map(Loaded::from) }));
+        FindCall::new(self, key.into_key(), make)
+    }
+
+    /// As [`Cache::get_or_find`], for a loader with more to say: that the old value is still right, how long the new one
+    /// lives, which tags it has, that it is not to be stored. See [`Loaded`].
+    ///
+    /// ```no_run
+    /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+    /// use apex_cache::{LoadContext, Loaded, Tag};
+    /// let article = cache
+    ///     .get_or_load_with("query::article::9", |load: LoadContext<String>| async move {
+    ///         match load.old() {
+    ///             Some(_old) => Ok::<_, apex_cache::Error>(Loaded::not_modified()), // the source said 304
+    ///             None => Ok(Loaded::value("...".to_owned()).tag(Tag::new("author:7")?)),
+    ///         }
+    ///     })
+    ///     .await?;
+    /// # let _ = article;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn get_or_load_with<T, F, Fut, E>(&self, key: impl IntoKey, load: F) -> FindCall<'_, T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: FnOnce(LoadContext<T>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        let wiring = Arc::downgrade(self.wiring());
+        let make = move |key: Key| {
+            let shown = key.clone();
+            let begin = move || {
+                // Looked for when the load runs, not when it was asked for: what was removed in between is not renewed.
+                let held = wiring.upgrade().and_then(|wiring| wiring.held(shown.as_str()));
+                let old = held.as_ref().and_then(|(given, _)| Hit::decode(shown.as_str(), given).ok());
+                let renewed = old.is_some().then(|| held.map(|(given, tags)| (given.value, tags))).flatten();
+                (renewed, load(LoadContext { old }))
+            };
+            Loader::telling(key, begin)
+        };
+        FindCall::new(self, key.into_key(), make)
     }
 
     /// Takes `key` away. See [`Remove`].

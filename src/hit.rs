@@ -36,6 +36,11 @@ impl<T> Hit<T> {
         self.source
     }
 
+    /// Whether it is past its time to live; only where `stale` allowed that.
+    pub fn is_stale(&self) -> bool {
+        self.source == Source::Stale
+    }
+
     /// Time since it was set, or since its load ended; exact to some milliseconds.
     pub fn age(&self) -> Duration {
         self.age
@@ -48,7 +53,7 @@ impl<T> Hit<T> {
 
     /// Whether it was loaded for this call or one that it joined, rather than found in memory.
     pub fn was_loaded(&self) -> bool {
-        self.source != Source::Memory
+        !matches!(self.source, Source::Memory | Source::Stale)
     }
 
     /// The value itself. `Clone`, because others may share it.

@@ -17,9 +17,11 @@ use tokio::sync::Notify;
 
 use crate::codec::value::Value;
 use crate::engine::key::Key;
-use crate::engine::tier::Outcome;
+use crate::engine::tag::Tags;
+use crate::engine::tier::{Brought, Outcome};
 use crate::env::Spawner;
 use crate::error::{Error, SharedError, Shown};
+use crate::loaded::{Loaded, What};
 
 type LoadFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type LoadFn = Box<dyn FnOnce() -> LoadFuture + Send>;
@@ -74,10 +76,45 @@ impl Loader {
         let shown = Shown::new(key.as_str());
         let run = move || async move {
             match load().await {
-                Ok(value) => encode(value).map_or_else(Outcome::Failed, Outcome::Loaded),
+                Ok(value) => {
+                    encode(value).map_or_else(Outcome::Failed, |value| Outcome::Loaded(value.into()))
+                }
                 Err(error) => {
                     Outcome::Failed(Error::LoadFailed { key: shown, source: SharedError::from(error.into()) })
                 }
+            }
+        };
+        Self::of_outcome(key, run)
+    }
+
+    /// As [`Loader::new`], for a loader with more to say. `begin` returns the value that it may say is still right, with
+    /// its tags, and the load itself.
+    pub(crate) fn telling<F, Fut, T, E>(key: Key, begin: F) -> Self
+    where
+        F: FnOnce() -> (Option<(Value, Tags)>, Fut) + Send + 'static,
+        Fut: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
+        T: Serialize + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        let shown = Shown::new(key.as_str());
+        let run = move || async move {
+            let (old, load) = begin();
+            let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+                Outcome::Failed(Error::LoadFailed { key: shown, source: SharedError::from(source) })
+            };
+            match load.await {
+                Ok(loaded) => match (told(loaded), old) {
+                    (Ok(Told::Brought(brought)), _) => Outcome::Loaded(brought),
+                    (Ok(Told::NotFound), _) => Outcome::NotFound,
+                    (Ok(Told::NotModified(ttl)), Some((value, tags))) => {
+                        Outcome::Loaded(Brought { value, ttl, tags })
+                    }
+                    (Ok(Told::NotModified(_)), None) => {
+                        failed("the loader said `not modified` and was given no old value; load it".into())
+                    }
+                    (Err(error), _) => Outcome::Failed(error),
+                },
+                Err(error) => failed(error.into()),
             }
         };
         Self::of_outcome(key, run)
@@ -104,6 +141,22 @@ impl Loader {
             None => Outcome::Failed(Error::LoadTimeout { key: shown, after: limit }),
         }
     }
+}
+
+/// What a loader said, encoded.
+enum Told {
+    Brought(Brought),
+    NotFound,
+    NotModified(Option<Duration>),
+}
+
+fn told<T: Serialize>(mut loaded: Loaded<T>) -> Result<Told, Error> {
+    let (tags, ttl) = (loaded.all_tags()?, loaded.ttl);
+    Ok(match loaded.what {
+        What::Value(value) => Told::Brought(Brought { value: Value::encode(&value)?, ttl, tags }),
+        What::NotFound => Told::NotFound,
+        What::NotModified => Told::NotModified(ttl),
+    })
 }
 
 /// Drives what `run` returns; `Err` with the panic's payload when either of the two panics.
@@ -173,6 +226,11 @@ impl LoadCell {
     /// another task; so the chain is taken along here.
     pub fn new(mut loader: Loader) -> Arc<Self> {
         loader.chain = CHAIN.try_with(Clone::clone).unwrap_or_default();
+        Self::alone(loader)
+    }
+
+    /// A cell for a load that nobody waits for.
+    pub fn alone(loader: Loader) -> Arc<Self> {
         Arc::new(Self { loader: Mutex::new(Some(loader)), result: Mutex::new(None), ended: Notify::new() })
     }
 

@@ -3,22 +3,31 @@
 //!
 //! Owns: that such a call has an answer within its deadline whatever breaks. Never: stores anything.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::dispatch::{Pending, Request};
+use super::inbox::Parcel;
 use super::permit::{Lane, Permit};
-use super::request::{LoadRequest, TierRequest};
+use super::request::{Accepted, LoadRequest, TierRequest};
 use super::wiring::{TierShared, Wiring};
-use crate::codec::fingerprint::Fingerprint;
+use crate::codec::value::Wanted;
 use crate::deadline::Deadline;
+use crate::engine::entry::{Entry, Freshness};
+use crate::engine::flight::Class;
 use crate::engine::given::{Given, Source};
 use crate::engine::key::Key;
+use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
+use crate::engine::tag::Tags;
+use crate::engine::terms::Terms;
 use crate::env::Spawner;
 use crate::error::{Error, ErrorKind, Result, Shown};
+use crate::load_policy::LoadPolicy;
 use crate::loader::{LoadCell, Loader, Nesting, nesting};
 use crate::message::GetOrLoad;
 use crate::telemetry;
@@ -32,12 +41,11 @@ async fn told<R>(answer: oneshot::Receiver<Result<R>>) -> Result<R> {
 pub(crate) struct LoadCall {
     pub(crate) key: Key,
     pub(crate) loader: Loader,
-    pub(crate) ttl: Option<Duration>,
+    pub(crate) policy: LoadPolicy,
     pub(crate) deadline: Option<Duration>,
     /// The deadline of the caller's task, for callers that can be told when it has passed.
     pub(crate) task: Option<Deadline>,
-    /// The type that is wanted; `None`: any.
-    pub(crate) wanted: Option<Fingerprint>,
+    pub(crate) wanted: Wanted,
     /// How long it waits for a place in front of a tier that is full. Zero: its loader runs in the caller at once.
     pub(crate) patience: Duration,
 }
@@ -49,9 +57,23 @@ struct Asked<'a> {
     cell: &'a LoadCell,
     /// Whether a loader asks.
     nested: bool,
-    /// The type that is wanted; `None`: any.
-    wanted: Option<Fingerprint>,
+    wanted: Wanted,
+    terms: &'a Terms,
 }
+
+/// What a call with a loader finds in the view.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A value that is its answer.
+    Hit(Given),
+    /// A value that is its answer, and that it should have loaded anew, see [`Wiring::refresh`].
+    Due(Given),
+    /// Nothing that it takes.
+    Nothing,
+}
+
+/// Before a reader asks again for a refresh that seems to have been lost.
+const ASK_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a caller waits for a load, and whose limit that is.
 #[derive(Debug, Clone, Copy)]
@@ -66,15 +88,15 @@ enum Whose {
     Call,
     /// The deadline in force in the caller's task.
     Task(Deadline),
-    /// `load_timeout` of the settings.
-    Settings,
+    /// The `timeout` of the load's terms.
+    Terms,
 }
 
 impl Limit {
-    /// The call's own `deadline` or `load_timeout`, but no longer than what is left to the `task`.
-    fn of(deadline: Option<Duration>, task: Option<Deadline>, load_timeout: Duration) -> Self {
-        let whose = if deadline.is_some() { Whose::Call } else { Whose::Settings };
-        let span = deadline.unwrap_or(load_timeout);
+    /// The call's own `deadline` or the `timeout` of the load, but no longer than what is left to the `task`.
+    fn of(deadline: Option<Duration>, task: Option<Deadline>, timeout: Duration) -> Self {
+        let whose = if deadline.is_some() { Whose::Call } else { Whose::Terms };
+        let span = deadline.unwrap_or(timeout);
         match task.map(|task| (task, task.left())) {
             Some((task, left)) if left < span => Self { span: left, whose: Whose::Task(task) },
             _ => Self { span, whose },
@@ -86,7 +108,7 @@ impl Limit {
         match self.whose {
             Whose::Call => Error::Timeout { after: self.span },
             Whose::Task(task) => Error::Timeout { after: task.limit() },
-            Whose::Settings => Error::LoadTimeout { key: Shown::new(key.as_str()), after: self.span },
+            Whose::Terms => Error::LoadTimeout { key: Shown::new(key.as_str()), after: self.span },
         }
     }
 
@@ -106,50 +128,118 @@ fn asked_inside(key: &Key) -> Result<bool> {
 }
 
 impl Wiring {
-    /// What the view holds under `key`, counted as a read. `wanted`: a value of another type counts as absent.
-    pub(crate) fn look(&self, tier: &TierShared, key: &str, wanted: Option<Fingerprint>) -> Option<Given> {
+    /// What the view holds under `key` and may be served as it is, counted as a read.
+    pub(crate) fn look(&self, tier: &TierShared, key: &str, wanted: Wanted) -> Option<Given> {
+        let (entry, now) = self.read(tier, key, wanted, Duration::ZERO)?;
+        Some(Given::of(&entry, now))
+    }
+
+    /// What the view holds under `key` for a call with a loader on these `terms`, counted as a read.
+    pub(crate) fn look_to_load(&self, tier: &TierShared, terms: &Terms, key: &str, wanted: Wanted) -> Found {
+        // A call that would rather wait for a fresh value looks for a stale one later.
+        let allowed = if terms.soft_timeout.is_zero() { terms.stale } else { Duration::ZERO };
+        match self.read(tier, key, wanted, allowed) {
+            None => Found::Nothing,
+            Some((entry, now)) if entry.ask(now, ASK_PAUSE) => Found::Due(Given::of(&entry, now)),
+            Some((entry, now)) => Found::Hit(Given::of(&entry, now)),
+        }
+    }
+
+    fn read(
+        &self,
+        tier: &TierShared,
+        key: &str,
+        wanted: Wanted,
+        allowed: Duration,
+    ) -> Option<(Arc<Entry>, Moment)> {
         let now = self.env.now();
-        let entry = tier.view.read(key, now).filter(|entry| {
-            let fits = wanted.is_none_or(|wanted| wanted == entry.value().fingerprint());
-            if !fits {
+        let entry = tier.view.read(key, now, allowed).filter(|entry| {
+            let fits = wanted.takes(entry.value());
+            if !fits && !entry.value().is_nothing() {
                 tier.counters.wrong_type.one();
             }
             fits
         });
         if self.plan.enabled {
-            if entry.is_some() { tier.counters.hit() } else { tier.counters.miss() }
+            match &entry {
+                Some(entry) => {
+                    tier.counters.hit();
+                    if !entry.is_fresh(now) {
+                        tier.counters.stale_hits.one();
+                    }
+                }
+                None => tier.counters.miss(),
+            }
         }
-        entry.map(|entry| Given {
-            value: entry.value().clone(),
-            source: Source::Memory,
-            age: now.since(entry.stored()),
-            stored: true,
+        entry.map(|entry| (entry, now))
+    }
+
+    /// A value past its time to live for a call that has no better answer. Looked for at the last moment: what was
+    /// removed while the call waited is not served.
+    fn stale(&self, tier: &TierShared, asked: Asked<'_>) -> Option<Given> {
+        if asked.terms.stale.is_zero() {
+            return None;
+        }
+        let now = self.env.now();
+        let entry = tier.view.read(asked.key.as_str(), now, asked.terms.stale)?;
+        let found = asked.wanted.takes(entry.value()) && !entry.value().is_nothing();
+        found.then(|| {
+            tier.counters.stale_hits.one();
+            Given::of(&entry, now)
         })
+    }
+
+    /// What is held under `key` and could be renewed, with its tags; counts as no read.
+    pub(crate) fn held(&self, key: &str) -> Option<(Given, Tags)> {
+        let (tier, _) = self.route(key).ok()?;
+        let now = self.env.now();
+        let entry = tier.view.peek(key).filter(|entry| entry.freshness(now) != Freshness::Dead)?;
+        Some((Given::of(&entry, now), entry.tags().clone()))
+    }
+
+    /// Has `key` loaded anew with `loader` while its value is served; nobody waits. Where there is no room it is left to a
+    /// later reader.
+    pub(crate) fn refresh(&self, key: Key, loader: Loader, policy: LoadPolicy, wanted: Wanted) {
+        let Ok((tier, terms)) = self.route(key.as_str()) else { return };
+        let bytes = key.as_str().len() as u64;
+        let Ok(permit) = self.open().and_then(|()| tier.permits.take(Lane::Data, bytes)) else { return };
+        let request = LoadRequest {
+            key,
+            terms: policy.over(terms),
+            wanted,
+            class: Class::Refresh,
+            cell: LoadCell::alone(loader),
+            spawner: Spawner::current().unwrap_or_else(|| self.spawner.clone()),
+            reply: None,
+        };
+        self.post(Parcel::Tier(tier.id, Accepted::with(TierRequest::Load(Box::new(request)), permit)));
     }
 
     /// Carries out a call with a loader after the view had nothing for it. The request is in the inbox when this
     /// returns.
     pub(crate) fn load(self: &Arc<Self>, call: LoadCall) -> Pending<Given> {
-        let LoadCall { key, loader, ttl, deadline, task, wanted, patience } = call;
+        let LoadCall { key, loader, policy, deadline, task, wanted, patience } = call;
         let known = asked_inside(&key).and_then(|nested| Ok((nested, self.route_told(key.as_str())?)));
-        let (nested, (tier, route_ttl)) = match known {
+        let (nested, (tier, terms)) = match known {
             Ok(known) => known,
             Err(error) => return Pending::known(Err(error)),
         };
-        let limit = Limit::of(deadline, task, self.plan.load_timeout);
+        let terms = policy.over(terms);
+        let limit = Limit::of(deadline, task, terms.timeout);
         if limit.has_passed() {
             return Pending::known(Err(limit.over(&key)));
         }
         let (id, cell) = (tier.id, LoadCell::new(loader));
         let spawner = Spawner::current().unwrap_or_else(|| self.spawner.clone());
         let bytes = key.as_str().len() as u64;
-        let ttl = ttl.unwrap_or(route_ttl);
+        let class = if nested { Class::Nested } else { Class::Caller };
         let wiring = Arc::clone(self);
         let post = {
             let (wiring, key, cell) = (Arc::clone(self), key.clone(), Arc::clone(&cell));
             move |permit: Permit| {
                 wiring.post_with(id, permit, |reply| {
-                    let request = LoadRequest { key, ttl, wanted, nested, cell, spawner, reply };
+                    let reply = Some(reply);
+                    let request = LoadRequest { key, terms, wanted, class, cell, spawner, reply };
                     TierRequest::Load(Box::new(request))
                 })
             }
@@ -158,9 +248,8 @@ impl Wiring {
             Ok(permit) => (Ok(post(permit)), None),
             Err(error) => (Err(error), (!patience.is_zero()).then_some(post)),
         };
-        let timers = self.spawner.clone();
         Pending::task(async move {
-            let asked = Asked { key: &key, cell: &cell, nested, wanted };
+            let asked = Asked { key: &key, cell: &cell, nested, wanted, terms: &terms };
             let answered = async {
                 let answer = match (posted, waiting) {
                     (Ok(answer), _) => told(answer).await,
@@ -175,18 +264,53 @@ impl Wiring {
                 };
                 wiring.or_run_here(id, asked, answer).await
             };
-            timers.within(limit.span, answered).await.unwrap_or_else(|| Err(limit.over(&key)))
+            wiring.within(wiring.tier(id), asked, limit, answered).await
         })
+    }
+
+    /// Waits for the answer to a call, and serves a stale value where that is allowed and nothing better comes in time.
+    async fn within(
+        &self,
+        tier: &TierShared,
+        asked: Asked<'_>,
+        limit: Limit,
+        answered: impl Future<Output = Result<Given>>,
+    ) -> Result<Given> {
+        let mut answered = pin!(answered);
+        let soft = asked.terms.soft_timeout;
+        let has_soft = !asked.terms.stale.is_zero() && !soft.is_zero() && soft < limit.span;
+        let first = if has_soft { soft } else { limit.span };
+        let mut answer = self.spawner.within(first, answered.as_mut()).await;
+        if has_soft && answer.is_none() {
+            if let Some(stale) = self.stale(tier, asked) {
+                return Ok(stale);
+            }
+            answer = self.spawner.within(limit.span.saturating_sub(first), answered).await;
+        }
+        match answer {
+            Some(Ok(given)) => Ok(given),
+            Some(Err(error)) if error.kind() == ErrorKind::Reentrant => Err(error),
+            other => {
+                let failed = other.unwrap_or_else(|| Err(limit.over(asked.key)));
+                self.stale(tier, asked).map_or(failed, Ok)
+            }
+        }
     }
 
     /// The answer of tier `id`, or what the loader brings where that is of no use.
     async fn or_run_here(&self, id: TierId, asked: Asked<'_>, answer: Result<Given>) -> Result<Given> {
         let tier = self.tier(id);
         match answer {
-            Err(trouble) if trouble.is_cache_trouble() => self.bypass(tier, asked, &trouble).await,
+            Err(trouble) if trouble.is_cache_trouble() => match self.stale(tier, asked) {
+                // Spares the source, for which there is no room at the moment.
+                Some(stale) => Ok(stale),
+                None => self.bypass(tier, asked, &trouble).await,
+            },
             // Joined the load of another type under the same key: what it brought is of no use here.
-            Ok(given) if asked.wanted.is_some_and(|wanted| wanted != given.value.fingerprint()) => {
-                tier.counters.wrong_type.one();
+            Ok(given) if !asked.wanted.takes(&given.value) => {
+                if !given.value.is_nothing() {
+                    tier.counters.wrong_type.one();
+                }
                 self.run_here(tier, asked).await
             }
             answer => answer,
@@ -213,7 +337,7 @@ impl Wiring {
         if asked.cell.is_loaded() {
             self.env.observe_load(asked.key);
         }
-        let value = asked.cell.run_here(self.plan.load_timeout, &self.spawner).await?;
+        let value = asked.cell.run_here(asked.terms.timeout, &self.spawner).await?;
         Ok(Given { value, source: Source::Bypass, age: Duration::ZERO, stored: false })
     }
 }
@@ -221,13 +345,19 @@ impl Wiring {
 impl Request for GetOrLoad {
     type Reply = Given;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        let Self { key, loader, ttl, deadline } = self;
-        let known = wiring.route(key.as_str()).map(|(tier, _)| wiring.look(tier, key.as_str(), None));
-        match known {
-            Ok(Some(given)) => Pending::known(Ok(given)),
-            Ok(None) => {
-                let (task, patience) = (Deadline::current(), Duration::ZERO);
-                wiring.load(LoadCall { key, loader, ttl, deadline, task, wanted: None, patience })
+        let Self { key, loader, policy, deadline } = self;
+        let found = wiring
+            .route(key.as_str())
+            .map(|(tier, terms)| wiring.look_to_load(tier, &policy.over(terms), key.as_str(), Wanted::ANY));
+        match found {
+            Ok(Found::Hit(given)) => Pending::known(Ok(given)),
+            Ok(Found::Due(given)) => {
+                wiring.refresh(key, loader, policy, Wanted::ANY);
+                Pending::known(Ok(given))
+            }
+            Ok(Found::Nothing) => {
+                let (task, patience, wanted) = (Deadline::current(), Duration::ZERO, Wanted::ANY);
+                wiring.load(LoadCall { key, loader, policy, deadline, task, wanted, patience })
             }
             Err(error) => Pending::known(Err(error)),
         }

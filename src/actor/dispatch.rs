@@ -14,12 +14,12 @@ use tokio::sync::oneshot;
 use super::inbox::Parcel;
 use super::permit::{Lane, Permit};
 use super::reply::Reply;
-use super::request::{Accepted, ControlRequest, Item, TierRequest, ToStats, ToWarmer};
+use super::request::{Accepted, ControlRequest, TierRequest, ToStats, ToWarmer};
 use super::wiring::Wiring;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
-use crate::engine::tier::Taken;
+use crate::engine::tier::{Item, Taken};
 use crate::engine::weigh::weigh;
 use crate::error::{Error, Result};
 use crate::message::{
@@ -148,8 +148,9 @@ impl Wiring {
     }
 
     fn item(&self, set: Set) -> Result<(TierId, Item)> {
-        let (tier, ttl) = self.route_told(set.key.as_str())?;
-        Ok((tier.id, Item { key: set.key, value: set.value, ttl: set.ttl.unwrap_or(ttl) }))
+        let (tier, terms) = self.route_told(set.key.as_str())?;
+        let Set { key, value, tags, policy } = set;
+        Ok((tier.id, Item { key, value, tags, terms: policy.over(terms) }))
     }
 }
 
@@ -171,7 +172,7 @@ impl Request for Set {
     type Reply = Stored;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         let post = |(id, item): (TierId, Item)| {
-            let bytes = weigh(&item.key, &item.value);
+            let bytes = weigh(&item.key, &item.value, &item.tags);
             wiring.post_to(id, Lane::Data, bytes, |reply| TierRequest::Set { item, reply })
         };
         wiring.item(self).and_then(post).into()
@@ -221,7 +222,7 @@ impl SetMany {
                 }
             };
             results.push(None);
-            let bytes = weigh(&item.key, &item.value);
+            let bytes = weigh(&item.key, &item.value, &item.tags);
             match chunks.iter_mut().rev().find(|chunk| chunk.tier == tier) {
                 Some(chunk) if chunk.bytes + bytes <= CHUNK => {
                     chunk.bytes += bytes;

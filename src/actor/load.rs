@@ -4,12 +4,12 @@
 //! Never: decides whether a value is stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::reply::Reply;
 use super::request::ToTier;
 use super::wiring::Wiring;
-use crate::codec::fingerprint::Fingerprint;
-use crate::codec::value::Value;
+use crate::codec::value::{Value, Wanted};
 use crate::engine::flight::FlightId;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
@@ -25,17 +25,17 @@ pub struct Waiter {
     cell: Arc<LoadCell>,
     spawner: Spawner,
     reply: Option<Reply<Given>>,
-    wanted: Option<Fingerprint>,
+    wanted: Wanted,
 }
 
 impl Waiter {
     pub(crate) fn new(
         cell: Arc<LoadCell>,
         spawner: Spawner,
-        reply: Reply<Given>,
-        wanted: Option<Fingerprint>,
+        reply: Option<Reply<Given>>,
+        wanted: Wanted,
     ) -> Self {
-        Self { cell, spawner, reply: Some(reply), wanted }
+        Self { cell, spawner, reply, wanted }
     }
 
     pub(crate) fn answer(mut self, answer: Result<Given>) {
@@ -61,7 +61,7 @@ impl tier::Waiter for Waiter {
     }
 
     fn accepts(&self, value: &Value) -> bool {
-        self.wanted.is_none_or(|wanted| wanted == value.fingerprint())
+        self.wanted.takes(value)
     }
 
     fn is_gone(&self) -> bool {
@@ -77,6 +77,7 @@ pub(crate) fn start(
     flight: FlightId,
     incarnation: u64,
     key: &Key,
+    limit: Duration,
     leader: &Waiter,
 ) {
     wiring.env.observe_load(key);
@@ -92,7 +93,6 @@ pub(crate) fn start(
         key: key.clone(),
     };
     let spawner = leader.spawner.clone();
-    let limit = wiring.plan.load_timeout;
     // Moved into the task before it is polled: a task that is dropped unpolled, with its runtime, reports too.
     let task = async move {
         let mut landing = landing;

@@ -28,7 +28,7 @@ mod warm_run;
 mod warmer;
 mod wiring;
 
-pub(crate) use call::LoadCall;
+pub(crate) use call::{Found, LoadCall};
 pub use dispatch::{Pending, Request};
 pub(crate) use guard::guarded;
 pub use load::Waiter;

@@ -10,14 +10,14 @@ use actix::Message;
 
 use super::permit::Permit;
 use super::reply::Reply;
-use crate::codec::fingerprint::Fingerprint;
-use crate::codec::value::Value;
-use crate::engine::flight::FlightId;
+use crate::codec::value::Wanted;
+use crate::engine::flight::{Class, FlightId};
 use crate::engine::given::Given;
 use crate::engine::journal::Ticket;
 use crate::engine::key::Key;
 use crate::engine::scope::Scope;
-use crate::engine::tier::{Outcome, Stored, Taken, Warmed};
+use crate::engine::terms::Terms;
+use crate::engine::tier::{Item, Outcome, Stored, Taken, Warmed};
 use crate::env::Spawner;
 use crate::error::Result;
 use crate::loader::LoadCell;
@@ -44,17 +44,6 @@ impl Accepted {
     pub(crate) fn with(request: TierRequest, permit: Permit) -> Self {
         Self { request, permit: Some(permit) }
     }
-}
-
-/// A value to be stored, its time to live resolved.
-#[derive(Debug)]
-pub struct Item {
-    /// Under which key.
-    pub key: Key,
-    /// The value.
-    pub value: Value,
-    /// How long it lives.
-    pub ttl: Duration,
 }
 
 /// What a tier can be asked.
@@ -107,18 +96,18 @@ pub enum Fault {
 pub struct LoadRequest {
     /// Which key.
     pub key: Key,
-    /// How long the value lives.
-    pub ttl: Duration,
-    /// The type that is wanted; a value of another one counts as absent. `None`: any.
-    pub wanted: Option<Fingerprint>,
-    /// Whether a loader asks.
-    pub nested: bool,
+    /// On what terms.
+    pub terms: Terms,
+    /// What is wanted; all else counts as absent.
+    pub wanted: Wanted,
+    /// For whom.
+    pub class: Class,
     /// Where the loader is.
     pub cell: Arc<LoadCell>,
     /// Where to run it.
     pub spawner: Spawner,
-    /// Who waits.
-    pub reply: Reply<Given>,
+    /// Who waits; nobody for a refresh.
+    pub reply: Option<Reply<Given>>,
 }
 
 /// What a tier actor takes.

@@ -79,6 +79,7 @@ fn read(counters: &Counters) -> TierStats {
         hits: counters.hits(),
         misses: counters.misses(),
         joined: counters.joined.get(),
+        stale_hits: counters.stale_hits.get(),
         sets: counters.sets.get(),
         stored_by_load: counters.stored_by_load.get(),
         stored_by_warm: counters.stored_by_warm.get(),

@@ -108,7 +108,7 @@ fn info(wiring: &Wiring) -> InfoSnapshot {
         TierInfo {
             name: Arc::clone(&tier.name),
             description: Arc::clone(&plan.tiers[index].description),
-            ttl: tier.ttl,
+            ttl: tier.terms.ttl,
             prefixes: of_tier.map(|prefix| (Arc::clone(&prefix.prefix), prefix.ttl)).collect(),
             state: tier.state(),
             entries: tier.counters.entries.load(Relaxed),

@@ -13,15 +13,16 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 use super::guard::{drop_guarded, guarded};
 use super::load::{self, Waiter};
 use super::reply::Reply;
-use super::request::{Accepted, Item, LoadRequest, TierRequest, ToSupervisor, ToTier};
+use super::request::{Accepted, LoadRequest, TierRequest, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
 use super::wiring::{TierShared, Wiring, tell};
+use crate::codec::value::Wanted;
 use crate::engine::given::Given;
 use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
 use crate::engine::scope::Scope;
 use crate::engine::store::Remains;
-use crate::engine::tier::{Effects, Stored, Taken, Tier};
+use crate::engine::tier::{Effects, Item, Stored, Taken, Tier};
 use crate::env::{has_runtime, spawn_local, yield_now};
 use crate::error::Result;
 use crate::message::TierState;
@@ -130,8 +131,8 @@ impl TierActor {
         self.tier.publish();
         let incarnation = self.tier.incarnation();
         for id in starts {
-            if let Some((key, waiter)) = self.tier.leader(id) {
-                load::start(&self.wiring, self.id, id, incarnation, &key, waiter);
+            if let Some((key, limit, waiter)) = self.tier.leader(id) {
+                load::start(&self.wiring, self.id, id, incarnation, &key, limit, waiter);
             }
         }
         self.ask_for_room();
@@ -263,8 +264,7 @@ impl TierActor {
             }
             TierRequest::StoreWarm { ticket, items, reply } => {
                 let store_all = |this: &mut Self, now: Moment, fx: &mut Fx| {
-                    let store =
-                        |item: Item| this.tier.store_warm(ticket, &item.key, &item.value, item.ttl, now, fx);
+                    let store = |item: Item| this.tier.store_warm(ticket, item, now, fx);
                     items.into_iter().map(store).collect()
                 };
                 if let Some(warmed) = self.turn(store_all) {
@@ -299,7 +299,10 @@ impl TierActor {
             TierRequest::Contains { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::Set { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::SetMany { reply, .. } => reply.answer(Err(self.shared().failed_error())),
-            TierRequest::Load(request) => request.reply.answer(Err(self.shared().failed_error())),
+            TierRequest::Load(request) => {
+                let error = self.shared().failed_error();
+                request.reply.into_iter().for_each(|reply| reply.answer(Err(error.clone())));
+            }
             TierRequest::BeginWarm { reply } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::StoreWarm { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             #[cfg(feature = "fault-injection")]
@@ -308,17 +311,17 @@ impl TierActor {
     }
 
     fn get(&self, key: &str) -> Option<Given> {
-        self.wiring.look(self.shared(), key, None)
+        self.wiring.look(self.shared(), key, Wanted::ANY)
     }
 
-    fn set(&mut self, Item { key, value, ttl }: Item, now: Moment, fx: &mut Fx) -> Result<Stored> {
-        self.tier.set(key, value, ttl, now, fx)
+    fn set(&mut self, item: Item, now: Moment, fx: &mut Fx) -> Result<Stored> {
+        self.tier.set(item, now, fx)
     }
 
     fn load(&mut self, request: LoadRequest) {
-        let LoadRequest { key, ttl, wanted, nested, cell, spawner, reply } = request;
+        let LoadRequest { key, terms, wanted, class, cell, spawner, reply } = request;
         let waiter = Waiter::new(cell, spawner, reply, wanted);
-        self.turn(|this, now, fx| this.tier.load(&key, ttl, nested, waiter, now, fx));
+        self.turn(|this, now, fx| this.tier.load(&key, &terms, class, waiter, now, fx));
     }
 
     fn invalidate(&mut self, scope: Scope, dry_run: bool, reply: Reply<Taken>) {

@@ -12,10 +12,11 @@ use tokio::sync::oneshot;
 use super::inbox::Parcel;
 use super::permit::Lane;
 use super::reply::Reply;
-use super::request::{Accepted, Item, TierRequest, ToWarmer};
+use super::request::{Accepted, TierRequest, ToWarmer};
 use super::wiring::{TierShared, Wiring, tell};
 use crate::engine::journal::Ticket;
-use crate::engine::tier::Warmed;
+use crate::engine::terms::Terms;
+use crate::engine::tier::{Item, Warmed};
 use crate::engine::weigh::weigh;
 use crate::env::Stopwatch;
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ use crate::warm::{WarmEntries, WarmRun};
 /// Bytes and entries that are handed to the tier at once.
 const CHUNK_BYTES: u64 = 1 << 20;
 const CHUNK_ENTRIES: usize = 256;
+/// Share of the time to live by which what a run brings may live shorter, where nothing else is said.
+const WARM_JITTER: f64 = 0.1;
 /// A run may take so many times `load_timeout`: it reads many rows, a load reads one.
 const PATIENCE: u32 = 10;
 
@@ -90,7 +93,7 @@ impl Ending {
             wiring.warm[self.source].progress(Some((done + 1, total)));
             match stray(&wiring, tier, &set) {
                 Some(item) => {
-                    bytes += weigh(&item.key, &item.value);
+                    bytes += weigh(&item.key, &item.value, &item.tags);
                     items.push(item);
                 }
                 None => strays += 1,
@@ -156,8 +159,14 @@ impl Ending {
 
 /// The item that `set` becomes, if its key belongs to `tier`.
 fn stray(wiring: &Wiring, tier: &TierShared, set: &Set) -> Option<Item> {
-    let (found, ttl) = wiring.route(set.key.as_str()).ok()?;
-    let item = || Item { key: set.key.clone(), value: set.value.clone(), ttl: set.ttl.unwrap_or(ttl) };
+    let (found, terms) = wiring.route(set.key.as_str()).ok()?;
+    let item = || {
+        let Set { key, value, tags, policy } = set.clone();
+        // What is warmed together would else expire together.
+        let spread = if terms.jitter > 0.0 { terms.jitter } else { WARM_JITTER };
+        let terms = policy.over(&Terms { jitter: spread, ..*terms });
+        Item { key, value, tags, terms }
+    };
     (found.id == tier.id).then(item)
 }
 

@@ -209,7 +209,8 @@ impl Warmer {
             if !source.is_for_users() || fresh || self.users.len() >= USERS_QUEUED_MAX {
                 continue;
             }
-            let ttl = self.wiring.routes.tier(source.tier()).map_or(PAUSE, |id| self.wiring.tier(id).ttl);
+            let ttl =
+                self.wiring.routes.tier(source.tier()).map_or(PAUSE, |id| self.wiring.tier(id).terms.ttl);
             self.know(job.clone(), now.after(ttl));
             self.request(job, None);
             begun = true;

@@ -27,6 +27,7 @@ use crate::engine::key::first_segment;
 use crate::engine::moment::Moment;
 use crate::engine::route::{Routes, TierId};
 use crate::engine::scope::Scope;
+use crate::engine::terms::Terms;
 use crate::engine::tier::Rules;
 use crate::engine::view::View;
 use crate::env::{Env, Spawner};
@@ -70,8 +71,8 @@ pub struct TierShared {
     pub id: TierId,
     /// Its name.
     pub name: Arc<str>,
-    /// How long its values live when nothing else is said.
-    pub ttl: Duration,
+    /// How its values are loaded and kept when nothing else is said.
+    pub terms: Terms,
     /// What readers see.
     pub view: Arc<View>,
     /// Its counters.
@@ -195,7 +196,7 @@ impl Wiring {
         let tier = |(index, tier): (usize, &crate::settings::TierPlan)| TierShared {
             id: id(index),
             name: Arc::clone(&tier.name),
-            ttl: tier.ttl,
+            terms: tier.terms,
             view: Arc::new(View::new(env.seed().wrapping_add(index as u64))),
             counters: Arc::default(),
             permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
@@ -240,17 +241,18 @@ impl Wiring {
         &self.tiers[id.index()]
     }
 
-    /// The tier of `key`, and how long its values live there. Errors: `UnknownPrefix`.
-    pub(crate) fn route(&self, key: &str) -> Result<(&TierShared, Duration)> {
+    /// The tier of `key`, and on what terms its values are loaded and kept there. Errors: `UnknownPrefix`.
+    pub(crate) fn route(&self, key: &str) -> Result<(&TierShared, &Terms)> {
         let Some(route) = self.routes.route(key) else {
             return Err(Error::UnknownPrefix { prefix: Shown::new(first_segment(key)) });
         };
         let tier = self.tier(route.tier);
-        Ok((tier, route.ttl.unwrap_or(tier.ttl)))
+        let of_prefix = |place: u16| &self.plan.prefixes[usize::from(place)].terms;
+        Ok((tier, route.prefix.map_or(&tier.terms, of_prefix)))
     }
 
     /// As [`Wiring::route`], for what is on its way to a tier: a first segment that no tier was made for is warned of.
-    pub(crate) fn route_told(&self, key: &str) -> Result<(&TierShared, Duration)> {
+    pub(crate) fn route_told(&self, key: &str) -> Result<(&TierShared, &Terms)> {
         let found = self.route(key)?;
         if self.routes.route(key).is_some_and(|route| !route.known) {
             self.strangers.meet(key, &found.0.name);

@@ -104,6 +104,7 @@ fn loads(tiers: &[NamedTierStats], style: Style) -> Option<String> {
         &[
             ("Started", total(|t| t.loads)),
             ("Joined by other callers", total(|t| t.joined)),
+            ("Served stale", total(|t| t.stale_hits)),
             ("Failed", total(|t| t.loads_failed)),
             ("Panicked", total(|t| t.loads_panicked)),
             ("Timed out", total(|t| t.loads_timed_out)),

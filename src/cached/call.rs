@@ -15,13 +15,14 @@ use tokio::sync::oneshot;
 use super::load::{Ended, Slot, Telling, caught, copy_of};
 use super::outcome::{Absence, Kind, Outcome, Share};
 use crate::actor::LoadCall;
-use crate::codec::fingerprint::Fingerprint;
+use crate::codec::value::Wanted;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::tier;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
+use crate::load_policy::LoadPolicy;
 use crate::loader::{Loader, inside};
 use crate::message::Stored;
 use crate::telemetry;
@@ -64,7 +65,7 @@ where
     let text = key?;
     let wiring = cache.wiring();
     let (tier, _) = wiring.route(&text)?;
-    let found = wiring.look(tier, &text, Some(Fingerprint::of::<A::Shared>()));
+    let found = wiring.look(tier, &text, Wanted::of::<A::Shared>());
     match found.map(|given| decode::<V>(&text, given)) {
         Some(Ok(hit)) => Ok(Ok(hit)),
         _ => Ok(Err(Call { cache, key: Key::parse(&text)?, rules, share })),
@@ -94,11 +95,11 @@ impl<E: Send + 'static> Call<'_, E> {
         self.cache.wiring().load(LoadCall {
             key: self.key.clone(),
             loader,
-            ttl: self.rules.ttl,
+            policy: LoadPolicy { ttl: self.rules.ttl, ..LoadPolicy::new() },
             deadline: None,
             // The function's own error type has no word for it, and running the body again would not be faster.
             task: None,
-            wanted: Some(Fingerprint::of::<A::Shared>()),
+            wanted: Wanted::of::<A::Shared>(),
             patience: PATIENCE,
         })
     }

@@ -20,7 +20,7 @@ use serde::Serialize;
 use super::outcome::{Absence, Outcome, Share};
 use crate::codec::value::Value;
 use crate::engine::key::Key;
-use crate::engine::tier;
+use crate::engine::tier::{self, Brought};
 use crate::error::{Error, SharedError, Shown};
 
 /// What the body of a cached function came to, beside a value that was stored.
@@ -80,11 +80,8 @@ impl<E: Send + 'static> Telling<E> {
             Ok(value) => match Value::encode(&value) {
                 Ok(bytes) => {
                     let bytes = bytes.counted_as::<A::Shared>();
-                    let told = if A::is_none(&value) {
-                        tier::Outcome::LoadedFor(bytes, self.none)
-                    } else {
-                        tier::Outcome::Loaded(bytes)
-                    };
+                    let ttl = A::is_none(&value).then_some(self.none);
+                    let told = tier::Outcome::Loaded(Brought { ttl, ..bytes.into() });
                     (told, Ok(value))
                 }
                 Err(error) => (tier::Outcome::FailedAlone(error), Err(Ended::Unwritten(value))),

@@ -23,6 +23,9 @@ use std::fmt;
 pub struct Fingerprint(u64);
 
 impl Fingerprint {
+    /// That of no type: of what is stored where the source has nothing.
+    pub(crate) const NOTHING: Self = Self(0);
+
     /// The fingerprint of `T`. Cost: a few nanoseconds; some microseconds the first time on a thread, or after
     /// many other types.
     #[inline]

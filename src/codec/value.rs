@@ -62,6 +62,16 @@ impl Value {
         }
     }
 
+    /// What is stored where the source said that there is nothing under the key. It decodes as no type.
+    pub(crate) fn nothing() -> Self {
+        Self { bytes: Bytes::new(), fingerprint: Fingerprint::NOTHING }
+    }
+
+    /// Whether it says that the source has nothing under the key, see `not_found_ttl`.
+    pub fn is_nothing(&self) -> bool {
+        self.fingerprint == Fingerprint::NOTHING
+    }
+
     /// The same bytes as if they had been written from a `T`. `Option<T>` writes what `T` writes when it is `Some`, so
     /// that a function which returns one can share its entries with everybody else.
     pub(crate) fn counted_as<T: ?Sized>(self) -> Self {
@@ -84,10 +94,39 @@ impl Value {
         self.fingerprint
     }
 
-    /// How many bytes it takes, at least 1.
-    #[allow(clippy::len_without_is_empty)] // no encoded value is empty
+    /// How many bytes it takes; none only where it [is nothing](Self::is_nothing).
+    #[allow(clippy::len_without_is_empty)] // that is what `is_nothing` is called
     pub fn len(&self) -> usize {
         self.bytes.len()
+    }
+}
+
+/// Which values a reader takes; others count as absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// `None`: of any type.
+    of: Option<Fingerprint>,
+    nothing: bool,
+}
+
+impl Wanted {
+    /// A value of any type.
+    pub const ANY: Self = Self { of: None, nothing: false };
+
+    /// A `T`.
+    pub fn of<T: ?Sized>() -> Self {
+        Self { of: Some(Fingerprint::of::<T>()), nothing: false }
+    }
+
+    /// Also that the source has nothing.
+    #[must_use]
+    pub fn or_nothing(self) -> Self {
+        Self { nothing: true, ..self }
+    }
+
+    /// Whether the reader takes `value`.
+    pub fn takes(self, value: &Value) -> bool {
+        if value.is_nothing() { self.nothing } else { self.of.is_none_or(|of| of == value.fingerprint) }
     }
 }
 

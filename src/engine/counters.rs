@@ -57,6 +57,7 @@ pub struct Counters {
     /// Loads running and queued, as of the end of the tier's last turn.
     pub loads_now: (AtomicU64, AtomicU64),
     pub joined: Count,
+    pub stale_hits: Count,
     pub sets: Count,
     pub stored_by_load: Count,
     pub stored_by_warm: Count,

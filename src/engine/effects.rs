@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::flight::FlightId;
 use super::given::Given;
 use super::store::{Gone, Remains};
+use super::tag::Tags;
 use crate::codec::value::Value;
 use crate::error::Error;
 
@@ -30,9 +31,9 @@ pub trait Waiter {
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// With a value.
-    Loaded(Value),
-    /// With a value that says itself how long it lives; zero: it is not kept.
-    LoadedFor(Value, Duration),
+    Loaded(Brought),
+    /// The source has nothing under the key.
+    NotFound,
     /// With an error, a panic or at its time limit.
     Failed(Error),
     /// With an error that only its leader can be given; the others choose the next leader.
@@ -41,11 +42,29 @@ pub enum Outcome {
     Lost,
 }
 
+/// What a load brought, with what its loader says of it.
+#[derive(Debug, Clone)]
+pub struct Brought {
+    /// The value.
+    pub value: Value,
+    /// How long it lives, if the loader says so; zero: it is not kept.
+    pub ttl: Option<Duration>,
+    /// The names it can be taken away by.
+    pub tags: Tags,
+}
+
+impl From<Value> for Brought {
+    fn from(value: Value) -> Self {
+        Self { value, ttl: None, tags: Tags::NONE }
+    }
+}
+
 impl Outcome {
     /// The value, or the error; `None` when it did not end.
     pub fn into_result(self) -> Option<Result<Value, Error>> {
         match self {
-            Self::Loaded(value) | Self::LoadedFor(value, _) => Some(Ok(value)),
+            Self::Loaded(brought) => Some(Ok(brought.value)),
+            Self::NotFound => Some(Ok(Value::nothing())),
             Self::Failed(error) | Self::FailedAlone(error) => Some(Err(error)),
             Self::Lost => None,
         }

@@ -1,12 +1,16 @@
 //! One cached value with its key, its lifetime and the marks that readers leave on it.
 //!
-//! Owns: what is fixed when an entry is made, and two marks that readers may change.
+//! Owns: what is fixed when an entry is made, and the marks that readers may change.
 //! Never: changes a value in place; an overwrite is a new entry in the same slot.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use std::time::Duration;
+
 use super::key::Key;
 use super::moment::Moment;
+use super::tag::Tags;
+use super::terms::Life;
 use crate::codec::value::Value;
 
 /// Who brought a value in.
@@ -27,10 +31,12 @@ pub struct Draft {
     pub key: Key,
     /// Its value.
     pub value: Value,
-    /// When the value was set, or when its load ended.
-    pub stored: Moment,
-    /// From then on it is not served.
-    pub fresh_until: Moment,
+    /// The names it can be taken away by.
+    pub tags: Tags,
+    /// When it is served, and how.
+    pub life: Life,
+    /// How long its load took; zero for what was set.
+    pub took: Duration,
     /// The tier's sequence number of the store.
     pub seq: u64,
     /// The tier's sequence number before which its source was not read yet: that of the store, or of the warm run's ticket.
@@ -44,9 +50,10 @@ pub struct Draft {
 pub struct Entry {
     key: Key,
     value: Value,
+    tags: Tags,
     hash: u64,
-    stored: Moment,
-    fresh_until: Moment,
+    life: Life,
+    took_ms: u32,
     seq: u64,
     since: u64,
     weight: u64,
@@ -56,18 +63,34 @@ pub struct Entry {
     hits: AtomicU32,
     /// The view's epoch at the last read; the policy orders by it.
     read_epoch: AtomicU64,
+    /// Before this moment nobody has it loaded anew: somebody just did, or the source failed.
+    ask_from: AtomicU64,
+    /// Loads of the key that failed since the value was stored.
+    failures: AtomicU32,
+}
+
+/// Whether an entry may be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// It is within its time to live.
+    Fresh,
+    /// Only where stale values are allowed.
+    Stale,
+    /// No more.
+    Dead,
 }
 
 impl Entry {
     /// Makes the entry for `slot`; `hits` are those of the entry it replaces.
     pub(crate) fn new(draft: Draft, hash: u64, weight: u64, slot: u32, hits: u32, epoch: u64) -> Self {
-        let Draft { key, value, stored, fresh_until, seq, since, origin } = draft;
+        let Draft { key, value, tags, life, took, seq, since, origin } = draft;
         Self {
             key,
             value,
+            tags,
             hash,
-            stored,
-            fresh_until,
+            life,
+            took_ms: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
             seq,
             since,
             weight,
@@ -75,6 +98,8 @@ impl Entry {
             origin,
             hits: AtomicU32::new(hits),
             read_epoch: AtomicU64::new(epoch),
+            ask_from: AtomicU64::new(0),
+            failures: AtomicU32::new(0),
         }
     }
 
@@ -88,19 +113,64 @@ impl Entry {
         &self.value
     }
 
-    /// When its value was set, or when its load ended.
-    pub fn stored(&self) -> Moment {
-        self.stored
+    /// The names it can be taken away by.
+    pub fn tags(&self) -> &Tags {
+        &self.tags
     }
 
-    /// From then on it is not served.
-    pub fn fresh_until(&self) -> Moment {
-        self.fresh_until
+    /// When it is served, and how.
+    pub fn life(&self) -> Life {
+        self.life
     }
 
-    /// Whether it may be served at `now`. An age equal to the time to live is too old.
+    /// How long its load took, in whole milliseconds; zero for what was set.
+    pub fn took(&self) -> Duration {
+        Duration::from_millis(self.took_ms.into())
+    }
+
+    /// Whether it may be served at `now` without any condition. An age equal to the time to live is too old.
     pub fn is_fresh(&self, now: Moment) -> bool {
-        now < self.fresh_until
+        now < self.life.fresh_until
+    }
+
+    /// Whether it may be served at `now`.
+    pub fn freshness(&self, now: Moment) -> Freshness {
+        if now < self.life.fresh_until {
+            Freshness::Fresh
+        } else if now < self.life.dead_at {
+            Freshness::Stale
+        } else {
+            Freshness::Dead
+        }
+    }
+
+    /// Whether it may be served at `now` to a call that takes values as far past their time to live as `allowed`.
+    pub fn serves(&self, now: Moment, allowed: Duration) -> bool {
+        now < self.life.fresh_until || (now < self.life.dead_at && now < self.life.fresh_until.after(allowed))
+    }
+
+    /// Whether the one who asks should have it loaded anew: it is due, and nobody asked within `pause`.
+    pub fn ask(&self, now: Moment, pause: Duration) -> bool {
+        // Relaxed: this only thins out requests; the tier sees to it that one load runs.
+        let ask_from = self.ask_from.load(Relaxed);
+        now >= self.life.refresh_from
+            && now.as_millis() >= ask_from
+            && self
+                .ask_from
+                .compare_exchange(ask_from, now.after(pause).as_millis(), Relaxed, Relaxed)
+                .is_ok()
+    }
+
+    /// A load of its key failed: nobody has it loaded anew until what `pause` says of the number of failures.
+    pub(crate) fn put_off(&self, now: Moment, pause: impl FnOnce(u32) -> Duration) {
+        let failures = self.failures.load(Relaxed).saturating_add(1);
+        self.failures.store(failures, Relaxed);
+        self.ask_from.store(now.after(pause(failures)).as_millis(), Relaxed);
+    }
+
+    /// Loads of the key that failed since the value was stored.
+    pub fn failures(&self) -> u32 {
+        self.failures.load(Relaxed)
     }
 
     /// The tier's sequence number of its store.

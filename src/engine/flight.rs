@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::key::Key;
 use super::scope::Scope;
+use super::terms::Terms;
 
 /// Detached loads of one key that may run out at the same time; past it a new load of the key waits.
 pub const DETACHED_MAX: u32 = 4;
@@ -34,13 +35,25 @@ enum Phase {
     Detached,
 }
 
+/// For whom a load is, which decides when it may start. In the order of preference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// For a loader, which holds a place itself. It does not wait for one, for the places may all be held by loaders that
+    /// wait for such as this.
+    Nested,
+    /// For a caller, who waits.
+    Caller,
+    /// For nobody: it renews what is served meanwhile.
+    Refresh,
+}
+
 /// One load and those who wait for it.
 #[derive(Debug)]
 struct Flight<W> {
     key: Key,
-    ttl: Option<Duration>,
+    terms: Terms,
     phase: Phase,
-    nested: bool,
+    class: Class,
     waiters: Vec<W>,
 }
 
@@ -49,8 +62,8 @@ struct Flight<W> {
 pub struct Landed<W> {
     /// What was loaded.
     pub key: Key,
-    /// The time to live that its first caller asked for.
-    pub ttl: Option<Duration>,
+    /// The terms of its first caller.
+    pub terms: Terms,
     /// Its ticket, if it may store.
     pub ticket: Option<u64>,
     /// Who waited, the first caller first.
@@ -74,11 +87,11 @@ pub struct Flights<W> {
     by_id: BTreeMap<FlightId, Flight<W>>,
     attached: HashMap<Key, FlightId>,
     detached: HashMap<Key, u32>,
-    /// Wait for a place.
-    queue: VecDeque<FlightId>,
-    /// Are waited for by a loader that holds a place itself, so they need none.
-    urgent: VecDeque<FlightId>,
+    /// Those that wait, by class; nested ones need no place.
+    queues: [VecDeque<FlightId>; 3],
     running: usize,
+    /// Loads that may run now; less than `running_max` after much was invalidated at once.
+    limit: usize,
     running_max: usize,
     queue_max: usize,
     last_id: u64,
@@ -91,9 +104,9 @@ impl<W> Flights<W> {
             by_id: BTreeMap::new(),
             attached: HashMap::new(),
             detached: HashMap::new(),
-            queue: VecDeque::new(),
-            urgent: VecDeque::new(),
+            queues: Default::default(),
             running: 0,
+            limit: running_max,
             running_max,
             queue_max,
             last_id: 0,
@@ -102,7 +115,7 @@ impl<W> Flights<W> {
 
     /// Loads that run, and loads that wait for a place.
     pub fn counts(&self) -> (usize, usize) {
-        (self.running, self.queue.len() + self.urgent.len())
+        (self.running, self.queues.iter().map(VecDeque::len).sum())
     }
 
     /// Forgets those who wait for the load of `key` and went away, whenever their number has doubled: callers that give up
@@ -119,38 +132,41 @@ impl<W> Flights<W> {
         }
     }
 
-    /// Joins the flight of `key`, or begins one.
-    ///
-    /// `nested`: the caller is itself a loader. Its load does not wait for a place, for the places may all be held by
-    /// loaders that wait for such as this; nor does one that it joins.
-    pub fn join(&mut self, key: &Key, ttl: Option<Duration>, nested: bool, waiter: W) -> Joined<W> {
+    /// Joins the flight of `key`, or begins one on these `terms`. A refresh joins nobody: it is not wanted where a load is
+    /// under way.
+    pub fn join(&mut self, key: &Key, terms: &Terms, class: Class, waiter: W) -> Joined<W> {
         if let Some(&id) = self.attached.get(key)
             && let Some(flight) = self.by_id.get_mut(&id)
         {
-            flight.waiters.push(waiter);
-            if nested && !flight.nested {
-                flight.nested = true;
-                if flight.phase == Phase::Queued {
-                    self.queue.retain(|&other| other != id);
-                    self.urgent.push_back(id);
-                }
+            if class == Class::Refresh {
+                return Joined::Refused(waiter);
             }
+            flight.waiters.push(waiter);
+            self.hurry(id, class);
             return Joined::Waits;
         }
-        if !nested && self.running >= self.running_max && self.queue.len() >= self.queue_max {
+        let full = self.running >= self.limit && self.queues[class as usize].len() >= self.queue_max;
+        if class != Class::Nested && full {
             return Joined::Refused(waiter);
         }
         self.last_id += 1;
         let id = FlightId(self.last_id);
         self.attached.insert(key.clone(), id);
-        let flight = Flight { key: key.clone(), ttl, phase: Phase::Queued, nested, waiters: vec![waiter] };
+        let flight =
+            Flight { key: key.clone(), terms: *terms, phase: Phase::Queued, class, waiters: vec![waiter] };
         self.by_id.insert(id, flight);
-        if nested {
-            self.urgent.push_back(id);
-        } else {
-            self.queue.push_back(id);
-        }
+        self.queues[class as usize].push_back(id);
         Joined::Leads(id)
+    }
+
+    /// Somebody of `class` waits for the flight: it waits no longer than that class does.
+    fn hurry(&mut self, id: FlightId, class: Class) {
+        let Some(flight) = self.by_id.get_mut(&id).filter(|flight| class < flight.class) else { return };
+        let before = std::mem::replace(&mut flight.class, class);
+        if flight.phase == Phase::Queued {
+            self.queues[before as usize].retain(|&other| other != id);
+            self.queues[class as usize].push_back(id);
+        }
     }
 
     /// Starts the next flight that may start; `ticket` becomes its right to store.
@@ -159,13 +175,18 @@ impl<W> Flights<W> {
             let key = &self.by_id[id].key;
             self.detached.get(key).is_none_or(|&count| count < DETACHED_MAX)
         };
-        let id = if let Some(place) = self.urgent.iter().position(may_start) {
-            self.urgent.remove(place)?
-        } else if self.running < self.running_max {
-            self.queue.remove(self.queue.iter().position(may_start)?)?
-        } else {
-            return None;
-        };
+        let has_place = self.running < self.limit;
+        let mut next = None;
+        for class in [Class::Nested, Class::Caller, Class::Refresh] {
+            if class == Class::Nested || has_place {
+                next = self.queues[class as usize].iter().position(may_start).map(|place| (class, place));
+            }
+            if next.is_some() {
+                break;
+            }
+        }
+        let (class, place) = next?;
+        let id = self.queues[class as usize].remove(place)?;
         if let Some(flight) = self.by_id.get_mut(&id) {
             flight.phase = Phase::Running(ticket);
         }
@@ -173,9 +194,20 @@ impl<W> Flights<W> {
         Some(id)
     }
 
+    /// Much was invalidated at once, so many loads will be asked for: a quarter of them may run now, and one more each
+    /// time that one ends, until all places are free again. The source is cold too.
+    pub fn slow_start(&mut self) {
+        self.limit = (self.running_max / 4).max(1);
+    }
+
     /// Whether the load of `id` was started and has not landed.
     pub fn is_running(&self, id: FlightId) -> bool {
         self.by_id.get(&id).is_some_and(|flight| flight.phase != Phase::Queued)
+    }
+
+    /// How long the load of `id` may take.
+    pub fn timeout(&self, id: FlightId) -> Duration {
+        self.by_id.get(&id).map_or(Duration::ZERO, |flight| flight.terms.timeout)
     }
 
     /// Key and waiters of a flight that has not landed.
@@ -193,7 +225,7 @@ impl<W> Flights<W> {
         if !self.is_running(id) {
             return None;
         }
-        let Flight { key, ttl, phase, waiters, .. } = self.by_id.remove(&id)?;
+        let Flight { key, terms, phase, waiters, .. } = self.by_id.remove(&id)?;
         let ticket = match phase {
             Phase::Running(ticket) => {
                 self.attached.remove(&key);
@@ -210,7 +242,8 @@ impl<W> Flights<W> {
             }
         };
         self.running -= 1;
-        Some(Landed { key, ttl, ticket, waiters })
+        self.limit = (self.limit + 1).min(self.running_max);
+        Some(Landed { key, terms, ticket, waiters })
     }
 
     /// The load of `id` was lost before it told anything: queues the flight again if it may still be joined, so that
@@ -220,11 +253,7 @@ impl<W> Flights<W> {
             Some(flight) if matches!(flight.phase, Phase::Running(_)) && !flight.waiters.is_empty() => {
                 flight.phase = Phase::Queued;
                 self.running -= 1;
-                if flight.nested {
-                    self.urgent.push_front(id);
-                } else {
-                    self.queue.push_front(id);
-                }
+                self.queues[flight.class as usize].push_front(id);
                 true
             }
             _ => false,
@@ -269,19 +298,19 @@ impl<W> Flights<W> {
                 .unwrap_or_default();
         }
         // It never started, so nothing is left to run out.
-        self.queue.retain(|&other| other != id);
-        self.urgent.retain(|&other| other != id);
         self.attached.remove(key);
-        self.by_id.remove(&id).map(|flight| flight.waiters).unwrap_or_default()
+        let Some(flight) = self.by_id.remove(&id) else { return Vec::new() };
+        self.queues[flight.class as usize].retain(|&other| other != id);
+        flight.waiters
     }
 
     /// Takes out all waiters, for a tier that breaks or closes.
     pub fn drain(&mut self) -> Vec<W> {
         self.attached.clear();
         self.detached.clear();
-        self.queue.clear();
-        self.urgent.clear();
+        self.queues.iter_mut().for_each(VecDeque::clear);
         self.running = 0;
+        self.limit = self.running_max;
         std::mem::take(&mut self.by_id).into_values().flat_map(|flight| flight.waiters).collect()
     }
 
@@ -294,10 +323,12 @@ impl<W> Flights<W> {
         let count =
             |phase: fn(&Phase) -> bool| self.by_id.values().filter(|flight| phase(&flight.phase)).count();
         assert_eq!(count(|phase| *phase != Phase::Queued), self.running, "running drifted");
-        let queued = self.queue.len() + self.urgent.len();
-        assert_eq!(count(|phase| *phase == Phase::Queued), queued, "the queue drifted");
-        assert!(self.queue.iter().all(|id| !self.by_id[id].nested), "a nested load waits for a place");
-        assert!(self.urgent.iter().all(|id| self.by_id[id].nested), "a load waits for none");
+        assert_eq!(count(|phase| *phase == Phase::Queued), self.counts().1, "the queues drifted");
+        for class in [Class::Nested, Class::Caller, Class::Refresh] {
+            let queue = &self.queues[class as usize];
+            assert!(queue.iter().all(|id| self.by_id[id].class == class), "a load waits in another's queue");
+        }
+        assert!((1..=self.running_max).contains(&self.limit), "the limit drifted");
         assert_eq!(count(|phase| *phase != Phase::Detached), self.attached.len(), "attached drifted");
         for (key, id) in &self.attached {
             assert_eq!(&self.by_id[id].key, key);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::entry::Entry;
+use super::moment::Moment;
 use crate::codec::value::Value;
 
 /// Where a value came from.
@@ -10,6 +12,8 @@ use crate::codec::value::Value;
 pub enum Source {
     /// From memory, within its time to live.
     Memory,
+    /// From memory, past its time to live, because the call allowed that; see `stale`.
+    Stale,
     /// This call's loader brought it.
     Loaded,
     /// Another call's loader brought it; this call waited with it.
@@ -30,4 +34,12 @@ pub struct Given {
     pub age: Duration,
     /// Whether the cache holds it now. `false` for a bypass, and for a load that an invalidation or a set overtook.
     pub stored: bool,
+}
+
+impl Given {
+    /// What a reader at `now` is given of `entry`.
+    pub(crate) fn of(entry: &Entry, now: Moment) -> Self {
+        let source = if entry.is_fresh(now) { Source::Memory } else { Source::Stale };
+        Self { value: entry.value().clone(), source, age: now.since(entry.life().stored), stored: true }
+    }
 }

@@ -5,12 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::effects::{Effects, Outcome, Waiter};
-use super::flight::{FlightId, Joined, Landed};
+use super::effects::{Brought, Effects, Outcome, Waiter};
+use super::flight::{Class, FlightId, Joined, Landed};
 use super::given::{Given, Source};
 use super::key::Key;
 use super::moment::Moment;
-use super::tier::Tier;
+use super::terms::Terms;
+use super::tier::{Item, Tier};
 use super::weigh::weigh;
 use crate::codec::value::Value;
 use crate::error::{Error, Shown};
@@ -20,29 +21,34 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn load(
         &mut self,
         key: &Key,
-        ttl: Duration,
-        nested: bool,
+        terms: &Terms,
+        class: Class,
         waiter: W,
         now: Moment,
         fx: &mut Effects<W, J>,
     ) {
-        // A load may have landed between the caller's look at the view and this turn.
-        if let Some(entry) =
-            self.store.find(key.as_str()).filter(|entry| entry.is_fresh(now) && waiter.accepts(entry.value()))
-        {
-            let age = now.since(entry.stored());
-            let given = Given { value: entry.value().clone(), source: Source::Memory, age, stored: true };
-            fx.answers.push((waiter, Ok(given)));
+        // A load may have landed between the caller's look at the view and this turn. A refresh wants it anew as long as
+        // it is the entry whose time has come.
+        if let Some(entry) = self.store.find(key.as_str()).filter(|entry| {
+            if class == Class::Refresh {
+                now < entry.life().refresh_from
+            } else {
+                entry.is_fresh(now) && waiter.accepts(entry.value())
+            }
+        }) {
+            fx.answers.push((waiter, Ok(Given::of(&entry, now))));
             return;
         }
-        match self.flights.join(key, Some(ttl), nested, waiter) {
+        match self.flights.join(key, terms, class, waiter) {
             Joined::Waits => {
                 self.counters.joined.one();
                 self.flights.prune(key, W::is_gone);
             }
             Joined::Leads(_) => {}
             Joined::Refused(waiter) => {
-                self.counters.overloaded.one();
+                if class != Class::Refresh {
+                    self.counters.overloaded.one();
+                }
                 let tier = Arc::clone(&self.rules.name);
                 let error = Error::Overloaded { tier, what: "loads", setting: "load_queue" };
                 fx.answers.push((waiter, Err(error)));
@@ -60,11 +66,12 @@ impl<W: Waiter, J> Tier<W, J> {
         }
     }
 
-    /// Key and first waiter of a flight that is to be started.
-    pub fn leader(&mut self, id: FlightId) -> Option<(Key, &mut W)> {
+    /// Key, time limit and first waiter of a flight that is to be started.
+    pub fn leader(&mut self, id: FlightId) -> Option<(Key, Duration, &mut W)> {
+        let timeout = self.flights.timeout(id);
         let (key, waiters) = self.flights.get_mut(id)?;
         let key = key.clone();
-        waiters.first_mut().map(|waiter| (key, waiter))
+        waiters.first_mut().map(|waiter| (key, timeout, waiter))
     }
 
     /// The load of `id`, begun in `incarnation`, has ended after `took`. Its value is stored if its ticket is still
@@ -94,15 +101,17 @@ impl<W: Waiter, J> Tier<W, J> {
             return;
         }
         let Some(landed) = self.flights.land(id) else { return };
-        let own_ttl = if let Outcome::LoadedFor(_, ttl) = outcome { Some(ttl) } else { None };
-        let answer = match outcome.into_result() {
-            Some(Ok(value)) => {
-                let ttl = own_ttl.or(landed.ttl).unwrap_or_default();
-                let stored = self.store_loaded(&landed.key, &value, ttl, landed.ticket, now, fx);
-                Ok(Given { value, source: Source::Loaded, age: Duration::ZERO, stored })
+        let answer = match outcome {
+            Outcome::Loaded(brought) => Ok(self.given_loaded(&landed, brought, took, now, fx)),
+            Outcome::NotFound => Ok(self.given_loaded(&landed, Value::nothing().into(), took, now, fx)),
+            Outcome::Failed(error) | Outcome::FailedAlone(error) => {
+                // Its readers are served the old value meanwhile; the source is given a rest.
+                if let Some(entry) = self.store.find(landed.key.as_str()) {
+                    entry.put_off(now, |failures| landed.terms.pause_after(failures));
+                }
+                Err(error)
             }
-            Some(Err(error)) => Err(error),
-            None => return self.rescue(landed, now, fx),
+            Outcome::Lost => return self.rescue(landed, now, fx),
         };
         for (place, waiter) in landed.waiters.into_iter().enumerate() {
             let mut answer = answer.clone();
@@ -137,16 +146,16 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Those who waited for a lost load that was overtaken ask once more, so that nobody gets an error because of
     /// another caller's end: a waiter that can lead begins the load anew, the others join it.
     fn rescue(&mut self, landed: Landed<W>, now: Moment, fx: &mut Effects<W, J>) {
-        let Landed { key, ttl, waiters, .. } = landed;
+        let Landed { key, terms, waiters, .. } = landed;
         let (leaders, others): (Vec<W>, Vec<W>) = waiters.into_iter().partition(Waiter::can_lead);
         let can_join = !leaders.is_empty() || self.flights.attached(&key).is_some();
         for waiter in leaders {
             // As if nested: they had a place, so they are not refused now.
-            self.load(&key, ttl.unwrap_or_default(), true, waiter, now, fx);
+            self.load(&key, &terms, Class::Nested, waiter, now, fx);
         }
         for waiter in others {
             if can_join {
-                self.load(&key, ttl.unwrap_or_default(), true, waiter, now, fx);
+                self.load(&key, &terms, Class::Nested, waiter, now, fx);
             } else {
                 fx.answers.push((waiter, Err(Error::LoadLost { key: Shown::new(key.as_str()) })));
             }
@@ -158,7 +167,7 @@ impl<W: Waiter, J> Tier<W, J> {
         let counters = &self.counters;
         counters.load_took(took);
         match outcome {
-            Outcome::Loaded(_) | Outcome::LoadedFor(..) => counters.loads_ok.one(),
+            Outcome::Loaded(_) | Outcome::NotFound => counters.loads_ok.one(),
             Outcome::Failed(Error::LoadPanicked { .. }) => counters.loads_panicked.one(),
             Outcome::Failed(Error::LoadTimeout { .. }) => counters.loads_timed_out.one(),
             Outcome::Failed(_) | Outcome::FailedAlone(_) => counters.loads_failed.one(),
@@ -166,16 +175,33 @@ impl<W: Waiter, J> Tier<W, J> {
         }
     }
 
+    /// Stores what a load brought, if it may be, and makes of it what its waiters are given.
+    fn given_loaded(
+        &mut self,
+        landed: &Landed<W>,
+        brought: Brought,
+        took: Duration,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) -> Given {
+        let Brought { value, ttl, tags } = brought;
+        let mut terms = landed.terms;
+        terms.ttl = ttl.unwrap_or(terms.ttl);
+        let item = Item { key: landed.key.clone(), value: value.clone(), tags, terms };
+        let stored = self.store_loaded(item, landed.ticket, took, now, fx);
+        Given { value, source: Source::Loaded, age: Duration::ZERO, stored }
+    }
+
     /// Stores what a load brought, if nothing overtook it.
     fn store_loaded(
         &mut self,
-        key: &Key,
-        value: &Value,
-        ttl: Duration,
+        item: Item,
         ticket: Option<u64>,
+        took: Duration,
         now: Moment,
         fx: &mut Effects<W, J>,
     ) -> bool {
+        let Item { key, value, tags, terms } = &item;
         // The load may have read the source before an invalidation or a set of its key. Order that bites:
         //   1 the load starts   2 the source changes, the key is invalidated   3 the load ends with the old row
         // Storing it would serve the old row for a whole time to live. What overtook the load took its ticket. A
@@ -186,14 +212,19 @@ impl<W: Waiter, J> Tier<W, J> {
             self.counters.revoked.one();
             return false;
         }
-        if weigh(key, value) > self.rules.max_entry {
+        if weigh(key, value, tags) > self.rules.max_entry {
             self.counters.too_large.one();
             return false;
         }
-        if !self.rules.keeps(ttl) {
+        let life = if value.is_nothing() {
+            terms.life_of_nothing(now)
+        } else {
+            terms.life(now, self.store.draw(key, ticket.unwrap_or_default()))
+        };
+        if !self.rules.keeps(life.fresh_until.since(now)) {
             return false;
         }
-        self.put(key.clone(), value.clone(), ttl, None, now, fx);
+        self.put(item, life, took, None, now, fx);
         self.counters.stored_by_load.one();
         true
     }

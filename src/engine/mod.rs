@@ -30,6 +30,8 @@ pub mod store;
 #[cfg(test)]
 mod store_tests;
 pub mod sweep;
+pub mod tag;
+pub mod terms;
 #[cfg(test)]
 mod testing;
 pub mod tier;

@@ -32,6 +32,8 @@ pub struct Route {
     pub tier: TierId,
     /// The time to live that the settings give this prefix, if it differs from the tier's.
     pub ttl: Option<Duration>,
+    /// The place of that prefix in the settings, if one led here.
+    pub prefix: Option<u16>,
     /// Whether a prefix of the settings led here; else it was the tier for unknown prefixes.
     pub known: bool,
 }
@@ -65,15 +67,15 @@ impl Routes {
         let known_tier =
             |tier: TierId| assert!(tier.index() < tiers.len(), "a route names a tier that exists");
         let mut by_segment = HashMap::with_capacity_and_hasher(prefixes.len(), FixedState::default());
-        for (prefix, tier, ttl) in prefixes {
+        for (place, (prefix, tier, ttl)) in (0..).zip(prefixes) {
             known_tier(tier);
             assert!(!prefix.is_empty() && !prefix.contains(SEPARATOR), "a prefix is one whole segment");
-            let before = by_segment.insert(prefix, Route { tier, ttl, known: true });
+            let before = by_segment.insert(prefix, Route { tier, ttl, prefix: Some(place), known: true });
             assert!(before.is_none(), "settings refuse a prefix that occurs twice");
         }
         let default = default.map(|tier| {
             known_tier(tier);
-            Route { tier, ttl: None, known: false }
+            Route { tier, ttl: None, prefix: None, known: false }
         });
         Self { tiers, by_segment, default }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::entry::{Draft, Entry, Origin};
+use super::entry::{Draft, Entry, Freshness, Origin};
 use super::groups::{Groups, Names, Step, WalkId};
 use super::key::Key;
 use super::moment::Moment;
@@ -153,6 +153,11 @@ impl Store {
         self.view.find(key)
     }
 
+    /// A number that looks random and is the same in each run with the same seed: for jitter.
+    pub(crate) fn draw(&self, key: &Key, seq: u64) -> u64 {
+        (self.view.hash(key.as_str()) ^ seq).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32)
+    }
+
     /// Stores `draft` and sheds until the grant holds; what leaves goes to `gone`. Returns whether it replaced an
     /// entry. The caller has seen to it that the draft weighs no more than the grant.
     pub fn insert(&mut self, draft: Draft, now: Moment, gone: &mut Vec<Gone>) -> bool {
@@ -166,7 +171,7 @@ impl Store {
     ///
     /// `since` is the number of the warm run's ticket: a run that brings too much keeps what it brought first.
     pub fn insert_warm(&mut self, draft: Draft, since: u64, now: Moment, gone: &mut Vec<Gone>) -> bool {
-        let weight = weigh(&draft.key, &draft.value);
+        let weight = weigh(&draft.key, &draft.value, &draft.tags);
         if !self.has_room(&draft.key, weight) {
             self.expire(now, 1_024, gone);
         }
@@ -178,7 +183,7 @@ impl Store {
             idle.retain(|&slot| {
                 let entry = self.slots.entry(slot);
                 let unread = entry.origin() == Origin::Warm && entry.hits() == 0 && entry.seq() < since;
-                let free = unread || !entry.is_fresh(now);
+                let free = unread || entry.freshness(now) == Freshness::Dead;
                 let takes = found < wanted && free && entry.key() != &draft.key;
                 found += if takes { entry.weight() } else { 0 };
                 takes
@@ -202,13 +207,13 @@ impl Store {
 
     fn put(&mut self, draft: Draft, gone: &mut Vec<Gone>) -> bool {
         let hash = self.view.hash(draft.key.as_str());
-        let weight = weigh(&draft.key, &draft.value);
+        let weight = weigh(&draft.key, &draft.value, &draft.tags);
         let epoch = self.view.next_epoch();
         let before = self.view.find(draft.key.as_str());
         let hits = before.as_ref().map_or(0, |entry| entry.hits());
         let slot = before.as_ref().map_or_else(|| self.free_slot(), |entry| entry.slot());
         let entry = Arc::new(Entry::new(draft, hash, weight, slot, hits, epoch));
-        self.wheel.schedule(slot, entry.fresh_until());
+        self.wheel.schedule(slot, entry.life().dead_at);
         self.policy.stored(slot, epoch);
         self.slots.0[slot as usize] = Some(Arc::clone(&entry));
         self.used += weight;
@@ -266,11 +271,12 @@ impl Store {
     }
 
     fn push_out(&mut self, slot: u32, now: Moment, gone: &mut Vec<Gone>) {
-        let cause = if self.slots.entry(slot).is_fresh(now) { Cause::Evicted } else { Cause::Expired };
+        let dead = self.slots.entry(slot).freshness(now) == Freshness::Dead;
+        let cause = if dead { Cause::Expired } else { Cause::Evicted };
         self.take(slot, cause, gone);
     }
 
-    /// Takes out entries that are no longer fresh, touching at most `limit`; returns whether that were all.
+    /// Takes out entries that can no longer be served, touching at most `limit`; returns whether that were all.
     pub fn expire(&mut self, now: Moment, limit: usize, gone: &mut Vec<Gone>) -> bool {
         let mut due = Vec::new();
         let all = self.wheel.advance(now, limit, |slot| due.push(slot));
@@ -343,14 +349,18 @@ impl Store {
         assert_eq!(self.view.len() as u64, self.len, "the view does not show what is held");
         for (&slot, entry) in slots.iter().zip(&entries) {
             assert_eq!(entry.slot(), slot);
-            assert_eq!(entry.weight(), weigh(entry.key(), entry.value()));
+            assert_eq!(entry.weight(), weigh(entry.key(), entry.value(), entry.tags()));
             let shown = self.view.find(entry.key().as_str());
             assert!(shown.is_some_and(|shown| Arc::ptr_eq(&shown, entry)), "the view shows another entry");
         }
         self.groups.check(&slots, &self.slots);
         self.policy.check(&slots);
         self.wheel.check(
-            &slots.iter().zip(&entries).map(|(&slot, entry)| (slot, entry.fresh_until())).collect::<Vec<_>>(),
+            &slots
+                .iter()
+                .zip(&entries)
+                .map(|(&slot, entry)| (slot, entry.life().dead_at))
+                .collect::<Vec<_>>(),
         );
     }
 

@@ -20,12 +20,14 @@ use super::moment::Moment;
 use super::scope::Scope;
 use super::store::{Cause, Gone, Store};
 use super::sweep::{SLICE, Walking};
+use super::tag::Tags;
+use super::terms::{Life, Terms};
 use super::view::View;
 use super::weigh::weigh;
 use crate::codec::value::Value;
 use crate::error::{Error, Shown};
 
-pub use super::effects::{Effects, Outcome, Stored, Taken, Waiter, Warmed};
+pub use super::effects::{Brought, Effects, Outcome, Stored, Taken, Waiter, Warmed};
 
 /// Entries that one turn expires at most.
 pub const EXPIRE_SLICE: usize = 1_024;
@@ -50,6 +52,19 @@ impl Rules {
     pub(super) fn keeps(&self, ttl: Duration) -> bool {
         self.enabled && ttl >= Duration::from_millis(1)
     }
+}
+
+/// A value on its way into a tier, with all that is said about it.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Under which key.
+    pub key: Key,
+    /// The value.
+    pub value: Value,
+    /// The names it can be taken away by.
+    pub tags: Tags,
+    /// How long it lives, and how.
+    pub terms: Terms,
 }
 
 /// State of one tier.
@@ -109,18 +124,12 @@ impl<W: Waiter, J> Tier<W, J> {
     ///
     /// A value that is too large is refused; the older value of the key is taken away all the same, for it is no
     /// longer what the host wrote.
-    pub fn set(
-        &mut self,
-        key: Key,
-        value: Value,
-        ttl: Duration,
-        now: Moment,
-        fx: &mut Effects<W, J>,
-    ) -> Result<Stored, Error> {
+    pub fn set(&mut self, item: Item, now: Moment, fx: &mut Effects<W, J>) -> Result<Stored, Error> {
+        let Item { key, value, tags, terms } = item;
         let seq = self.next_seq();
-        let weight = weigh(&key, &value);
+        let weight = weigh(&key, &value, &tags);
         let fits = weight <= self.rules.max_entry;
-        let kept = fits && self.rules.keeps(ttl);
+        let kept = fits && self.rules.keeps(terms.ttl);
         for waiter in self.flights.supersede(&key) {
             let given =
                 Given { value: value.clone(), source: Source::Joined, age: Duration::ZERO, stored: kept };
@@ -128,15 +137,9 @@ impl<W: Waiter, J> Tier<W, J> {
         }
         let first_gone = fx.gone.len();
         let replaced = if kept {
-            let draft = Draft {
-                key,
-                value,
-                stored: now,
-                fresh_until: now.after(ttl),
-                seq,
-                since: seq,
-                origin: Origin::Set,
-            };
+            let life = terms.life(now, self.store.draw(&key, seq));
+            let (origin, took) = (Origin::Set, Duration::ZERO);
+            let draft = Draft { key, value, tags, life, took, seq, since: seq, origin };
             self.counters.sets.one();
             self.store.insert(draft, now, &mut fx.gone)
         } else {
@@ -176,17 +179,18 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Stores what passed all checks; what a warm run of `ticket` brings only where there is room for it.
     pub(super) fn put(
         &mut self,
-        key: Key,
-        value: Value,
-        ttl: Duration,
+        item: Item,
+        life: Life,
+        took: Duration,
         ticket: Option<Ticket>,
         now: Moment,
         fx: &mut Effects<W, J>,
     ) -> bool {
+        let Item { key, value, tags, .. } = item;
         let seq = self.next_seq();
         let origin = if ticket.is_some() { Origin::Warm } else { Origin::Load };
         let since = ticket.map_or(seq, |ticket| ticket.seq0);
-        let draft = Draft { key, value, stored: now, fresh_until: now.after(ttl), seq, since, origin };
+        let draft = Draft { key, value, tags, life, took, seq, since, origin };
         let first_gone = fx.gone.len();
         let stored = if let Some(ticket) = ticket {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)

@@ -9,6 +9,7 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
@@ -43,11 +44,12 @@ impl View {
         }
     }
 
-    /// The entry of `key`, if it may be served at `now`; marks it as read.
+    /// The entry of `key`, if it may be served at `now` to a call that takes values as far past their time to live as
+    /// `allowed`; marks it as read.
     ///
     /// Cost: one hash, one short shared lock, one reference count.
-    pub fn read(&self, key: &str, now: Moment) -> Option<Arc<Entry>> {
-        let entry = self.peek(key).filter(|entry| entry.is_fresh(now))?;
+    pub fn read(&self, key: &str, now: Moment, allowed: Duration) -> Option<Arc<Entry>> {
+        let entry = self.peek(key).filter(|entry| entry.serves(now, allowed))?;
         entry.mark(self.epoch.load(Ordering::Relaxed));
         Some(entry)
     }

@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use super::effects::{Effects, Waiter, Warmed};
 use super::journal::Ticket;
-use super::key::Key;
 use super::moment::Moment;
-use super::tier::Tier;
+use super::tier::{Item, Tier};
 use super::weigh::weigh;
-use crate::codec::value::Value;
 
 impl<W: Waiter, J> Tier<W, J> {
     /// Gives a warm run its right to store.
@@ -21,28 +19,22 @@ impl<W: Waiter, J> Tier<W, J> {
     }
 
     /// Stores an entry of a warm run, if nothing that came since the run began forbids it.
-    pub fn store_warm(
-        &mut self,
-        ticket: Ticket,
-        key: &Key,
-        value: &Value,
-        ttl: Duration,
-        now: Moment,
-        fx: &mut Effects<W, J>,
-    ) -> Warmed {
+    pub fn store_warm(&mut self, ticket: Ticket, item: Item, now: Moment, fx: &mut Effects<W, J>) -> Warmed {
+        let Item { key, value, tags, terms } = &item;
         let present = self.store.find(key.as_str()).map(|entry| entry.seq());
         if ticket.incarnation != self.incarnation || !self.journal.allows(ticket.seq0, key, present) {
             self.counters.warm_revoked.one();
             return Warmed::Revoked;
         }
-        if weigh(key, value) > self.rules.max_entry {
+        if weigh(key, value, tags) > self.rules.max_entry {
             self.counters.too_large.one();
             return Warmed::NotKept;
         }
-        if !self.rules.keeps(ttl) {
+        if !self.rules.keeps(terms.ttl) {
             return Warmed::NotKept;
         }
-        if !self.put(key.clone(), value.clone(), ttl, Some(ticket), now, fx) {
+        let life = terms.life(now, self.store.draw(key, ticket.seq0));
+        if !self.put(item, life, Duration::ZERO, Some(ticket), now, fx) {
             self.counters.warm_no_room.one();
             return Warmed::NoRoom;
         }

@@ -6,6 +6,7 @@ use std::mem::size_of;
 
 use super::entry::Entry;
 use super::key::Key;
+use super::tag::Tags;
 use crate::codec::value::Value;
 
 /// Reference counts before the text of a key and before an entry.
@@ -22,7 +23,11 @@ const ROUNDING: usize = 3 * 12;
 /// Bytes charged for an entry beside its key and its value: about 300 on a 64-bit machine.
 pub const OVERHEAD: u64 = (size_of::<Entry>() + 2 * COUNTS + COLUMNS + INDEX + BUFFER + ROUNDING) as u64;
 
-/// Bytes charged for `value` under `key`.
-pub fn weigh(key: &Key, value: &Value) -> u64 {
-    OVERHEAD + key.as_str().len() as u64 + value.len() as u64
+/// Bytes charged for a tag of an entry beside its text: its place in the entry's list and in the index of tags.
+const TAG: u64 = 2 * size_of::<usize>() as u64 + 32;
+
+/// Bytes charged for `value` under `key` with `tags`.
+pub fn weigh(key: &Key, value: &Value, tags: &Tags) -> u64 {
+    let tags: u64 = tags.as_slice().iter().map(|tag| TAG + tag.as_str().len() as u64).sum();
+    OVERHEAD + key.as_str().len() as u64 + value.len() as u64 + tags
 }

@@ -7,7 +7,9 @@ use actix::Message;
 use super::{Given, Stored};
 use crate::codec::value::Value;
 use crate::engine::key::{IntoKey, Key};
+use crate::engine::tag::Tags;
 use crate::error::{Error, Result};
+use crate::load_policy::LoadPolicy;
 
 /// Reads the value of `key`.
 ///
@@ -64,14 +66,16 @@ pub struct Set {
     pub key: Key,
     /// The value.
     pub value: Value,
-    /// How long it lives; `None`: as long as its route or tier says. Zero: it is not kept.
-    pub ttl: Option<Duration>,
+    /// The names it can be taken away by.
+    pub tags: Tags,
+    /// How long it lives, and how, as far as its route or tier is not to decide.
+    pub policy: LoadPolicy,
 }
 
 impl Set {
     /// Stores `value` under `key`, to live as long as its route or tier says.
     pub fn new(key: Key, value: Value) -> Self {
-        Self { key, value, ttl: None }
+        Self { key, value, tags: Tags::NONE, policy: LoadPolicy::new() }
     }
 
     /// Stores `value`, which is encoded here, under `key`. Errors: `InvalidKey`, `Encode`.
@@ -79,9 +83,21 @@ impl Set {
         Ok(Self::new(key.into_key()?, Value::encode(value)?))
     }
 
-    /// Lets it live for `ttl`.
+    /// Lets it live for `ttl`; zero: it is not kept.
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
+        self.policy.ttl = Some(ttl);
+        self
+    }
+
+    /// Lets it be served for `stale` longer where the reader allows stale values.
+    pub fn stale(mut self, stale: Duration) -> Self {
+        self.policy.stale = Some(stale);
+        self
+    }
+
+    /// Gives it names by which it can be taken away.
+    pub fn tags(mut self, tags: Tags) -> Self {
+        self.tags = tags;
         self
     }
 }

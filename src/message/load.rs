@@ -8,6 +8,7 @@ use super::Given;
 use crate::codec::value::Value;
 use crate::engine::key::Key;
 use crate::error::{Error, Result};
+use crate::load_policy::LoadPolicy;
 use crate::loader::Loader;
 
 /// Reads the value of `key`, and loads it when it is not there: one load per key at a time, however many ask.
@@ -25,9 +26,9 @@ pub struct GetOrLoad {
     pub key: Key,
     /// What brings it.
     pub loader: Loader,
-    /// How long a loaded value lives; `None`: as long as its route or tier says.
-    pub ttl: Option<Duration>,
-    /// How long you wait at most; `None`: `load_timeout`.
+    /// On what terms, as far as route and tier are not to decide.
+    pub policy: LoadPolicy,
+    /// How long you wait at most; `None`: as long as the load may take.
     pub deadline: Option<Duration>,
 }
 
@@ -41,7 +42,7 @@ impl GetOrLoad {
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
         let loader = Loader::new(key.clone(), load);
-        Self { key, loader, ttl: None, deadline: None }
+        Self { key, loader, policy: LoadPolicy::new(), deadline: None }
     }
 
     /// As [`GetOrLoad::new`], for a loader that brings a [`Value`] as it is.
@@ -52,12 +53,18 @@ impl GetOrLoad {
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
         let loader = Loader::of_value(key.clone(), load);
-        Self { key, loader, ttl: None, deadline: None }
+        Self { key, loader, policy: LoadPolicy::new(), deadline: None }
     }
 
     /// Lets a loaded value live for `ttl`.
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
+        self.policy.ttl = Some(ttl);
+        self
+    }
+
+    /// Says all about time at once.
+    pub fn policy(mut self, policy: LoadPolicy) -> Self {
+        self.policy = policy;
         self
     }
 

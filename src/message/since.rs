@@ -31,7 +31,18 @@ impl TierStats {
     /// What was counted since `earlier`; entries and bytes stay those of now.
     pub fn since(&self, earlier: &Self) -> Self {
         let mut stats = self.clone();
-        less!(stats, earlier, hits, misses, joined, sets, stored_by_load, stored_by_warm, replaced);
+        less!(
+            stats,
+            earlier,
+            hits,
+            misses,
+            joined,
+            stale_hits,
+            sets,
+            stored_by_load,
+            stored_by_warm,
+            replaced
+        );
         less!(
             stats,
             earlier,
@@ -67,6 +78,7 @@ impl TierStats {
             hits: self.hits + other.hits,
             misses: self.misses + other.misses,
             joined: self.joined + other.joined,
+            stale_hits: self.stale_hits + other.stale_hits,
             sets: self.sets + other.sets,
             stored_by_load: self.stored_by_load + other.stored_by_load,
             stored_by_warm: self.stored_by_warm + other.stored_by_warm,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::plan::{Plan, TierPlan, prefixes};
+use super::plan::{Plan, prefixes, tiers};
 use super::problem::{Problem, near, plain};
 use super::values::{Kind, MIB, show_size, show_time};
 use super::{Settings, TierSettings};
@@ -59,6 +59,7 @@ pub(super) fn check(settings: &Settings, notes: &Notes) -> Result<Plan, Vec<Prob
     if !check.problems.is_empty() {
         return Err(check.problems);
     }
+    let tiers = tiers(settings);
     Ok(Plan {
         enabled: settings.enabled,
         budget: settings.max_size,
@@ -72,8 +73,8 @@ pub(super) fn check(settings: &Settings, notes: &Notes) -> Result<Plan, Vec<Prob
         load_queue: settings.load_queue,
         queue_messages: settings.queue_messages,
         queue_bytes: settings.queue_bytes,
-        tiers: settings.tiers.iter().map(TierPlan::from).collect(),
-        prefixes: prefixes(settings),
+        prefixes: prefixes(settings, &tiers),
+        tiers,
         default_tier,
     })
 }

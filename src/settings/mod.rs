@@ -24,6 +24,8 @@ pub use read::Sources;
 use check::{Notes, Number};
 use values::{Kind, MIB};
 
+use crate::load_policy::LoadPolicy;
+
 /// Everything a host may set. [`Settings::default`] equals `config/default.toml`.
 ///
 /// ```
@@ -38,7 +40,7 @@ use values::{Kind, MIB};
 /// assert_eq!(plan.tiers.len(), 5);
 /// # Ok::<(), apex_cache::settings::SettingsError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
     /// Whether anything is cached. Default: true. When false, every get misses, a set is accepted and does nothing,
@@ -68,12 +70,15 @@ pub struct Settings {
     pub stats_interval: Duration,
     /// The tier of keys whose first segment no tier claims, or `refuse`. Default: `query`.
     pub unknown_prefix: String,
+    /// How values are loaded and served where tier, route and call say nothing. Its time to live and its timeout are not
+    /// asked: those are the tiers' and `load_timeout`.
+    pub policy: LoadPolicy,
     /// The tiers, in the order they are shown in. 1 ..= 64. Default: `config`, `reference`, `user`, `query`.
     pub tiers: Vec<TierSettings>,
 }
 
 /// One tier: a name, what it is for, how long its entries live, and which keys it takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TierSettings {
     /// Its name: lower-case letters, digits and single underscores, at most 32 characters.
@@ -84,6 +89,10 @@ pub struct TierSettings {
     pub ttl: Duration,
     /// The first segments of the keys it takes, each with a TTL of its own or `None` for that of the tier.
     pub prefixes: BTreeMap<String, Option<Duration>>,
+    /// How its values are loaded and served; its time to live is not asked, that is `ttl`.
+    pub policy: LoadPolicy,
+    /// The same for single prefixes.
+    pub prefix_policies: BTreeMap<String, LoadPolicy>,
 }
 
 impl Default for Settings {
@@ -101,6 +110,7 @@ impl Default for Settings {
             queue_bytes: 16 * MIB,
             stats_interval: Duration::from_secs(10),
             unknown_prefix: String::from("query"),
+            policy: LoadPolicy::new(),
             tiers: default_tiers(),
         }
     }
@@ -258,6 +268,8 @@ impl TierSettings {
             description: String::new(),
             ttl: Duration::ZERO,
             prefixes: BTreeMap::new(),
+            policy: LoadPolicy::new(),
+            prefix_policies: BTreeMap::new(),
         }
     }
 
@@ -282,6 +294,20 @@ impl TierSettings {
     /// Takes keys whose first segment is `prefix`, with a TTL of their own.
     pub fn prefix_ttl(mut self, prefix: impl Into<String>, ttl: Duration) -> Self {
         self.prefixes.insert(prefix.into(), Some(ttl));
+        self
+    }
+
+    /// Sets how its values are loaded and served, beside their time to live.
+    pub fn policy(mut self, policy: LoadPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Takes keys whose first segment is `prefix`, and sets how their values are loaded and served.
+    pub fn prefix_policy(mut self, prefix: impl Into<String>, policy: LoadPolicy) -> Self {
+        let prefix = prefix.into();
+        self.prefixes.insert(prefix.clone(), policy.ttl);
+        self.prefix_policies.insert(prefix, policy);
         self
     }
 }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Settings, TierSettings};
+use crate::engine::terms::Terms;
+use crate::load_policy::LoadPolicy;
 
 /// Settings that were checked: every number in range, every prefix in one tier.
 ///
 /// Made by [`Settings::check`]. Changing a field afterwards is possible in tests and goes unchecked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Plan {
     /// Whether anything is cached at all.
@@ -47,19 +49,19 @@ pub struct Plan {
 }
 
 /// A tier of a [`Plan`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TierPlan {
     /// Its name.
     pub name: Arc<str>,
     /// What it holds, for people.
     pub description: Arc<str>,
-    /// How long its entries live unless a prefix or a call says otherwise.
-    pub ttl: Duration,
+    /// How its values are loaded and kept unless a prefix or a call says otherwise.
+    pub terms: Terms,
 }
 
 /// A first segment and the tier that takes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PrefixPlan {
     /// The first segment, whole.
@@ -68,21 +70,28 @@ pub struct PrefixPlan {
     pub tier: usize,
     /// A TTL of its own, in place of that of the tier.
     pub ttl: Option<Duration>,
+    /// How the values of its keys are loaded and kept, that TTL included.
+    pub terms: Terms,
 }
 
-impl From<&TierSettings> for TierPlan {
-    fn from(tier: &TierSettings) -> Self {
-        Self { name: tier.name.as_str().into(), description: tier.description.as_str().into(), ttl: tier.ttl }
-    }
+/// The tiers, each with what holds in it.
+pub(super) fn tiers(settings: &Settings) -> Vec<TierPlan> {
+    let global = Terms { timeout: settings.load_timeout, ..Terms::default() };
+    let plan = |tier: &TierSettings| {
+        let global = LoadPolicy { ttl: None, timeout: None, ..settings.policy }.over(&global);
+        let terms = LoadPolicy { ttl: Some(tier.ttl), ..tier.policy }.over(&global);
+        TierPlan { name: tier.name.as_str().into(), description: tier.description.as_str().into(), terms }
+    };
+    settings.tiers.iter().map(plan).collect()
 }
 
 /// The routes, tier by tier.
-pub(super) fn prefixes(settings: &Settings) -> Vec<PrefixPlan> {
+pub(super) fn prefixes(settings: &Settings, tiers: &[TierPlan]) -> Vec<PrefixPlan> {
     let of_tier = |(tier, settings): (usize, &TierSettings)| {
-        let plan = |(prefix, ttl): (&String, &Option<Duration>)| PrefixPlan {
-            prefix: prefix.as_str().into(),
-            tier,
-            ttl: *ttl,
+        let plan = |(prefix, &ttl): (&String, &Option<Duration>)| {
+            let policy = settings.prefix_policies.get(prefix).copied().unwrap_or_default();
+            let terms = LoadPolicy { ttl, ..policy }.over(&tiers[tier].terms);
+            PrefixPlan { prefix: prefix.as_str().into(), tier, ttl, terms }
         };
         settings.prefixes.iter().map(plan).collect::<Vec<_>>()
     };

@@ -1,0 +1,152 @@
+//! On what terms a value is loaded, kept and served: every question of time about it, answered.
+//!
+//! Owns: how settings, a call and a loader turn into the moments of one entry. Never: reads a clock, stores anything.
+
+use std::time::Duration;
+
+use super::moment::Moment;
+
+/// Largest share of a time to live that jitter may take.
+pub const JITTER_MAX: f64 = 0.5;
+
+/// Everything that a call with a loader, or a set, says about time; each answer comes from the call, else from the
+/// route, the tier, or the settings of the cache.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// How long a value is fresh. Less than a millisecond: it is not kept.
+    pub ttl: Duration,
+    /// How long after that it may still be served where the call allows it.
+    pub stale: Duration,
+    /// How long "there is nothing" is kept; never longer than `ttl`.
+    pub not_found_ttl: Duration,
+    /// How long a load may take.
+    pub timeout: Duration,
+    /// How long a call that could be served a stale value waits for a load instead.
+    pub soft_timeout: Duration,
+    /// Share of the time to live by which it may be shortened, so that what was stored together does not expire together.
+    pub jitter: f64,
+    /// Share of the time to live after which a read has the value loaded anew, behind the reader's back.
+    pub eager: Option<f64>,
+    /// How long the source is left alone after a load failed: the first pause, and the longest.
+    pub retry: (Duration, Duration),
+}
+
+impl Default for Terms {
+    /// What holds where nobody says anything; the time to live is the tier's business.
+    fn default() -> Self {
+        Self {
+            ttl: Duration::ZERO,
+            stale: Duration::ZERO,
+            not_found_ttl: Duration::from_secs(30),
+            timeout: Duration::from_secs(30),
+            soft_timeout: Duration::ZERO,
+            jitter: 0.0,
+            eager: None,
+            retry: (Duration::from_secs(10), Duration::from_secs(300)),
+        }
+    }
+}
+
+/// The moments of one entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life {
+    /// When the value was set, or when its load ended.
+    pub stored: Moment,
+    /// From then on a read has it loaded anew; not after `fresh_until`.
+    pub refresh_from: Moment,
+    /// From then on it is served only where stale values are allowed.
+    pub fresh_until: Moment,
+    /// From then on it is not served at all; not before `fresh_until`.
+    pub dead_at: Moment,
+}
+
+impl Life {
+    /// From `now` on fresh for `ttl`, and never stale.
+    pub fn fresh_for(ttl: Duration, now: Moment) -> Self {
+        let end = now.after(ttl);
+        Self { stored: now, refresh_from: end, fresh_until: end, dead_at: end }
+    }
+
+    /// As it is after the entry was expired by hand at `now`: stale at once, dead when it would have been.
+    #[must_use]
+    pub fn expired(self, now: Moment) -> Self {
+        let fresh_until = self.fresh_until.min(now);
+        Self { refresh_from: self.refresh_from.min(fresh_until), fresh_until, ..self }
+    }
+}
+
+impl Terms {
+    /// The moments of a value that is stored at `now`; `draw` decides how much jitter takes.
+    pub fn life(&self, now: Moment, draw: u64) -> Life {
+        let ttl = self.shortened(self.ttl, draw);
+        let fresh_until = now.after(ttl);
+        let refresh_from = self.eager.map_or(fresh_until, |share| now.after(ttl.mul_f64(share)));
+        Life { stored: now, refresh_from, fresh_until, dead_at: fresh_until.after(self.stale) }
+    }
+
+    /// The moments of "there is nothing", which is never stale and never refreshed early.
+    pub fn life_of_nothing(&self, now: Moment) -> Life {
+        Life::fresh_for(self.not_found_ttl.min(self.ttl), now)
+    }
+
+    /// Jitter only shortens: an entry never outlives what was promised.
+    fn shortened(&self, ttl: Duration, draw: u64) -> Duration {
+        if self.jitter <= 0.0 {
+            return ttl;
+        }
+        // 53 bits: what a float holds exactly.
+        let unit = (draw >> 11) as f64 / (1_u64 << 53) as f64;
+        ttl.mul_f64(1.0 - self.jitter.min(JITTER_MAX) * unit)
+    }
+
+    /// How long the source is left alone after it failed `failures` times in a row.
+    pub fn pause_after(&self, failures: u32) -> Duration {
+        let (first, longest) = self.retry;
+        first.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(longest.max(first))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn what_was_expired_by_hand_is_stale_at_once_and_dies_no_later() {
+        let terms = Terms { ttl: 10 * SECOND, stale: 5 * SECOND, eager: Some(0.8), ..Terms::default() };
+        let now = Moment::from_millis(1_000);
+        let life = terms.life(now, 0);
+        assert_eq!((life.refresh_from, life.fresh_until), (now.after(8 * SECOND), now.after(10 * SECOND)));
+        let expired = life.expired(now.after(SECOND));
+        assert_eq!((expired.fresh_until, expired.dead_at), (now.after(SECOND), now.after(15 * SECOND)));
+        assert_eq!(expired.refresh_from, expired.fresh_until);
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let terms = Terms { retry: (SECOND, 5 * SECOND), ..Terms::default() };
+        let pauses: Vec<u64> = (0..5).map(|failures| terms.pause_after(failures).as_secs()).collect();
+        assert_eq!(pauses, [1, 1, 2, 4, 5]);
+        assert_eq!(terms.pause_after(u32::MAX), 5 * SECOND);
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_only_shortens_and_moments_stay_in_order(
+            ttl in 0_u64..u64::MAX / 4, stale: u64, jitter in 0.0..0.9_f64, eager in proptest::option::of(0.01..0.99_f64),
+            draw: u64, now: u32,
+        ) {
+            let terms = Terms {
+                ttl: Duration::from_millis(ttl), stale: Duration::from_millis(stale), jitter, eager, ..Terms::default()
+            };
+            let now = Moment::from_millis(u64::from(now));
+            let life = terms.life(now, draw);
+            prop_assert!(life.stored <= life.refresh_from && life.refresh_from <= life.fresh_until);
+            prop_assert!(life.fresh_until <= life.dead_at && life.fresh_until <= now.after(terms.ttl));
+            prop_assert!(life.fresh_until.since(now) >= terms.ttl.mul_f64(0.499));
+        }
+    }
+}

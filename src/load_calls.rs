@@ -1,0 +1,222 @@
+//! Calls with a loader, with their options: described on the handle, carried out when they are awaited.
+//!
+//! Owns: the options of such a call, the look before anything is sent, and what its loader's words mean.
+//! Never: sends anything before the first poll.
+
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::actor::{Found, LoadCall};
+use crate::codec::value::Wanted;
+use crate::deadline::Deadline;
+use crate::engine::given::Given;
+use crate::engine::key::{IntoKey, Key};
+use crate::error::{Error, Result};
+use crate::handle::Cache;
+use crate::hit::Hit;
+use crate::load_policy::LoadPolicy;
+use crate::loader::Loader;
+
+/// What a call with a loader says.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Options {
+    policy: LoadPolicy,
+    deadline: Option<Duration>,
+}
+
+/// The options that all calls with a loader have.
+macro_rules! options {
+    () => {
+        /// Lets a loaded value live for `ttl`; zero: it is not kept. Default: what its route or tier says.
+        pub fn ttl(mut self, ttl: Duration) -> Self {
+            self.options.policy.ttl = Some(ttl);
+            self
+        }
+
+        /// Takes a value that is up to `stale` past its time to live: at once, while one refresh runs behind, and when the
+        /// source fails. See [`LoadPolicy::stale`]. Default: what its route or tier says, else never.
+        pub fn stale(mut self, stale: Duration) -> Self {
+            self.options.policy.stale = Some(stale);
+            self
+        }
+
+        /// Limits the load, and the wait for it, to `timeout`. See [`LoadPolicy::timeout`]. Default: `load_timeout`.
+        pub fn timeout(mut self, timeout: Duration) -> Self {
+            self.options.policy.timeout = Some(timeout);
+            self
+        }
+
+        /// Says all about time at once; what `policy` leaves out is as its route or tier says.
+        pub fn policy(mut self, policy: LoadPolicy) -> Self {
+            self.options.policy = policy;
+            self
+        }
+
+        /// Waits for at most `deadline`; the load goes on. Default: as long as the load may take.
+        pub fn deadline(mut self, deadline: Duration) -> Self {
+            self.options.deadline = Some(deadline);
+            self
+        }
+    };
+}
+
+impl Options {
+    /// What the view holds for such a call.
+    fn look(&self, cache: &Cache, key: &str, wanted: Wanted) -> Result<Found> {
+        let wiring = cache.wiring();
+        let (tier, terms) = wiring.route(key)?;
+        Ok(wiring.look_to_load(tier, &self.policy.over(terms), key, wanted))
+    }
+
+    /// Carries the call out after the view had nothing for it.
+    fn load(&self, cache: &Cache, key: Key, loader: Loader, wanted: Wanted) -> crate::actor::Pending<Given> {
+        let &Self { policy, deadline } = self;
+        let (task, patience) = (Deadline::current(), Duration::ZERO);
+        cache.wiring().load(LoadCall { key, loader, policy, deadline, task, wanted, patience })
+    }
+}
+
+type Load<'c, T> = Pin<Box<dyn Future<Output = Result<Hit<T>>> + Send + 'c>>;
+
+/// A [`Cache::get_or_load`]. It looks for the value when it is first polled; a hit is ready then, and allocates nothing.
+#[must_use = "nothing is looked for until this is awaited"]
+pub struct GetOrLoadCall<'c, T, K, F> {
+    cache: &'c Cache,
+    /// Key and loader, until the first poll.
+    start: Option<(K, F)>,
+    options: Options,
+    /// The load, when the first poll found nothing.
+    load: Option<Load<'c, T>>,
+}
+
+impl<T, K, F> std::fmt::Debug for GetOrLoadCall<'_, T, K, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetOrLoadCall").finish_non_exhaustive()
+    }
+}
+
+// Nothing in it is pinned in place: the one future inside has a box of its own.
+impl<T, K, F> Unpin for GetOrLoadCall<'_, T, K, F> {}
+
+impl<'c, T, K, F> GetOrLoadCall<'c, T, K, F> {
+    pub(crate) fn new(cache: &'c Cache, key: K, load: F) -> Self {
+        Self { cache, start: Some((key, load)), options: Options::default(), load: None }
+    }
+
+    options!();
+}
+
+impl<T, K, F, Fut, E> Future for GetOrLoadCall<'_, T, K, F>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    K: IntoKey,
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+{
+    type Output = Result<Hit<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some((key, load)) = self.start.take() {
+            let (options, wanted) = (self.options, Wanted::of::<T>());
+            let due = match options.look(self.cache, key.text(), wanted) {
+                Ok(Found::Hit(given)) => match Hit::decode(key.text(), &given) {
+                    Ok(hit) => return Poll::Ready(Ok(hit)),
+                    Err(_) => None, // counts as absent: the load replaces it
+                },
+                Ok(Found::Due(given)) => Hit::decode(key.text(), &given).ok(),
+                Ok(Found::Nothing) => None,
+                // Of the two mistakes a key can be, being none at all is told first.
+                Err(error) => return Poll::Ready(Err(key.into_key().err().unwrap_or(error))),
+            };
+            let key = key.into_key()?;
+            let loader = Loader::new(key.clone(), load);
+            if let Some(hit) = due {
+                self.cache.wiring().refresh(key, loader, options.policy, wanted);
+                return Poll::Ready(Ok(hit));
+            }
+            let given = options.load(self.cache, key.clone(), loader, wanted);
+            self.load = Some(Box::pin(async move { Hit::decode(key.as_str(), &given.await?) }));
+        }
+        match &mut self.load {
+            Some(load) => load.as_mut().poll(cx),
+            None => Poll::Ready(Err(Error::Closed)), // polled again after it was ready
+        }
+    }
+}
+
+/// A [`Cache::get_or_find`] or [`Cache::get_or_load_with`] that was not awaited yet.
+#[must_use = "nothing is looked for until this is awaited"]
+pub struct FindCall<'c, T> {
+    cache: &'c Cache,
+    key: Result<Key>,
+    make: Box<dyn FnOnce(Key) -> Loader + Send + 'c>,
+    options: Options,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> std::fmt::Debug for FindCall<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FindCall").finish_non_exhaustive()
+    }
+}
+
+impl<'c, T> FindCall<'c, T> {
+    pub(crate) fn new(
+        cache: &'c Cache,
+        key: Result<Key>,
+        make: impl FnOnce(Key) -> Loader + Send + 'c,
+    ) -> Self {
+        Self { cache, key, make: Box::new(make), options: Options::default(), value: PhantomData }
+    }
+
+    options!();
+
+    /// Remembers for `ttl` that the source has nothing; zero: not at all. Default: what its route or tier says, 30 s.
+    pub fn not_found_ttl(mut self, ttl: Duration) -> Self {
+        self.options.policy.not_found_ttl = Some(ttl);
+        self
+    }
+}
+
+impl<'c, T> IntoFuture for FindCall<'c, T>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    type Output = Result<Option<Hit<T>>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { cache, key, make, options, .. } = self;
+        Box::pin(async move {
+            let (key, wanted) = (key?, Wanted::of::<T>().or_nothing());
+            match options.look(cache, key.as_str(), wanted)? {
+                Found::Hit(given) => {
+                    if let Ok(found) = found(&key, &given) {
+                        return Ok(found);
+                    }
+                }
+                Found::Due(given) => {
+                    if let Ok(found) = found(&key, &given) {
+                        cache.wiring().refresh(key.clone(), make(key), options.policy, wanted);
+                        return Ok(found);
+                    }
+                }
+                Found::Nothing => {}
+            }
+            let given = options.load(cache, key.clone(), make(key.clone()), wanted).await?;
+            found(&key, &given)
+        })
+    }
+}
+
+/// The value, or that there is none.
+fn found<T: DeserializeOwned>(key: &Key, given: &Given) -> Result<Option<Hit<T>>> {
+    if given.value.is_nothing() { Ok(None) } else { Hit::decode(key.as_str(), given).map(Some) }
+}

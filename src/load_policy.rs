@@ -1,0 +1,116 @@
+//! What a call with a loader says about time: four words for nearly everybody, and the rest for those who look for it.
+//!
+//! Owns: what may be said, and that of several who say something the nearest is heard: call, loader, route, tier, settings.
+//! Never: stores anything.
+
+use std::time::Duration;
+
+use crate::engine::terms::{JITTER_MAX, Terms};
+
+/// How values are loaded, kept and served, as far as it is said here; what is left out is taken from the route, the tier,
+/// then the settings of the cache.
+///
+/// Nearly everybody needs only [`ttl`](Self::ttl), [`stale`](Self::stale), [`timeout`](Self::timeout) and
+/// [`not_found_ttl`](Self::not_found_ttl), which are also options of a call. Nothing is served past its time to live unless
+/// `stale` is said for the call, its route, its tier or in the settings.
+///
+/// ```
+/// use std::time::Duration;
+/// use apex_cache::LoadPolicy;
+///
+/// let policy = LoadPolicy::new()
+///     .ttl(Duration::from_secs(600))
+///     .stale(Duration::from_secs(300)) // for 5 minutes more while one refresh runs behind, and when the source fails
+///     .eager(0.8)                      // a read after 8 minutes has it loaded anew
+///     .retry(Duration::from_secs(1), Duration::from_secs(60));
+/// # let _ = policy;
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[must_use = "a policy does nothing by itself"]
+pub struct LoadPolicy {
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) stale: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) not_found_ttl: Option<Duration>,
+    pub(crate) soft_timeout: Option<Duration>,
+    pub(crate) jitter: Option<f64>,
+    pub(crate) eager: Option<f64>,
+    pub(crate) retry: Option<(Duration, Duration)>,
+}
+
+impl LoadPolicy {
+    /// Says nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long a value is fresh. Zero: it is not kept.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// How long after its time to live a value may still be served: at once, while one refresh runs behind the callers'
+    /// backs, and when the source fails. The answer says so ([`Hit::is_stale`](crate::Hit::is_stale)). What was
+    /// removed or invalidated is never served, stale or not. Default: zero, never.
+    pub fn stale(mut self, stale: Duration) -> Self {
+        self.stale = Some(stale);
+        self
+    }
+
+    /// How long a load may take, and how long a call waits for one that others began. Past it the loader is dropped, and
+    /// those who wait get a stale value where that is allowed, else `LoadTimeout`. Default: `load_timeout`, 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// How long it is remembered that the source has nothing under a key; never longer than the time to live. Zero: not at
+    /// all. Default: 30 s. Such entries take a twentieth of a tier at most.
+    pub fn not_found_ttl(mut self, ttl: Duration) -> Self {
+        self.not_found_ttl = Some(ttl);
+        self
+    }
+
+    /// How long a call that could be served a stale value waits for the fresh one first. Default: zero, it is served at once.
+    pub fn soft_timeout(mut self, timeout: Duration) -> Self {
+        self.soft_timeout = Some(timeout);
+        self
+    }
+
+    /// Share of the time to live, 0 to 0.5, by which it may be shortened, so that values which were stored together do not
+    /// expire together; never lengthened. What lies outside counts as the nearest. Default: 0, and 0.1 for warm runs.
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.jitter = Some(if share.is_nan() { 0.0 } else { share.clamp(0.0, JITTER_MAX) });
+        self
+    }
+
+    /// Share of the time to live, between 0 and 1, after which a read has the value loaded anew behind the reader's back,
+    /// so that what is in use never expires. 0, 1 and what lies outside: off, as by default.
+    pub fn eager(mut self, share: f64) -> Self {
+        self.eager = Some(share);
+        self
+    }
+
+    /// How long the source is left alone after a refresh failed, at first and at most; the pause doubles in between.
+    /// Default: 10 s and 5 minutes.
+    pub fn retry(mut self, first: Duration, longest: Duration) -> Self {
+        self.retry = Some((first, longest));
+        self
+    }
+
+    /// What is said here, and `below` where nothing is.
+    pub(crate) fn over(&self, below: &Terms) -> Terms {
+        let eager = self.eager.map_or(below.eager, |share| (share > 0.0 && share < 1.0).then_some(share));
+        Terms {
+            ttl: self.ttl.unwrap_or(below.ttl),
+            stale: self.stale.unwrap_or(below.stale),
+            not_found_ttl: self.not_found_ttl.unwrap_or(below.not_found_ttl),
+            timeout: self.timeout.unwrap_or(below.timeout),
+            soft_timeout: self.soft_timeout.unwrap_or(below.soft_timeout),
+            jitter: self.jitter.unwrap_or(below.jitter),
+            eager,
+            retry: self.retry.unwrap_or(below.retry),
+        }
+    }
+}

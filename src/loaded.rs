@@ -1,0 +1,107 @@
+//! What a loader may say beside a value: that there is none, that the old one is still right, how long it lives, which
+//! tags it has.
+//!
+//! Owns: the words of a loader. Never: decides whether a value is stored; its load's ticket does.
+
+use std::time::Duration;
+
+use crate::engine::tag::{Tag, Tags};
+use crate::error::Result;
+use crate::hit::Hit;
+
+/// What a loader of [`Cache::get_or_load_with`](crate::Cache::get_or_load_with) brings.
+///
+/// ```
+/// use std::time::Duration;
+/// use apex_cache::{Loaded, Tag};
+///
+/// let article = Loaded::value(String::from("..."))
+///     .ttl(Duration::from_secs(60))
+///     .tag(Tag::new("author:7")?);
+/// let nobody: Loaded<String> = Loaded::not_found();
+/// # let _ = (article, nobody);
+/// # Ok::<(), apex_cache::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "it is stored when the loader returns it"]
+pub struct Loaded<T> {
+    pub(crate) what: What<T>,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) tags: Vec<Tag>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum What<T> {
+    Value(T),
+    NotFound,
+    NotModified,
+}
+
+impl<T> Loaded<T> {
+    fn new(what: What<T>) -> Self {
+        Self { what, ttl: None, tags: Vec::new() }
+    }
+
+    /// The source has this value.
+    pub fn value(value: T) -> Self {
+        Self::new(What::Value(value))
+    }
+
+    /// The source has nothing under the key. Kept for `not_found_ttl`.
+    pub fn not_found() -> Self {
+        Self::new(What::NotFound)
+    }
+
+    /// The value that the loader was given ([`LoadContext::old`]) is still right: it is fresh again, its tags stay. A loader
+    /// that was given none and says so fails.
+    pub fn not_modified() -> Self {
+        Self::new(What::NotModified)
+    }
+
+    /// Lets the value live for `ttl`, whatever the call, its route or its tier say.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// The callers get the value, and it is not kept.
+    pub fn do_not_store(self) -> Self {
+        self.ttl(Duration::ZERO)
+    }
+
+    /// Gives the value one more name by which it can be taken away. At most 32; with more the load fails.
+    pub fn tag(mut self, tag: Tag) -> Self {
+        self.tags.push(tag);
+        self
+    }
+
+    /// Gives the value more names by which it can be taken away.
+    pub fn tags(mut self, tags: impl IntoIterator<Item = Tag>) -> Self {
+        self.tags.extend(tags);
+        self
+    }
+
+    pub(crate) fn all_tags(&mut self) -> Result<Tags> {
+        Tags::new(std::mem::take(&mut self.tags))
+    }
+}
+
+impl<T> From<Option<T>> for Loaded<T> {
+    fn from(found: Option<T>) -> Self {
+        found.map_or_else(Self::not_found, Self::value)
+    }
+}
+
+/// What a loader is told.
+#[derive(Debug)]
+pub struct LoadContext<T> {
+    pub(crate) old: Option<Hit<T>>,
+}
+
+impl<T> LoadContext<T> {
+    /// The value that this load is to renew, fresh or stale, as it was when the load began. Use it to ask the source
+    /// whether anything changed, and say [`Loaded::not_modified`] if not.
+    pub fn old(&self) -> Option<&Hit<T>> {
+        self.old.as_ref()
+    }
+}
