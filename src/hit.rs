@@ -21,12 +21,16 @@ pub struct Hit<T> {
 
 impl<T: DeserializeOwned> Hit<T> {
     pub(crate) fn decode(key: &str, given: &Given) -> Result<Self> {
-        let value = given.value.decode(key)?;
-        Ok(Self { value, source: given.source, age: given.age, stored: given.stored })
+        Ok(Self::given(given.value.decode(key)?, given))
     }
 }
 
 impl<T> Hit<T> {
+    /// The value of `given`, taken out.
+    pub(crate) fn given(value: T, given: &Given) -> Self {
+        Self { value, source: given.source, age: given.age, stored: given.stored }
+    }
+
     /// A value that is not in the cache.
     pub(crate) fn unstored(value: T) -> Self {
         Self { value, source: Source::Bypass, age: Duration::ZERO, stored: false }
@@ -89,11 +93,12 @@ impl<T: Serialize> Serialize for Hit<T> {
 }
 
 impl Source {
-    /// One word for a log or a header: `memory`, `loaded`, `joined` or `bypass`.
+    /// One word for a log or a header: `memory`, `stale`, `loaded`, `joined` or `bypass`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
+            Self::Stale => "stale",
             Self::Loaded => "loaded",
             Self::Joined => "joined",
             Self::Bypass => "bypass",
