@@ -16,3 +16,5 @@ mod priming;
 mod shop;
 #[path = "macros/storm.rs"]
 mod storm;
+#[path = "macros/takeover.rs"]
+mod takeover;
