@@ -58,7 +58,7 @@ async fn row_hit(cache: &Cache, id: u32) -> Hit<Option<Row>> {
 async fn assert_found(cache: &Cache, id: u32) {
     let expected = Row { id };
     assert_eq!(row(cache, id).await.as_ref(), Some(&expected));
-    assert_eq!(row_or_error(cache, id).await.unwrap().as_deref(), Some(&expected));
+    assert_eq!(row_or_error(cache, id).await.expect("it never fails").as_deref(), Some(&expected));
     let hit = row_hit(cache, id).await;
     assert_eq!((hit.as_ref(), hit.source()), (&Some(expected), Source::Memory));
     assert_eq!(cache.loads(format!("query::row::{id}")), 0);
