@@ -17,7 +17,8 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
     let options = options::cached(options)?;
     let template = template(&options, &function)?;
     let names = function.names();
-    let tags = options.tags.0.iter().map(|tag| Template::parse(tag, Use::Tag, &names)).collect::<Result<_>>()?;
+    let tags =
+        options.tags.0.iter().map(|tag| Template::parse(tag, Use::Tag, &names)).collect::<Result<_>>()?;
     if let (Some(stale), Run::Caller) = (&options.stale, options.run) {
         let message = "`stale` has the value loaded anew behind its caller's back, which `run = \"caller\"` cannot; leave one \
                        of them away";
@@ -170,7 +171,8 @@ impl Writer {
             let name = &arg.name;
             *input.pat = syn::parse_quote!(#name);
         }
-        let (patterns, key, policy, tags) = (self.function.patterns(), self.key(), self.policy(), self.tags());
+        let (patterns, key, policy, tags) =
+            (self.function.patterns(), self.key(), self.policy(), self.tags());
         let (source, body) = (&self.source, &self.returned.body);
         let deliver = if self.returned.hit { quote!(deliver_hit) } else { quote!(deliver) };
         let outcome = quote_spanned!(body.span()=> #krate::__private::Probe::<#body>::new().outcome());
