@@ -35,7 +35,9 @@ pub mod store;
 mod store_tests;
 pub mod sweep;
 pub mod tag;
-pub mod tag_fence;
+mod tag_fence;
+#[cfg(test)]
+mod tag_race_tests;
 mod tags;
 pub mod terms;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use super::tag::{Tag, Tags};
 
 /// Tags remembered; past it every load under way loses its right to store.
-pub const TAGS_MAX: usize = 1_024;
+pub(super) const TAGS_MAX: usize = 1_024;
 
 #[derive(Debug, Clone, Copy)]
 struct Raised {

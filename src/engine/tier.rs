@@ -80,6 +80,13 @@ pub(super) enum Right {
     Warm(Ticket),
 }
 
+impl Item {
+    /// A value without tags that lives for `ttl`, and of which nothing else is said.
+    pub fn new(key: Key, value: Value, ttl: Duration) -> Self {
+        Self { key, value, tags: Tags::NONE, terms: Terms { ttl, ..Terms::default() } }
+    }
+}
+
 /// State of one tier.
 #[derive(Debug)]
 pub struct Tier<W, J> {
