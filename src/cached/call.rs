@@ -100,6 +100,7 @@ impl<E: Send + 'static> Call<'_, E> {
             // The function's own error type has no word for it, and running the body again would not be faster.
             task: None,
             wanted: Wanted::of::<A::Shared>(),
+            after: None,
             patience: PATIENCE,
         })
     }
