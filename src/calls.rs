@@ -76,6 +76,21 @@ impl<'c> InvalidateCall<'c> {
         Self { cache, invalidate }
     }
 
+    /// Keeps what may be served stale for calls that allow it, as an answer while the new value is loaded or the source
+    /// fails; all else is removed. See [`How::Expire`](crate::How::Expire).
+    ///
+    /// ```no_run
+    /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+    /// # use apex_cache::Tag;
+    /// cache.invalidate(Tag::new("author:7")?).expire().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn expire(mut self) -> Self {
+        self.invalidate = self.invalidate.expire();
+        self
+    }
+
     /// Only counts what would be taken.
     pub fn dry_run(mut self) -> Self {
         self.invalidate = self.invalidate.dry_run();

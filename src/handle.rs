@@ -18,6 +18,7 @@ use crate::codec::value::Wanted;
 use crate::engine::key::{IntoKey, Key};
 use crate::engine::scope::Scope;
 use crate::error::{Error, Result};
+use crate::fence::BeginCall;
 use crate::hit::Hit;
 use crate::load_calls::{FindCall, GetOrLoadCall};
 use crate::loaded::{LoadContext, Loaded};
@@ -237,8 +238,8 @@ impl Cache {
         self.send(Remove::new(key.into_key()?)).await
     }
 
-    /// Takes away what `scope` matches: a [`Pattern`](crate::Pattern), a [`Prefix`](crate::Prefix), a key, a tier, or
-    /// all. See [`Invalidate`].
+    /// Takes away what `scope` matches: a [`Pattern`](crate::Pattern), a [`Prefix`](crate::Prefix), a key, a `Vec` of keys,
+    /// a [`Tag`](crate::Tag), a tier, or all. See [`Invalidate`].
     ///
     /// ```no_run
     /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
@@ -250,6 +251,14 @@ impl Cache {
     /// ```
     pub fn invalidate(&self, scope: impl Into<Scope>) -> InvalidateCall<'_> {
         InvalidateCall::new(self, Invalidate::new(scope))
+    }
+
+    /// Opens a [`Fence`](crate::Fence) around a change of the source: until it is committed or aborted, nothing that is
+    /// loaded is stored if `scope` matches it. Open it before the transaction, commit it after the transaction.
+    ///
+    /// Errors: `UnknownTier`, `Overloaded` (1,024 are open in a tier), `Closed`.
+    pub fn begin(&self, scope: impl Into<Scope>) -> BeginCall<'_> {
+        BeginCall::new(self, scope.into())
     }
 
     /// Takes everything away.

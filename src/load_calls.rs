@@ -17,6 +17,7 @@ use crate::codec::value::Wanted;
 use crate::deadline::Deadline;
 use crate::engine::given::Given;
 use crate::engine::key::{IntoKey, Key};
+use crate::engine::stamp::Stamp;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
@@ -24,10 +25,11 @@ use crate::load_policy::LoadPolicy;
 use crate::loader::Loader;
 
 /// What a call with a loader says.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     policy: LoadPolicy,
     deadline: Option<Duration>,
+    after: Option<Stamp>,
 }
 
 /// The options that all calls with a loader have.
@@ -52,6 +54,14 @@ macro_rules! options {
             self
         }
 
+        /// Takes nothing that was set, or whose load began, before the invalidation that gave this stamp, in the tiers that
+        /// it reached: what is older counts as absent, and a load under way that began before is not waited for. For a
+        /// reader that was told of a change by another way than the cache. Default: whatever is held.
+        pub fn not_older_than(mut self, stamp: &Stamp) -> Self {
+            self.options.after = Some(stamp.clone());
+            self
+        }
+
         /// Says all about time at once; what `policy` leaves out is as its route or tier says.
         pub fn policy(mut self, policy: LoadPolicy) -> Self {
             self.options.policy = policy;
@@ -71,14 +81,15 @@ impl Options {
     fn look(&self, cache: &Cache, key: &str, wanted: Wanted) -> Result<Found> {
         let wiring = cache.wiring();
         let (tier, terms) = wiring.route(key)?;
-        Ok(wiring.look_to_load(tier, &self.policy.over(terms), key, wanted))
+        Ok(wiring.look_to_load(tier, &self.policy.over(terms), key, wanted, self.after.as_ref()))
     }
 
     /// Carries the call out after the view had nothing for it.
     fn load(&self, cache: &Cache, key: Key, loader: Loader, wanted: Wanted) -> crate::actor::Pending<Given> {
-        let &Self { policy, deadline } = self;
+        let &Self { policy, deadline, ref after } = self;
+        let after = after.clone();
         let (task, patience) = (Deadline::current(), Duration::ZERO);
-        cache.wiring().load(LoadCall { key, loader, policy, deadline, task, wanted, patience })
+        cache.wiring().load(LoadCall { key, loader, policy, deadline, task, wanted, after, patience })
     }
 }
 
@@ -124,7 +135,7 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some((key, load)) = self.start.take() {
-            let (options, wanted) = (self.options, Wanted::of::<T>());
+            let (options, wanted) = (std::mem::take(&mut self.options), Wanted::of::<T>());
             let due = match options.look(self.cache, key.text(), wanted) {
                 Ok(Found::Hit(given)) => match Hit::decode(key.text(), &given) {
                     Ok(hit) => return Poll::Ready(Ok(hit)),

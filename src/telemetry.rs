@@ -14,6 +14,16 @@ use crate::error::ErrorKind;
 pub(crate) const AUDIT: &str = "apex_cache::audit";
 /// A tier broke, failed, or cannot serve.
 pub(crate) const TIER: &str = "apex_cache::tier";
+/// A fence was open for too long.
+pub(crate) fn fence_late(within: std::time::Duration) {
+    tracing::warn!(
+        target: TIER,
+        within_ms = within.as_millis() as u64,
+        "a fence was neither committed nor aborted in time, so it was committed; end it after the transaction, or give it \
+         more time with `within`"
+    );
+}
+
 /// A warm source failed.
 pub(crate) const WARM: &str = "apex_cache::warm";
 /// An actor died.

@@ -105,7 +105,7 @@ impl Alone {
 
     fn post_invalidate(&self, scope: impl Into<Scope>, dry_run: bool) -> Answer<Taken> {
         let scope = scope.into();
-        self.post(|reply| TierRequest::Invalidate { scope, dry_run, reply })
+        self.post(|reply| TierRequest::Invalidate { scope, how: How::Remove, dry_run, reply })
     }
 
     async fn invalidate(&self, scope: impl Into<Scope>) -> Taken {
@@ -148,6 +148,7 @@ impl Alone {
                 key,
                 terms: Terms { ttl: TTL, ..self.shared().terms },
                 wanted: Wanted::ANY,
+                after: None,
                 class: Class::Caller,
                 cell,
                 spawner,

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -23,6 +24,7 @@ use crate::engine::given::{Given, Source};
 use crate::engine::key::Key;
 use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
+use crate::engine::stamp::{At, Stamp};
 use crate::engine::tag::Tags;
 use crate::engine::terms::Terms;
 use crate::env::Spawner;
@@ -46,6 +48,8 @@ pub(crate) struct LoadCall {
     /// The deadline of the caller's task, for callers that can be told when it has passed.
     pub(crate) task: Option<Deadline>,
     pub(crate) wanted: Wanted,
+    /// What is older than this counts as absent.
+    pub(crate) after: Option<Stamp>,
     /// How long it waits for a place in front of a tier that is full. Zero: its loader runs in the caller at once.
     pub(crate) patience: Duration,
 }
@@ -58,6 +62,7 @@ struct Asked<'a> {
     /// Whether a loader asks.
     nested: bool,
     wanted: Wanted,
+    after: Option<At>,
     terms: &'a Terms,
 }
 
@@ -127,18 +132,38 @@ fn asked_inside(key: &Key) -> Result<bool> {
     }
 }
 
+impl TierShared {
+    /// What the view holds under `key` and may be served at `now`; what is older than `after` is not.
+    fn served(&self, key: &str, now: Moment, after: Option<At>, allowed: Duration) -> Option<Arc<Entry>> {
+        let Some(after) = after else { return self.view.read(key, now, allowed) };
+        // The life is looked at first. The other way round:
+        //   1 a reader finds an old entry   2 the tier breaks and begins a new life   3 the entry seems to be of that life
+        let incarnation = self.incarnation.load(Ordering::Acquire);
+        self.view.read(key, now, allowed).filter(|entry| !after.outdates(incarnation, entry.since()))
+    }
+}
+
 impl Wiring {
     /// What the view holds under `key` and may be served as it is, counted as a read.
     pub(crate) fn look(&self, tier: &TierShared, key: &str, wanted: Wanted) -> Option<Given> {
-        let (entry, now) = self.read(tier, key, wanted, Duration::ZERO)?;
+        let (entry, now) = self.read(tier, key, wanted, None, Duration::ZERO)?;
         Some(Given::of(&entry, now))
     }
 
-    /// What the view holds under `key` for a call with a loader on these `terms`, counted as a read.
-    pub(crate) fn look_to_load(&self, tier: &TierShared, terms: &Terms, key: &str, wanted: Wanted) -> Found {
+    /// What the view holds under `key` for a call with a loader on these `terms`, counted as a read; what is older than
+    /// `after` counts as absent.
+    pub(crate) fn look_to_load(
+        &self,
+        tier: &TierShared,
+        terms: &Terms,
+        key: &str,
+        wanted: Wanted,
+        after: Option<&Stamp>,
+    ) -> Found {
         // A call that would rather wait for a fresh value looks for a stale one later.
         let allowed = if terms.soft_timeout.is_zero() { terms.stale } else { Duration::ZERO };
-        match self.read(tier, key, wanted, allowed) {
+        let after = after.and_then(|stamp| stamp.of(tier.id));
+        match self.read(tier, key, wanted, after, allowed) {
             None => Found::Nothing,
             Some((entry, now)) if entry.ask(now, ASK_PAUSE) => Found::Due(Given::of(&entry, now)),
             Some((entry, now)) => Found::Hit(Given::of(&entry, now)),
@@ -150,10 +175,11 @@ impl Wiring {
         tier: &TierShared,
         key: &str,
         wanted: Wanted,
+        after: Option<At>,
         allowed: Duration,
     ) -> Option<(Arc<Entry>, Moment)> {
         let now = self.env.now();
-        let entry = tier.view.read(key, now, allowed).filter(|entry| {
+        let entry = tier.served(key, now, after, allowed).filter(|entry| {
             let fits = wanted.takes(entry.value());
             if !fits && !entry.value().is_nothing() {
                 tier.counters.wrong_type.one();
@@ -181,7 +207,7 @@ impl Wiring {
             return None;
         }
         let now = self.env.now();
-        let entry = tier.view.read(asked.key.as_str(), now, asked.terms.stale)?;
+        let entry = tier.served(asked.key.as_str(), now, asked.after, asked.terms.stale)?;
         let found = asked.wanted.takes(entry.value()) && !entry.value().is_nothing();
         found.then(|| {
             tier.counters.stale_hits.one();
@@ -207,6 +233,7 @@ impl Wiring {
             key,
             terms: policy.over(terms),
             wanted,
+            after: None,
             class: Class::Refresh,
             cell: LoadCell::alone(loader),
             spawner: Spawner::current().unwrap_or_else(|| self.spawner.clone()),
@@ -218,13 +245,14 @@ impl Wiring {
     /// Carries out a call with a loader after the view had nothing for it. The request is in the inbox when this
     /// returns.
     pub(crate) fn load(self: &Arc<Self>, call: LoadCall) -> Pending<Given> {
-        let LoadCall { key, loader, policy, deadline, task, wanted, patience } = call;
+        let LoadCall { key, loader, policy, deadline, task, wanted, after, patience } = call;
         let known = asked_inside(&key).and_then(|nested| Ok((nested, self.route_told(key.as_str())?)));
         let (nested, (tier, terms)) = match known {
             Ok(known) => known,
             Err(error) => return Pending::known(Err(error)),
         };
         let terms = policy.over(terms);
+        let after = after.and_then(|stamp| stamp.of(tier.id));
         let limit = Limit::of(deadline, task, terms.timeout);
         if limit.has_passed() {
             return Pending::known(Err(limit.over(&key)));
@@ -239,7 +267,7 @@ impl Wiring {
             move |permit: Permit| {
                 wiring.post_with(id, permit, |reply| {
                     let reply = Some(reply);
-                    let request = LoadRequest { key, terms, wanted, class, cell, spawner, reply };
+                    let request = LoadRequest { key, terms, wanted, after, class, cell, spawner, reply };
                     TierRequest::Load(Box::new(request))
                 })
             }
@@ -249,7 +277,7 @@ impl Wiring {
             Err(error) => (Err(error), (!patience.is_zero()).then_some(post)),
         };
         Pending::task(async move {
-            let asked = Asked { key: &key, cell: &cell, nested, wanted, terms: &terms };
+            let asked = Asked { key: &key, cell: &cell, nested, wanted, after, terms: &terms };
             let answered = async {
                 let answer = match (posted, waiting) {
                     (Ok(answer), _) => told(answer).await,
@@ -345,10 +373,11 @@ impl Wiring {
 impl Request for GetOrLoad {
     type Reply = Given;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        let Self { key, loader, policy, deadline } = self;
-        let found = wiring
-            .route(key.as_str())
-            .map(|(tier, terms)| wiring.look_to_load(tier, &policy.over(terms), key.as_str(), Wanted::ANY));
+        let Self { key, loader, policy, deadline, not_older_than: after } = self;
+        let found = wiring.route(key.as_str()).map(|(tier, terms)| {
+            let terms = policy.over(terms);
+            wiring.look_to_load(tier, &terms, key.as_str(), Wanted::ANY, after.as_ref())
+        });
         match found {
             Ok(Found::Hit(given)) => Pending::known(Ok(given)),
             Ok(Found::Due(given)) => {
@@ -357,7 +386,7 @@ impl Request for GetOrLoad {
             }
             Ok(Found::Nothing) => {
                 let (task, patience, wanted) = (Deadline::current(), Duration::ZERO, Wanted::ANY);
-                wiring.load(LoadCall { key, loader, policy, deadline, task, wanted, patience })
+                wiring.load(LoadCall { key, loader, policy, deadline, task, wanted, after, patience })
             }
             Err(error) => Pending::known(Err(error)),
         }

@@ -19,12 +19,12 @@ use super::wiring::Wiring;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
-use crate::engine::tier::{Item, Taken};
+use crate::engine::tier::Item;
 use crate::engine::weigh::weigh;
 use crate::error::{Error, Result};
 use crate::message::{
-    Contains, Get, History, Info, InfoSnapshot, Invalidate, Invalidated, Remove, Removed, ReviveTier, Sample,
-    Set, SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
+    Contains, Get, History, Info, InfoSnapshot, Remove, Removed, ReviveTier, Sample, Set, SetMany, Shutdown,
+    Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
 };
 
 /// Bytes of a bulk message that go to a tier at once.
@@ -272,53 +272,6 @@ impl Request for SetMany {
             Ok(results.into_iter().map(|result| result.unwrap_or(Err(Error::Closed))).collect())
         })
     }
-}
-
-impl Request for Invalidate {
-    type Reply = Invalidated;
-    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        let reached = match wiring.open().and_then(|()| wiring.reached(&self.scope)) {
-            Ok(reached) => reached,
-            Err(error) => return Pending::known(Err(error)),
-        };
-        let take = |id: &TierId| wiring.permit(*id, Lane::Control, 0);
-        let permits: Vec<Permit> = match reached.iter().map(take).collect() {
-            Ok(permits) => permits,
-            Err(error) => return Pending::known(Err(error)),
-        };
-        let mut parts = Vec::new();
-        let mut waits = Vec::new();
-        for (id, permit) in reached.into_iter().zip(permits) {
-            let name = Arc::clone(&wiring.tier(id).name);
-            let (reply, answer) = Reply::new(Arc::clone(&name));
-            let mut reply = reply.behind(&wiring.tier(id).view);
-            // It may go on in slices long after its message was taken; the bound counts it until it is answered.
-            reply.hold(permit);
-            let request = TierRequest::Invalidate { scope: self.scope.clone(), dry_run: self.dry_run, reply };
-            parts.push((id, Accepted::new(request)));
-            waits.push((name, answer));
-        }
-        wiring.post(Parcel::Tiers(parts));
-        Pending::task(gather(waits))
-    }
-}
-
-/// Adds up what the tiers took, once all have answered.
-async fn gather(waits: Vec<(Arc<str>, oneshot::Receiver<Result<Taken>>)>) -> Result<Invalidated> {
-    let mut sum = Invalidated { tiers: waits.len() as u64, ..Invalidated::default() };
-    let mut broken = Vec::new();
-    for (name, answer) in waits {
-        match answer.await.unwrap_or(Err(Error::Closed)) {
-            Ok(taken) => {
-                sum.matched += taken.matched;
-                sum.bytes += taken.bytes;
-                sum.revoked_loads += taken.revoked_loads;
-            }
-            Err(Error::TierRestarting { .. }) => broken.push(name),
-            Err(error) => return Err(error),
-        }
-    }
-    if broken.is_empty() { Ok(sum) } else { Err(Error::Partial { tiers: broken.join(", ") }) }
 }
 
 impl Request for Warm {

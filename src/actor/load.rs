@@ -14,6 +14,7 @@ use crate::engine::flight::FlightId;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
+use crate::engine::stamp::At;
 use crate::engine::tier::{self, Outcome};
 use crate::env::{Spawner, Stopwatch};
 use crate::error::{Error, Result, Shown};
@@ -26,6 +27,7 @@ pub struct Waiter {
     spawner: Spawner,
     reply: Option<Reply<Given>>,
     wanted: Wanted,
+    after: Option<At>,
 }
 
 impl Waiter {
@@ -34,8 +36,9 @@ impl Waiter {
         spawner: Spawner,
         reply: Option<Reply<Given>>,
         wanted: Wanted,
+        after: Option<At>,
     ) -> Self {
-        Self { cell, spawner, reply, wanted }
+        Self { cell, spawner, reply, wanted, after }
     }
 
     pub(crate) fn answer(mut self, answer: Result<Given>) {
@@ -62,6 +65,10 @@ impl tier::Waiter for Waiter {
 
     fn accepts(&self, value: &Value) -> bool {
         self.wanted.takes(value)
+    }
+
+    fn not_before(&self, incarnation: u64) -> u64 {
+        self.after.filter(|at| at.incarnation == incarnation).map_or(0, |at| at.seq)
     }
 
     fn is_gone(&self) -> bool {

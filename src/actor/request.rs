@@ -11,11 +11,13 @@ use actix::Message;
 use super::permit::Permit;
 use super::reply::Reply;
 use crate::codec::value::Wanted;
+use crate::engine::fences::{End, FenceId};
 use crate::engine::flight::{Class, FlightId};
 use crate::engine::given::Given;
 use crate::engine::journal::Ticket;
 use crate::engine::key::Key;
-use crate::engine::scope::Scope;
+use crate::engine::scope::{How, Scope};
+use crate::engine::stamp::At;
 use crate::engine::terms::Terms;
 pub use crate::engine::tier::Item;
 use crate::engine::tier::{Outcome, Stored, Taken, Warmed};
@@ -64,7 +66,11 @@ pub enum TierRequest {
     /// Read, or wait for a load, or lead one.
     Load(Box<LoadRequest>),
     /// Take away what a scope matches.
-    Invalidate { scope: Scope, dry_run: bool, reply: Reply<Taken> },
+    Invalidate { scope: Scope, how: How, dry_run: bool, reply: Reply<Taken> },
+    /// Store nothing any more that a scope matches, but sets.
+    OpenFence { id: FenceId, scope: Scope, reply: Reply<()> },
+    /// End that, and for a commit take away what the scope matches.
+    CloseFence { id: FenceId, scope: Scope, end: End, reply: Reply<Taken> },
     /// Give a warm run its right to store.
     BeginWarm { reply: Reply<Ticket> },
     /// Store a part of what a warm run brought.
@@ -101,6 +107,8 @@ pub struct LoadRequest {
     pub terms: Terms,
     /// What is wanted; all else counts as absent.
     pub wanted: Wanted,
+    /// What is older than this counts as absent, and a load that began before is not joined.
+    pub after: Option<At>,
     /// For whom.
     pub class: Class,
     /// Where the loader is.

@@ -21,8 +21,8 @@ use crate::engine::entry::Entry;
 use crate::engine::given::Given;
 use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
-use crate::engine::scope::Scope;
 use crate::engine::store::Remains;
+use crate::engine::sweep::Order;
 use crate::engine::tier::{Effects, Item, Stored, Taken, Tier};
 use crate::env::{has_runtime, spawn_local, yield_now};
 use crate::error::Result;
@@ -254,7 +254,18 @@ impl TierActor {
                 }
             }
             TierRequest::Load(request) => self.load(*request),
-            TierRequest::Invalidate { scope, dry_run, reply } => self.invalidate(scope, dry_run, reply),
+            TierRequest::Invalidate { scope, how, dry_run, reply } => {
+                let order = Order { scope, how, dry_run };
+                self.turn(|this, now, fx| this.tier.order(order, reply, now, fx));
+            }
+            TierRequest::OpenFence { id, scope, reply } => {
+                if let Some(opened) = self.turn(|this, _, _| this.tier.open_fence(id, scope)) {
+                    reply.answer(opened);
+                }
+            }
+            TierRequest::CloseFence { id, scope, end, reply } => {
+                self.turn(|this, now, fx| this.tier.close_fence(id, scope, end, reply, now, fx));
+            }
             TierRequest::BeginWarm { reply } => {
                 if let Some(ticket) = self.turn(|this, _, _| this.tier.begin_warm())
                     && !reply.deliver(Ok(ticket))
@@ -290,10 +301,12 @@ impl TierActor {
     fn take_failed(&mut self, request: TierRequest) {
         match request {
             TierRequest::Revive { reply } => self.revive(reply),
-            TierRequest::Remove { reply, .. } | TierRequest::Invalidate { reply, .. } => {
+            TierRequest::Remove { reply, .. }
+            | TierRequest::Invalidate { reply, .. }
+            | TierRequest::CloseFence { reply, .. } => {
                 reply.answer(Ok(Taken::default()));
             }
-            TierRequest::Drain { reply } => reply.answer(Ok(())),
+            TierRequest::Drain { reply } | TierRequest::OpenFence { reply, .. } => reply.answer(Ok(())),
             TierRequest::Grant { bytes } => self.grant(bytes),
             TierRequest::EndWarm { .. } => {}
             TierRequest::Get { reply, .. } => reply.answer(Err(self.shared().failed_error())),
@@ -320,13 +333,9 @@ impl TierActor {
     }
 
     fn load(&mut self, request: LoadRequest) {
-        let LoadRequest { key, terms, wanted, class, cell, spawner, reply } = request;
-        let waiter = Waiter::new(cell, spawner, reply, wanted);
+        let LoadRequest { key, terms, wanted, after, class, cell, spawner, reply } = request;
+        let waiter = Waiter::new(cell, spawner, reply, wanted, after);
         self.turn(|this, now, fx| this.tier.load(&key, &terms, class, waiter, now, fx));
-    }
-
-    fn invalidate(&mut self, scope: Scope, dry_run: bool, reply: Reply<Taken>) {
-        self.turn(|this, now, fx| this.tier.invalidate(scope, dry_run, reply, now, fx));
     }
 
     fn grant(&mut self, bytes: u64) {

@@ -162,6 +162,8 @@ pub struct Wiring {
     pub(crate) runs: Mutex<HashSet<Job>>,
     /// The runtime of the host, on which warm sources are read.
     pub(crate) host: Spawner,
+    /// The number of the next fence.
+    pub(crate) next_fence: AtomicU64,
     pub(crate) ready: watch::Sender<bool>,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) address: RwLock<Option<Addr<Supervisor>>>,
@@ -227,6 +229,7 @@ impl Wiring {
             stats: Place::default(),
             root: Root::default(),
             host,
+            next_fence: AtomicU64::new(0),
             ready: watch::Sender::new(!required),
             closed: watch::Sender::new(false),
             address: RwLock::default(),

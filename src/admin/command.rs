@@ -10,6 +10,7 @@ use super::text::meant;
 use crate::engine::key::{Key, SEPARATOR};
 use crate::engine::pattern::Pattern;
 use crate::engine::scope::{Prefix, Scope};
+use crate::engine::tag::Tag;
 use crate::error::{Error, Result, Shown};
 use crate::message::WarmScope;
 
@@ -20,7 +21,7 @@ use crate::message::WarmScope;
 /// ```text
 /// /cache-stats  [--top N]                     the N keys read most are shown, 0 to 10; 3 when left out
 /// /cache-info
-/// /cache-clear  [all | key:KEY | prefix:PREFIX | tier:NAME | PATTERN]  [--dry-run]
+/// /cache-clear  [all | key:KEY | prefix:PREFIX | tag:TAG | tier:NAME | PATTERN]  [--dry-run]
 /// /cache-warm   [all | NAME]                  NAME of a tier; all when left out
 /// /cache-revive NAME
 /// /cache-help
@@ -30,8 +31,8 @@ use crate::message::WarmScope;
 ///   left out. Letters are case-sensitive, as keys are.
 /// - Blanks part arguments. One that holds blanks stands in quotes, `"key:query::blue shoes"` or `'..'`; there are no
 ///   escapes inside.
-/// - A `PATTERN` without a wildcard is the key of that text. `key:`, `prefix:`, `tier:` and `pattern:` say what the text
-///   behind them is, so `key:all` is the key named all; with a second colon they are the first segment of a key, as in
+/// - A `PATTERN` without a wildcard is the key of that text. `key:`, `prefix:`, `tag:`, `tier:` and `pattern:` say what the
+///   text behind them is, so `key:all` is the key named all; with a second colon they are the first segment of a key, as in
 ///   `key::a`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -208,10 +209,10 @@ fn stats(arguments: &[&str]) -> Result<Command> {
 }
 
 fn clear(arguments: &[&str]) -> Result<Command> {
-    const TAKES: &str = "one of all, key:KEY, prefix:PREFIX, tier:NAME or a pattern, and --dry-run; what holds blanks \
+    const TAKES: &str = "one of all, key:KEY, prefix:PREFIX, tag:TAG, tier:NAME or a pattern, and --dry-run; what holds blanks \
                          stands in quotes";
-    const NO_OBJECT: &str = "/cache-clear --dry-run lacks what it should count: all, key:KEY, prefix:PREFIX, tier:NAME \
-                             or a pattern";
+    const NO_OBJECT: &str = "/cache-clear --dry-run lacks what it should count: all, key:KEY, prefix:PREFIX, tag:TAG, \
+                             tier:NAME or a pattern";
     let mut object = None;
     let mut dry_run = false;
     for argument in arguments {
@@ -239,6 +240,8 @@ fn scope(text: &str) -> Result<Scope> {
     } else if let Some(prefix) = said("prefix:") {
         // Both ways to write it are common, and mean the same.
         Prefix::parse(prefix.strip_suffix(SEPARATOR).unwrap_or(prefix)).map(Scope::Prefix)
+    } else if let Some(tag) = said("tag:") {
+        Tag::new(tag).map(Scope::Tag)
     } else if let Some(tier) = said("tier:") {
         tier_name(tier, "/cache-clear").map(Scope::Tier)
     } else if let Some(pattern) = said("pattern:") {

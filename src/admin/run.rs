@@ -55,7 +55,8 @@ impl Cache {
             Command::Stats { top } => Answer::Stats { snapshot: self.send(Stats).await?, top },
             Command::Info => Answer::Info(self.send(Info).await?),
             Command::Clear { scope, dry_run } => {
-                let invalidate = Invalidate { scope: scope.clone(), dry_run };
+                let mut invalidate = Invalidate::new(scope.clone());
+                invalidate.dry_run = dry_run;
                 Answer::Cleared { taken: self.send(invalidate).await?, scope, dry_run }
             }
             Command::ClearUsage => {

@@ -74,7 +74,7 @@ where
         let call = |text: &str| -> Result<_> {
             Ok(Call { cache, key: Key::parse(text)?, policy, tags: tags()?, share })
         };
-        Ok(match wiring.look_to_load(tier, &policy.over(terms), &text, A::wanted()) {
+        Ok(match wiring.look_to_load(tier, &policy.over(terms), &text, A::wanted(), None) {
             Found::Hit(given) => match decode::<V, A>(&text, given) {
                 Ok(hit) => Looked::Hit(hit),
                 Err(_) => Looked::Absent(call(&text)?),
@@ -129,6 +129,7 @@ impl<E: Send + 'static> Call<'_, E> {
             // faster: it ends when its body does, and whoever cannot wait so long drops the call.
             task: None,
             wanted: A::wanted(),
+            after: None,
             patience: PATIENCE,
         })
     }

@@ -47,6 +47,7 @@ impl Invalidation {
                     sum.bytes += taken.bytes;
                     sum.revoked_loads += taken.revoked_loads;
                     sum.tiers += taken.tiers;
+                    sum.stamp = sum.stamp.and(&taken.stamp);
                 }
                 Err(error) => {
                     telemetry::not_invalidated(&error);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::flight::FlightId;
 use super::given::Given;
+use super::stamp::At;
 use super::store::{Gone, Remains};
 use super::tag::Tags;
 use crate::codec::value::Value;
@@ -19,6 +20,11 @@ pub trait Waiter {
     /// Whether nobody waits behind it any more.
     fn is_gone(&self) -> bool {
         false
+    }
+
+    /// The number in life `incarnation` of the tier after which the value it takes must have been read from its source.
+    fn not_before(&self, _incarnation: u64) -> u64 {
+        0
     }
 
     /// Whether `value` is of the type it wants; one of another type counts as absent.
@@ -88,7 +94,10 @@ pub struct Taken {
     /// Bytes that they were charged with.
     pub bytes: u64,
     /// Loads under way whose values will not be stored.
+    /// Loads whose tags are not known yet are not among them: one that lands with a tag that was taken is revoked then.
     pub revoked_loads: u64,
+    /// When it took effect.
+    pub at: At,
 }
 
 /// What became of one entry of a warm run.

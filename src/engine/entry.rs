@@ -39,7 +39,8 @@ pub struct Draft {
     pub took: Duration,
     /// The tier's sequence number of the store.
     pub seq: u64,
-    /// The tier's sequence number before which its source was not read yet: that of the store, or of the warm run's ticket.
+    /// The tier's sequence number before which its source was not read yet: that of a set, or of the
+    /// ticket of its load or warm run.
     pub since: u64,
     /// Who brought it.
     pub origin: Origin,
@@ -100,6 +101,21 @@ impl Entry {
             read_epoch: AtomicU64::new(epoch),
             ask_from: AtomicU64::new(0),
             failures: AtomicU32::new(0),
+        }
+    }
+
+    /// The same entry with another life, as one of its own: readers hold what they were given.
+    pub(crate) fn with_life(&self, life: Life) -> Self {
+        Self {
+            key: self.key.clone(),
+            value: self.value.clone(),
+            tags: self.tags.clone(),
+            life,
+            hits: AtomicU32::new(self.hits()),
+            read_epoch: AtomicU64::new(self.read_epoch()),
+            ask_from: AtomicU64::new(0),
+            failures: AtomicU32::new(self.failures()),
+            ..*self
         }
     }
 

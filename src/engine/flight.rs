@@ -47,6 +47,15 @@ pub enum Class {
     Refresh,
 }
 
+/// Somebody who waits for a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked<W> {
+    /// Who.
+    pub who: W,
+    /// The tier's sequence number when it asked; it stays the same when it has to ask once more.
+    pub at: u64,
+}
+
 /// One load and those who wait for it.
 #[derive(Debug)]
 struct Flight<W> {
@@ -54,7 +63,7 @@ struct Flight<W> {
     terms: Terms,
     phase: Phase,
     class: Class,
-    waiters: Vec<W>,
+    waiters: Vec<Asked<W>>,
 }
 
 /// A flight that came to its end.
@@ -67,7 +76,7 @@ pub struct Landed<W> {
     /// Its ticket, if it may store.
     pub ticket: Option<u64>,
     /// Who waited, the first caller first.
-    pub waiters: Vec<W>,
+    pub waiters: Vec<Asked<W>>,
 }
 
 /// What became of a request to load.
@@ -78,7 +87,7 @@ pub enum Joined<W> {
     /// It leads a new flight, which waits until [`Flights::next_start`] names it.
     Leads(FlightId),
     /// There is no room in the queue; here is the waiter back.
-    Refused(W),
+    Refused(Asked<W>),
 }
 
 /// The loads of one tier.
@@ -128,13 +137,13 @@ impl<W> Flights<W> {
             && waiters.len().is_power_of_two()
         {
             let mut first = true;
-            waiters.retain(|waiter| std::mem::take(&mut first) || !gone(waiter));
+            waiters.retain(|waiter| std::mem::take(&mut first) || !gone(&waiter.who));
         }
     }
 
     /// Joins the flight of `key`, or begins one on these `terms`. A refresh joins nobody: it is not wanted where a load is
     /// under way.
-    pub fn join(&mut self, key: &Key, terms: &Terms, class: Class, waiter: W) -> Joined<W> {
+    pub fn join(&mut self, key: &Key, terms: &Terms, class: Class, waiter: Asked<W>) -> Joined<W> {
         if let Some(&id) = self.attached.get(key)
             && let Some(flight) = self.by_id.get_mut(&id)
         {
@@ -211,7 +220,7 @@ impl<W> Flights<W> {
     }
 
     /// Key and waiters of a flight that has not landed.
-    pub fn get_mut(&mut self, id: FlightId) -> Option<(&Key, &mut Vec<W>)> {
+    pub fn get_mut(&mut self, id: FlightId) -> Option<(&Key, &mut Vec<Asked<W>>)> {
         self.by_id.get_mut(&id).map(|flight| (&flight.key, &mut flight.waiters))
     }
 
@@ -275,6 +284,27 @@ impl<W> Flights<W> {
         ids.into_iter().filter(|&id| self.detach(id)).count() as u64
     }
 
+    /// The oldest ticket of a load that may still store. Cost: the number of flights.
+    pub fn oldest_ticket(&self) -> Option<u64> {
+        let ticket = |flight: &Flight<W>| match flight.phase {
+            Phase::Running(ticket) => Some(ticket),
+            Phase::Queued | Phase::Detached => None,
+        };
+        self.by_id.values().filter_map(ticket).min()
+    }
+
+    /// Somebody wants `key` read from its source after number `least`: a load that began before is not joined any more.
+    pub fn outdate(&mut self, key: &Key, least: u64) {
+        if let Some(id) = self.attached(key)
+            && self
+                .by_id
+                .get(&id)
+                .is_some_and(|flight| matches!(flight.phase, Phase::Running(at) if at <= least))
+        {
+            self.detach(id);
+        }
+    }
+
     /// A running load may store nothing from now on; its waiters stay with it. A queued one stays as it is.
     fn detach(&mut self, id: FlightId) -> bool {
         let Some(flight) = self.by_id.get_mut(&id) else { return false };
@@ -294,14 +324,16 @@ impl<W> Flights<W> {
             return self
                 .by_id
                 .get_mut(&id)
-                .map(|flight| std::mem::take(&mut flight.waiters))
+                .map(|flight| {
+                    std::mem::take(&mut flight.waiters).into_iter().map(|asked| asked.who).collect()
+                })
                 .unwrap_or_default();
         }
         // It never started, so nothing is left to run out.
         self.attached.remove(key);
         let Some(flight) = self.by_id.remove(&id) else { return Vec::new() };
         self.queues[flight.class as usize].retain(|&other| other != id);
-        flight.waiters
+        flight.waiters.into_iter().map(|asked| asked.who).collect()
     }
 
     /// Takes out all waiters, for a tier that breaks or closes.
@@ -311,7 +343,11 @@ impl<W> Flights<W> {
         self.queues.iter_mut().for_each(VecDeque::clear);
         self.running = 0;
         self.limit = self.running_max;
-        std::mem::take(&mut self.by_id).into_values().flat_map(|flight| flight.waiters).collect()
+        std::mem::take(&mut self.by_id)
+            .into_values()
+            .flat_map(|flight| flight.waiters)
+            .map(|asked| asked.who)
+            .collect()
     }
 
     /// Recomputes what is derived.

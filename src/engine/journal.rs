@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::key::Key;
 use super::scope::Scope;
+use super::tag::Tags;
 
 /// Records kept; past it the oldest ticket is revoked whole.
 pub const RECORDS_MAX: usize = 1_024;
@@ -57,6 +58,7 @@ impl Journal {
     pub fn invalidated(&mut self, seq: u64, scope: &Scope) {
         match scope {
             Scope::Key(key) => self.lost(seq, key),
+            Scope::Keys(keys) => keys.as_slice().iter().for_each(|key| self.lost(seq, key)),
             scope if self.oldest().is_some() => {
                 self.scopes.push((seq, scope.clone()));
                 self.bound();
@@ -75,12 +77,12 @@ impl Journal {
         }
     }
 
-    /// Whether the ticket of `seq0` may store `key`, whose entry now in the store was stored at `present`.
-    pub fn allows(&self, seq0: u64, key: &Key, present: Option<u64>) -> bool {
+    /// Whether the ticket of `seq0` may store `key` with `tags`, whose entry now in the store was stored at `present`.
+    pub fn allows(&self, seq0: u64, key: &Key, tags: &Tags, present: Option<u64>) -> bool {
         self.open.get(&seq0) == Some(&false)
             && present.is_none_or(|seq| seq < seq0)
             && self.keys.get(key).is_none_or(|&seq| seq <= seq0)
-            && !self.scopes.iter().any(|(seq, scope)| *seq > seq0 && scope.matches(key.as_str()))
+            && !self.scopes.iter().any(|(seq, scope)| *seq > seq0 && scope.takes(key.as_str(), tags))
     }
 
     /// Revokes oldest tickets until the records are within their bound.

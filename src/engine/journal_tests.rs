@@ -5,6 +5,7 @@
 use super::journal::Journal;
 use super::key::Key;
 use super::scope::Scope;
+use super::tag::Tags;
 use super::testing::{Rng, each_seed, key, pattern, some_key, some_scope};
 
 /// Everything that was ever noted.
@@ -56,7 +57,7 @@ fn the_journal_agrees_with_a_list_that_forgets_nothing() {
                 let (key, present) = (some_key(&mut rng), rng.one_in(3).then(|| rng.below(seq)));
                 let present = present.filter(|&present| present != seq0);
                 assert_eq!(
-                    journal.allows(seq0, &key, present),
+                    journal.allows(seq0, &key, &Tags::NONE, present),
                     naive.allows(seq0, &key, present),
                     "{key} for {seq0}"
                 );
@@ -74,9 +75,9 @@ fn with_every_ticket_revoked_nothing_is_kept() {
         journal.lost(seq, &key(&format!("k{seq}")));
         journal.check();
     }
-    assert!(!journal.allows(1, &key("other"), None));
+    assert!(!journal.allows(1, &key("other"), &Tags::NONE, None));
     journal.open(5_000);
     journal.lost(4_000, &key("a"));
     journal.check();
-    assert!(journal.allows(5_000, &key("a"), None), "it was lost before this ticket");
+    assert!(journal.allows(5_000, &key("a"), &Tags::NONE, None), "it was lost before this ticket");
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::effects::{Brought, Effects, Outcome, Waiter};
-use super::flight::{Class, FlightId, Joined, Landed};
+use super::flight::{Asked, Class, FlightId, Joined, Landed};
 use super::given::{Given, Source};
 use super::key::Key;
 use super::moment::Moment;
+use super::tag::Tags;
 use super::terms::Terms;
-use super::tier::{Item, Tier};
+use super::tier::{Item, Right, Tier};
 use super::weigh::weigh;
 use crate::codec::value::Value;
 use crate::error::{Error, Shown};
@@ -27,25 +28,43 @@ impl<W: Waiter, J> Tier<W, J> {
         now: Moment,
         fx: &mut Effects<W, J>,
     ) {
+        let asked = Asked { who: waiter, at: self.seq };
+        self.ask(key, terms, class, asked, now, fx);
+    }
+
+    /// As [`Tier::load`], for one who may have asked before.
+    fn ask(
+        &mut self,
+        key: &Key,
+        terms: &Terms,
+        class: Class,
+        asked: Asked<W>,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) {
+        let least = asked.who.not_before(self.incarnation);
         // A load may have landed between the caller's look at the view and this turn. A refresh wants it anew as long as
         // it is the entry whose time has come.
         if let Some(entry) = self.store.find(key.as_str()).filter(|entry| {
             if class == Class::Refresh {
                 now < entry.life().refresh_from
             } else {
-                entry.is_fresh(now) && waiter.accepts(entry.value())
+                entry.is_fresh(now) && entry.since() > least && asked.who.accepts(entry.value())
             }
         }) {
-            fx.answers.push((waiter, Ok(Given::of(&entry, now))));
+            fx.answers.push((asked.who, Ok(Given::of(&entry, now))));
             return;
         }
-        match self.flights.join(key, terms, class, waiter) {
+        if least > 0 {
+            self.flights.outdate(key, least);
+        }
+        match self.flights.join(key, terms, class, asked) {
             Joined::Waits => {
                 self.counters.joined.one();
                 self.flights.prune(key, W::is_gone);
             }
             Joined::Leads(_) => {}
-            Joined::Refused(waiter) => {
+            Joined::Refused(Asked { who: waiter, .. }) => {
                 if class != Class::Refresh {
                     self.counters.overloaded.one();
                 }
@@ -71,7 +90,7 @@ impl<W: Waiter, J> Tier<W, J> {
         let timeout = self.flights.timeout(id);
         let (key, waiters) = self.flights.get_mut(id)?;
         let key = key.clone();
-        waiters.first_mut().map(|waiter| (key, timeout, waiter))
+        waiters.first_mut().map(|waiter| (key, timeout, &mut waiter.who))
     }
 
     /// The load of `id`, begun in `incarnation`, has ended after `took`. Its value is stored if its ticket is still
@@ -100,7 +119,13 @@ impl<W: Waiter, J> Tier<W, J> {
             self.start_loads(fx);
             return;
         }
-        let Some(landed) = self.flights.land(id) else { return };
+        let Some(mut landed) = self.flights.land(id) else { return };
+        let late = match &outcome {
+            Outcome::Loaded(brought) => self.take_late(&mut landed, &brought.tags),
+            _ => Vec::new(),
+        };
+        self.tag_fence.forget(self.flights.oldest_ticket());
+        let (key, terms) = (landed.key.clone(), landed.terms);
         let answer = match outcome {
             Outcome::Loaded(brought) => Ok(self.given_loaded(&landed, brought, took, now, fx)),
             Outcome::NotFound => Ok(self.given_loaded(&landed, Value::nothing().into(), took, now, fx)),
@@ -120,9 +145,18 @@ impl<W: Waiter, J> Tier<W, J> {
             {
                 given.source = Source::Joined;
             }
-            fx.answers.push((waiter, answer));
+            fx.answers.push((waiter.who, answer));
         }
-        self.start_loads(fx);
+        self.ask_again(&key, &terms, late, now, fx);
+    }
+
+    /// One of `tags`, which a load brought, may have been invalidated since it began: then it may not store, and those
+    /// who asked since are taken out, for what it brought may be older than what they were promised.
+    fn take_late(&mut self, landed: &mut Landed<W>, tags: &Tags) -> Vec<Asked<W>> {
+        let overtook = landed.ticket.and_then(|ticket| self.tag_fence.overtook(ticket, tags));
+        let Some(since) = overtook else { return Vec::new() };
+        landed.ticket = None;
+        landed.waiters.extract_if(.., |asked| asked.at >= since).collect()
     }
 
     /// Gives `error` to the leader of a load that is running, who then waits no more.
@@ -131,14 +165,14 @@ impl<W: Waiter, J> Tier<W, J> {
             && !waiters.is_empty()
         {
             // The first is the leader; that another takes its place means nothing until one is chosen.
-            fx.answers.push((waiters.swap_remove(0), Err(error)));
+            fx.answers.push((waiters.swap_remove(0).who, Err(error)));
         }
     }
 
     /// Puts a waiter in front whose own loader can take over, and queues the flight again.
     fn next_leader(&mut self, id: FlightId) -> bool {
         let Some((_, waiters)) = self.flights.get_mut(id) else { return false };
-        let Some(place) = waiters.iter().position(Waiter::can_lead) else { return false };
+        let Some(place) = waiters.iter().position(|asked| asked.who.can_lead()) else { return false };
         waiters.swap(0, place);
         self.flights.requeue(id)
     }
@@ -147,17 +181,29 @@ impl<W: Waiter, J> Tier<W, J> {
     /// another caller's end: a waiter that can lead begins the load anew, the others join it.
     fn rescue(&mut self, landed: Landed<W>, now: Moment, fx: &mut Effects<W, J>) {
         let Landed { key, terms, waiters, .. } = landed;
-        let (leaders, others): (Vec<W>, Vec<W>) = waiters.into_iter().partition(Waiter::can_lead);
-        let can_join = !leaders.is_empty() || self.flights.attached(&key).is_some();
-        for waiter in leaders {
+        self.ask_again(&key, &terms, waiters, now, fx);
+    }
+
+    /// Those who could not be given what a load brought ask once more; none of them led it.
+    fn ask_again(
+        &mut self,
+        key: &Key,
+        terms: &Terms,
+        waiters: Vec<Asked<W>>,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) {
+        let (leaders, others): (Vec<_>, Vec<_>) = waiters.into_iter().partition(|asked| asked.who.can_lead());
+        let can_join = !leaders.is_empty() || self.flights.attached(key).is_some();
+        for asked in leaders {
             // As if nested: they had a place, so they are not refused now.
-            self.load(&key, &terms, Class::Nested, waiter, now, fx);
+            self.ask(key, terms, Class::Nested, asked, now, fx);
         }
-        for waiter in others {
+        for asked in others {
             if can_join {
-                self.load(&key, &terms, Class::Nested, waiter, now, fx);
+                self.ask(key, terms, Class::Nested, asked, now, fx);
             } else {
-                fx.answers.push((waiter, Err(Error::LoadLost { key: Shown::new(key.as_str()) })));
+                fx.answers.push((asked.who, Err(Error::LoadLost { key: Shown::new(key.as_str()) })));
             }
         }
         self.start_loads(fx);
@@ -207,11 +253,11 @@ impl<W: Waiter, J> Tier<W, J> {
         // Storing it would serve the old row for a whole time to live. What overtook the load took its ticket. A
         // warm run does not; of the two, what was begun to be read later stays.
         let present = self.store.find(key.as_str()).map(|entry| entry.since());
-        let good = ticket.is_some_and(|ticket| present.is_none_or(|since| since < ticket));
-        if !good {
+        let good = |ticket: &u64| present.is_none_or(|since| since < *ticket);
+        let Some(ticket) = ticket.filter(good).filter(|_| !self.fences.hold(key.as_str(), tags)) else {
             self.counters.revoked.one();
             return false;
-        }
+        };
         if weigh(key, value, tags) > self.rules.max_entry {
             self.counters.too_large.one();
             return false;
@@ -219,12 +265,12 @@ impl<W: Waiter, J> Tier<W, J> {
         let life = if value.is_nothing() {
             terms.life_of_nothing(now)
         } else {
-            terms.life(now, self.store.draw(key, ticket.unwrap_or_default()))
+            terms.life(now, self.store.draw(key, ticket))
         };
         if !self.rules.keeps(life.fresh_until.since(now)) {
             return false;
         }
-        self.put(item, life, took, None, now, fx);
+        self.put(item, life, took, Right::Load(ticket), now, fx);
         self.counters.stored_by_load.one();
         true
     }

@@ -9,6 +9,7 @@ pub mod budget;
 pub mod counters;
 pub mod effects;
 pub mod entry;
+pub mod fences;
 pub mod flight;
 pub mod given;
 mod groups;
@@ -21,17 +22,24 @@ mod links;
 pub mod moment;
 mod nothings;
 mod params;
+mod path;
 pub mod pattern;
 pub mod policy;
 #[cfg(test)]
 mod race_tests;
+mod remains;
 pub mod route;
 pub mod scope;
+pub mod stamp;
 pub mod store;
 #[cfg(test)]
 mod store_tests;
 pub mod sweep;
 pub mod tag;
+mod tag_fence;
+#[cfg(test)]
+mod tag_race_tests;
+mod tags;
 pub mod terms;
 #[cfg(test)]
 mod testing;

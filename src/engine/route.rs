@@ -94,14 +94,21 @@ impl Routes {
     /// The tiers that can hold keys which `scope` takes, in the order of the settings.
     ///
     /// A scope with a whole first segment reaches the tier of that segment; another reaches every tier with a
-    /// prefix that could match, and the tier for unknown prefixes. May be empty when unknown prefixes are refused.
+    /// prefix that could match, and the tier for unknown prefixes; a tag reaches all. May be empty when unknown prefixes are refused.
     /// Errors: `UnknownTier`. Cost: at most one look at each prefix.
     pub fn reached(&self, scope: &Scope) -> Result<Vec<TierId>> {
         if let Scope::Tier(name) = scope {
             return self.tier(name).map(|tier| vec![tier]);
         }
-        if matches!(scope, Scope::All) {
+        if matches!(scope, Scope::All | Scope::Tag(_)) {
             return Ok(self.ids().collect());
+        }
+        let mut reached = [false; Self::TIERS_MAX];
+        if let Scope::Keys(keys) = scope {
+            for route in keys.as_slice().iter().filter_map(|key| self.route(key.as_str())) {
+                reached[route.tier.index()] = true;
+            }
+            return Ok(self.ids().filter(|tier| reached[tier.index()]).collect());
         }
         let literal = match scope.reach() {
             Reach::Key(text) | Reach::Group(text) | Reach::Segment(text) => {
@@ -110,7 +117,6 @@ impl Routes {
             Reach::Literal(literal) => literal,
             Reach::All => "",
         };
-        let mut reached = [false; Self::TIERS_MAX];
         let matching = self.by_segment.iter().filter(|(segment, _)| segment_may_match(literal, segment));
         for route in matching.map(|(_, route)| route).chain(&self.default) {
             reached[route.tier.index()] = true;

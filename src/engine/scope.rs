@@ -1,6 +1,6 @@
 //! Scopes: what an invalidation takes, and where a store has to look for it.
 //!
-//! Owns: the five kinds of scope, whether a scope takes a key, and its reach.
+//! Owns: the kinds of scope, whether a scope takes a key, and its reach.
 //! Never: picks the tiers (`route` does) or walks entries (the store does).
 
 use std::fmt;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::key::{Key, SEPARATOR, first_segment, group};
 use super::pattern::Pattern;
+use super::tag::{Tag, Tags};
 use crate::error::{Error, Result};
 
 /// A key with all keys below it, in whole segments: `user::42` takes `user::42` and `user::42::profile`, never
@@ -33,9 +34,47 @@ impl Prefix {
     }
 }
 
+/// Many keys, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Keys(Arc<[Key]>);
+
+impl Keys {
+    /// The keys, in order.
+    pub fn as_slice(&self) -> &[Key] {
+        &self.0
+    }
+
+    /// Whether `key` is among them. Cost: the logarithm of their number.
+    pub fn contains(&self, key: &str) -> bool {
+        self.0.binary_search_by(|other| other.as_str().cmp(key)).is_ok()
+    }
+}
+
+impl FromIterator<Key> for Keys {
+    fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
+        let mut keys: Vec<Key> = keys.into_iter().collect();
+        keys.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        keys.dedup();
+        Self(keys.into())
+    }
+}
+
+/// What becomes of the values that an invalidation takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum How {
+    /// They are gone.
+    #[default]
+    Remove,
+    /// Those that may be served past their time to live are from now on: only to calls that allow `stale`, and for as
+    /// long as they could have been. All others are gone, and so is what was remembered as not found.
+    Expire,
+}
+
 /// What an invalidation takes.
 ///
-/// Shown as people write it in a command: `key:user::42`, `prefix:user::42`, `user::4*`, `tier:user`, `all`.
+/// Shown as people write it in a command: `key:user::42`, `prefix:user::42`, `user::4*`, `tag:author:7`, `tier:user`,
+/// `all`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scope {
@@ -45,6 +84,10 @@ pub enum Scope {
     Prefix(Prefix),
     /// All keys that a pattern takes.
     Pattern(Pattern),
+    /// Many keys, by their exact texts.
+    Keys(Keys),
+    /// All that was stored with this tag, in any tier.
+    Tag(Tag),
     /// All keys of the tier with this name.
     Tier(Arc<str>),
     /// All keys of all tiers.
@@ -67,9 +110,21 @@ pub enum Reach<'a> {
 }
 
 impl Scope {
-    /// Whether the scope takes `key`. For `Tier` and `All` this is true of every key: routing decides the tier.
+    /// Whether the scope takes an entry of `key` with `tags`. For `Tier` and `All` this is true of every key: routing
+    /// decides the tier.
+    pub fn takes(&self, key: &str, tags: &Tags) -> bool {
+        match self {
+            Self::Tag(tag) => tags.contains(tag),
+            _ => self.matches(key),
+        }
+    }
+
+    /// Whether the scope takes `key` whatever its value is; never true of a tag, see [`Scope::takes`]. For `Tier` and
+    /// `All` this is true of every key: routing decides the tier.
     pub fn matches(&self, key: &str) -> bool {
         match self {
+            Self::Tag(_) => false,
+            Self::Keys(keys) => keys.contains(key),
             Self::Key(wanted) => wanted.as_str() == key,
             Self::Prefix(prefix) => prefix.matches(key),
             Self::Pattern(pattern) => pattern.matches(key),
@@ -88,7 +143,7 @@ impl Scope {
             }
             Self::Pattern(pattern) if pattern.is_key() => Reach::Key(pattern.as_str()),
             Self::Pattern(pattern) => literal_reach(pattern.literal()),
-            Self::Tier(_) | Self::All => Reach::All,
+            Self::Keys(_) | Self::Tag(_) | Self::Tier(_) | Self::All => Reach::All,
         }
     }
 }
@@ -160,6 +215,30 @@ impl From<&Key> for Scope {
     }
 }
 
+impl From<Keys> for Scope {
+    fn from(keys: Keys) -> Self {
+        Self::Keys(keys)
+    }
+}
+
+impl From<Vec<Key>> for Scope {
+    fn from(keys: Vec<Key>) -> Self {
+        Self::Keys(keys.into_iter().collect())
+    }
+}
+
+impl From<Tag> for Scope {
+    fn from(tag: Tag) -> Self {
+        Self::Tag(tag)
+    }
+}
+
+impl From<&Tag> for Scope {
+    fn from(tag: &Tag) -> Self {
+        Self::Tag(tag.clone())
+    }
+}
+
 impl From<Prefix> for Scope {
     fn from(prefix: Prefix) -> Self {
         Self::Prefix(prefix)
@@ -184,6 +263,8 @@ impl fmt::Display for Scope {
             Self::Key(key) => write!(f, "key:{key}"),
             Self::Prefix(prefix) => write!(f, "prefix:{prefix}"),
             Self::Pattern(pattern) => write!(f, "{pattern}"),
+            Self::Keys(keys) => write!(f, "{} keys", keys.as_slice().len()),
+            Self::Tag(tag) => write!(f, "tag:{tag}"),
             Self::Tier(name) => write!(f, "tier:{name}"),
             Self::All => f.write_str("all"),
         }

@@ -8,18 +8,18 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-
 use super::entry::{Draft, Entry, Freshness, Origin};
-use super::groups::{Groups, Names, Step, WalkId};
+use super::groups::{Groups, Names};
 use super::key::Key;
 use super::moment::Moment;
 use super::nothings::{self, Nothings};
 use super::policy::{Lru, Policy};
-use super::scope::{Reach, Scope};
+use super::tags::TagIndex;
 use super::view::View;
 use super::weigh::weigh;
 use super::wheel::Wheel;
+
+pub use super::remains::{Emptied, Remains};
 
 /// How far a warm write looks for something that it may push out.
 const WARM_LOOKS: usize = 64;
@@ -52,43 +52,11 @@ pub struct Gone {
     pub cause: Cause,
 }
 
-/// All that a store held, taken out at once.
-#[derive(Debug)]
-pub struct Emptied {
-    /// How many entries there were.
-    pub entries: u64,
-    /// How many bytes they were charged with.
-    pub bytes: u64,
-    /// The entries and their bookkeeping, to be dropped after the turn.
-    pub remains: Remains,
-}
-
-/// What is left of a cleared store. Dropping it costs time in proportion to what was held, so it is done in slices.
-#[derive(Debug)]
-pub struct Remains {
-    tables: Vec<HashTable<Arc<Entry>>>,
-    slots: Slots,
-    _groups: Groups,
-    _wheel: Wheel,
-    _policy: Box<dyn Policy>,
-}
-
-impl Remains {
-    /// Drops about `limit` entries; returns whether there are more.
-    pub fn drop_some(&mut self, limit: usize) -> bool {
-        if self.tables.pop().is_none() {
-            let left = self.slots.0.len().saturating_sub(limit);
-            self.slots.0.truncate(left);
-        }
-        !self.slots.0.is_empty()
-    }
-}
-
 #[derive(Debug, Default)]
-struct Slots(Vec<Option<Arc<Entry>>>);
+pub(super) struct Slots(pub(super) Vec<Option<Arc<Entry>>>);
 
 impl Slots {
-    fn entry(&self, slot: u32) -> &Arc<Entry> {
+    pub(super) fn entry(&self, slot: u32) -> &Arc<Entry> {
         self.0[slot as usize].as_ref().expect("groups, wheel and policy name only slots that are held")
     }
 }
@@ -109,10 +77,11 @@ impl Names for Slots {
 /// What a tier holds.
 #[derive(Debug)]
 pub struct Store {
-    view: Arc<View>,
-    slots: Slots,
+    pub(super) view: Arc<View>,
+    pub(super) slots: Slots,
     free: Vec<u32>,
-    groups: Groups,
+    pub(super) groups: Groups,
+    pub(super) tags: TagIndex,
     wheel: Wheel,
     policy: Box<dyn Policy>,
     nothings: Nothings,
@@ -129,6 +98,7 @@ impl Store {
             slots: Slots::default(),
             free: Vec::new(),
             groups: Groups::default(),
+            tags: TagIndex::default(),
             wheel: Wheel::new(now),
             policy: Box::new(Lru::default()),
             nothings: Nothings::default(),
@@ -234,6 +204,10 @@ impl Store {
             let slots = &self.slots;
             self.nothings.stored(slot, entry.seq(), weight, |slot, seq| slots.holds(slot, seq));
         }
+        if let Some(before) = &before {
+            self.tags.remove(slot, before.weight(), |text| self.view.hash(text));
+        }
+        self.tags.insert(slot, entry.tags(), weight, |text| self.view.hash(text));
         if let Some(before) = before {
             self.note_left(&before);
             self.used -= before.weight();
@@ -269,6 +243,7 @@ impl Store {
         self.wheel.cancel(slot);
         self.policy.removed(slot);
         let entry = self.slots.0[slot as usize].take().expect("only held slots are taken");
+        self.tags.remove(slot, entry.weight(), |text| self.view.hash(text));
         self.view.remove(&entry);
         self.note_left(&entry);
         self.used -= entry.weight();
@@ -330,6 +305,7 @@ impl Store {
         let remains = Remains {
             tables,
             slots: full.slots,
+            tags: full.tags,
             _groups: full.groups,
             _wheel: full.wheel,
             _policy: full.policy,
@@ -337,25 +313,19 @@ impl Store {
         Emptied { entries: full.len, bytes: full.used, remains }
     }
 
-    /// At most how many entries a walk over `scope` comes to. Cost: does not depend on how many those are.
-    pub(crate) fn reachable(&self, scope: &Scope) -> u64 {
-        self.groups.reachable(&scope.reach(), &self.slots, |text| self.view.hash(text))
-    }
-
-    /// Begins a walk over what `scope` can reach. It must be ended, unless the store is cleared.
-    pub(crate) fn begin_walk(&mut self, reach: &Reach<'_>) -> WalkId {
-        self.groups.begin(reach, &self.slots, |text| self.view.hash(text))
-    }
-
-    /// Takes one step of a walk; the entry is the one in the slot that it came to.
-    pub(crate) fn step(&mut self, walk: WalkId, reach: &Reach<'_>) -> (Step, Option<&Arc<Entry>>) {
-        let step = self.groups.step(walk, reach, &self.slots);
-        let entry = if let Step::Slot(slot) = step { Some(self.slots.entry(slot)) } else { None };
-        (step, entry)
-    }
-
-    pub(crate) fn end_walk(&mut self, walk: WalkId) {
-        self.groups.end(walk);
+    /// Ends the time to live of the entry in `slot` at `now`, if it can be served stale after that; `false`: it cannot.
+    ///
+    /// It keeps its number, and so its place in the order of store: an invalidation under way takes it as it would have.
+    pub(crate) fn make_stale(&mut self, slot: u32, now: Moment) -> bool {
+        let entry = self.slots.entry(slot);
+        let life = entry.life();
+        if entry.value().is_nothing() || life.dead_at <= life.fresh_until || life.dead_at <= now {
+            return false;
+        }
+        let stale = Arc::new(entry.with_life(life.expired(now)));
+        self.slots.0[slot as usize] = Some(Arc::clone(&stale));
+        self.view.insert(stale);
+        true
     }
 
     /// Takes out the entry in `slot`, to which a walk has come.
@@ -384,6 +354,12 @@ impl Store {
             assert!(shown.is_some_and(|shown| Arc::ptr_eq(&shown, entry)), "the view shows another entry");
         }
         self.groups.check(&slots, &self.slots);
+        let tagged: Vec<_> = slots
+            .iter()
+            .zip(&entries)
+            .map(|(&slot, entry)| (slot, entry.seq(), entry.tags(), entry.weight()))
+            .collect();
+        self.tags.check(&tagged, |text| self.view.hash(text));
         self.policy.check(&slots);
         let nothings = entries.iter().filter(|entry| entry.value().is_nothing());
         let nothings: Vec<_> = nothings.map(|entry| (entry.slot(), entry.seq(), entry.weight())).collect();

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::entry::{Draft, Origin};
-use super::groups::{Step, WalkId};
+use super::groups::Step;
 use super::key::Key;
 use super::moment::Moment;
+use super::path::Path;
 use super::scope::Scope;
 use super::store::{Cause, Gone, Store};
 use super::tag::Tags;
-use super::testing::{self, Rng, each_seed, key, number, pattern, some_key, some_scope, value};
+use super::testing::{self, Rng, each_seed, key, number, pattern, some_key, value};
 use super::view::View;
 use super::weigh::{OVERHEAD, weigh};
 use crate::codec::value::Value;
@@ -28,13 +29,16 @@ struct Known {
     /// The write that came last before the entry was last used.
     used: u64,
     unread_warm: bool,
+    tags: Tags,
 }
 
 /// A walk under way: what was there when it began and still is, and what of it was visited.
 #[derive(Debug)]
 struct Walk {
-    id: WalkId,
+    path: Path,
     scope: Scope,
+    /// What was stored before this number is wanted.
+    seq: u64,
     here: BTreeSet<Key>,
     visited: BTreeSet<Key>,
 }
@@ -88,7 +92,9 @@ impl Run {
         let since = self.rng.below(self.seq + 1);
         let padding = self.rng.below(120);
         let (ttl, origin) = (Duration::from_millis(ttl), if warm { Origin::Warm } else { Origin::Set });
-        let draft = testing::draft(key.clone(), value(self.seq, padding), ttl, self.now, self.seq, origin);
+        let mut draft =
+            testing::draft(key.clone(), value(self.seq, padding), ttl, self.now, self.seq, origin);
+        draft.tags = testing::some_tags(&mut self.rng);
         let weight = weigh(&key, &draft.value, &draft.tags);
         let known = Known {
             number: self.seq,
@@ -97,6 +103,7 @@ impl Run {
             weight,
             used: self.writes + 1,
             unread_warm: warm,
+            tags: draft.tags.clone(),
         };
         let mut gone = Vec::new();
         if warm {
@@ -222,12 +229,16 @@ impl Run {
 
     fn begin_walk(&mut self) {
         if self.walks.len() < 3 {
-            let scope = some_scope(&mut self.rng);
-            let matching = self.model.keys().filter(|key| scope.matches(key.as_str())).count() as u64;
+            let scope = testing::any_scope(&mut self.rng);
+            let takes = |(key, known): &(&Key, &Known)| scope.takes(key.as_str(), &known.tags);
+            let matching = self.model.iter().filter(takes).count() as u64;
             assert!(self.store.reachable(&scope) >= matching, "{scope} reaches less than it takes");
-            let id = self.store.begin_walk(&scope.reach());
+            if let Some((counted, _)) = self.store.counted(&scope) {
+                assert_eq!(counted, matching, "{scope}");
+            }
+            let path = self.store.begin_walk(&scope);
             let here = self.model.keys().cloned().collect();
-            self.walks.push(Walk { id, scope, here, visited: BTreeSet::new() });
+            self.walks.push(Walk { path, scope, seq: self.seq + 1, here, visited: BTreeSet::new() });
         }
     }
 
@@ -238,7 +249,7 @@ impl Run {
         let at = self.rng.below(self.walks.len() as u64) as usize;
         for _ in 0..self.rng.below(12) {
             let walk = &mut self.walks[at];
-            let (step, entry) = self.store.step(walk.id, &walk.scope.reach());
+            let (step, entry) = self.store.step(&mut walk.path, &walk.scope, walk.seq);
             if let Some(entry) = entry {
                 let key = entry.key().clone();
                 if walk.here.contains(&key) {
@@ -254,9 +265,11 @@ impl Run {
             }
             if step == Step::Done {
                 let walk = self.walks.swap_remove(at);
-                self.store.end_walk(walk.id);
-                for key in walk.here.iter().filter(|key| walk.scope.matches(key.as_str())) {
-                    assert!(walk.visited.contains(key), "{} passes {key} over", walk.scope);
+                self.store.end_walk(&walk.path);
+                for key in &walk.here {
+                    let known = &self.model[key];
+                    let wanted = known.seq < walk.seq && walk.scope.takes(key.as_str(), &known.tags);
+                    assert!(!wanted || walk.visited.contains(key), "{} passes {key} over", walk.scope);
                 }
                 return;
             }

@@ -5,22 +5,35 @@
 //! An invalidation takes its number first. Entries stored since carry a higher one and are left alone, so it may take
 //! its time without touching what is newer; readers need no check, for until the answer either value is legal.
 
-use super::groups::{Step, WalkId};
+use super::groups::Step;
 use super::moment::Moment;
-use super::scope::Scope;
+use super::path::Path;
+use super::scope::{How, Scope};
 use super::store::{Cause, Emptied};
 use super::tier::{Effects, Taken, Tier, Waiter};
 
 /// Steps of a walk that one turn takes at most.
 pub const SLICE: usize = 4_096;
 
+/// What an invalidation is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// What it takes.
+    pub scope: Scope,
+    /// What becomes of it.
+    pub how: How,
+    /// Whether it only counts.
+    pub dry_run: bool,
+}
+
 /// An invalidation that goes on between other messages.
 #[derive(Debug)]
 pub struct Walking<J> {
-    scope: Scope,
+    order: Order,
     seq: u64,
-    dry_run: bool,
-    walk: WalkId,
+    path: Path,
+    /// When it began: what it expires is stale since then.
+    now: Moment,
     taken: Taken,
     token: J,
 }
@@ -36,34 +49,52 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Takes away what `scope` matches, and revokes the loads it matches, absent keys included. `token` comes back
     /// with the counts once the last match is gone; a `dry_run` counts what it would take and changes nothing.
     pub fn invalidate(&mut self, scope: Scope, dry_run: bool, token: J, now: Moment, fx: &mut Effects<W, J>) {
+        self.order(Order { scope, how: How::Remove, dry_run }, token, now, fx);
+    }
+
+    /// As [`Tier::invalidate`], where it is said what becomes of the entries.
+    pub fn order(&mut self, mut order: Order, token: J, now: Moment, fx: &mut Effects<W, J>) {
         // A pattern without a wildcard is a key, however large the group of that key is.
-        let scope = match &scope {
-            Scope::Pattern(pattern) => pattern.as_key().map_or(scope, Scope::Key),
-            _ => scope,
-        };
-        if matches!(scope, Scope::Tier(_) | Scope::All) {
-            let counts = if dry_run { self.would_clear() } else { self.clear(&scope, now, fx) };
-            fx.taken.push((token, counts));
+        if let Scope::Pattern(pattern) = &order.scope
+            && let Some(key) = pattern.as_key()
+        {
+            order.scope = Scope::Key(key);
+        }
+        if let Some(taken) = self.at_once(&order, now, fx) {
+            fx.taken.push((token, taken));
             return;
         }
-        if let Scope::Key(key) = &scope {
-            let found = self.store.find(key.as_str()).map_or(0, |entry| entry.weight());
-            let would = Taken { matched: u64::from(found > 0), bytes: found, revoked_loads: 0 };
-            let counts = if dry_run { would } else { self.remove(key, fx) };
-            fx.taken.push((token, counts));
-            return;
+        if let Scope::Key(key) = order.scope {
+            order.scope = Scope::Keys([key].into_iter().collect());
         }
         // A dry run, too, counts only what is there now.
-        let (seq, revoked_loads) = if dry_run { (self.seq + 1, 0) } else { self.fence(&scope) };
-        let at_once = self.store.reachable(&scope) <= self.slice as u64;
-        let walk = self.store.begin_walk(&scope.reach());
-        let counts = Taken { revoked_loads, ..Taken::default() };
-        let mut walking = Walking { scope, seq, dry_run, walk, taken: counts, token };
+        let (seq, revoked_loads) = if order.dry_run { (self.seq + 1, 0) } else { self.fence(&order.scope) };
+        let at_once = self.store.reachable(&order.scope) <= self.slice as u64;
+        let path = self.store.begin_walk(&order.scope);
+        let taken = Taken { revoked_loads, at: self.at(), ..Taken::default() };
+        let mut walking = Walking { order, seq, path, now, taken, token };
         let limit = if at_once { usize::MAX } else { self.slice };
         if self.walk(&mut walking, limit, fx) {
             fx.taken.push((walking.token, walking.taken));
         } else {
             self.walking.push_back(walking);
+        }
+    }
+
+    /// What needs no walk: counts that are known, one key, and everything.
+    fn at_once(&mut self, order: &Order, now: Moment, fx: &mut Effects<W, J>) -> Option<Taken> {
+        let Order { scope, how, dry_run } = order;
+        if *dry_run && let Some((matched, bytes)) = self.store.counted(scope) {
+            return Some(Taken { matched, bytes, at: self.at(), ..Taken::default() });
+        }
+        match scope {
+            Scope::Tier(_) | Scope::All if *how == How::Remove => Some(self.clear(scope, now, fx)),
+            Scope::Key(key) if *dry_run => {
+                let found = self.store.find(key.as_str()).map_or(0, |entry| entry.weight());
+                Some(Taken { matched: u64::from(found > 0), bytes: found, at: self.at(), ..Taken::default() })
+            }
+            Scope::Key(key) if *how == How::Remove => Some(self.remove(key, fx)),
+            _ => None,
         }
     }
 
@@ -85,31 +116,30 @@ impl<W: Waiter, J> Tier<W, J> {
 
     /// Walks on for at most `limit` steps; returns whether the end was reached.
     fn walk(&mut self, walking: &mut Walking<J>, limit: usize, fx: &mut Effects<W, J>) -> bool {
-        let Walking { scope, seq, dry_run, walk, taken, .. } = walking;
-        let (reach, first_gone) = (scope.reach(), fx.gone.len());
+        let Walking { order: Order { scope, how, dry_run }, seq, path, now, taken, .. } = walking;
+        let first_gone = fx.gone.len();
+        let cause = if matches!(scope, Scope::Keys(_)) { Cause::Removed } else { Cause::Invalidated };
         let mut done = false;
         for _ in 0..limit {
-            let (step, entry) = self.store.step(*walk, &reach);
+            let (step, entry) = self.store.step(path, scope, *seq);
             if step == Step::Done {
                 done = true;
-                self.store.end_walk(*walk);
+                self.store.end_walk(path);
                 break;
             }
-            let hit = entry.filter(|entry| entry.seq() < *seq && scope.matches(entry.key().as_str()));
+            let hit =
+                entry.filter(|entry| entry.seq() < *seq && scope.takes(entry.key().as_str(), entry.tags()));
             if let (Step::Slot(slot), Some(entry)) = (step, hit) {
                 taken.matched += 1;
                 taken.bytes += entry.weight();
-                if !*dry_run {
-                    self.store.take_walked(slot, Cause::Invalidated, &mut fx.gone);
+                let stays = *dry_run || (*how == How::Expire && self.store.make_stale(slot, *now));
+                if !stays {
+                    self.store.take_walked(slot, cause, &mut fx.gone);
                 }
             }
         }
         self.note_gone(&fx.gone[first_gone..]);
         done
-    }
-
-    fn would_clear(&self) -> Taken {
-        Taken { matched: self.store.len(), bytes: self.store.used(), revoked_loads: 0 }
     }
 
     /// Takes everything at once: the store is exchanged for an empty one.
@@ -120,6 +150,6 @@ impl<W: Waiter, J> Tier<W, J> {
         let Emptied { entries, bytes, remains } = self.store.clear(now);
         self.count_cleared(entries);
         fx.remains.push(remains);
-        Taken { matched: entries, bytes, revoked_loads }
+        Taken { matched: entries, bytes, revoked_loads, at: self.at() }
     }
 }

@@ -9,7 +9,7 @@ use super::key::Key;
 use super::moment::Moment;
 use super::pattern::Pattern;
 use super::scope::{Prefix, Scope};
-use super::tag::Tags;
+use super::tag::{Tag, Tags};
 use super::terms::{Life, Terms};
 use super::tier::Item;
 use crate::codec::value::Value;
@@ -71,6 +71,14 @@ pub(super) fn pattern(text: &str) -> Scope {
     Pattern::parse(text).expect("tests write valid patterns").into()
 }
 
+pub(super) fn tag(text: &str) -> Tag {
+    Tag::new(text).expect("tests write valid tags")
+}
+
+pub(super) fn tags(names: &[&str]) -> Tags {
+    Tags::new(names.iter().map(|name| tag(name))).expect("tests give few tags")
+}
+
 pub(super) fn prefix(text: &str) -> Scope {
     Prefix::parse(text).expect("tests write valid prefixes").into()
 }
@@ -123,4 +131,19 @@ pub(super) fn item(key: &Key, value: Value, ttl: Duration) -> Item {
 pub(super) fn draft(key: Key, value: Value, ttl: Duration, now: Moment, seq: u64, origin: Origin) -> Draft {
     let (life, took) = (Life::fresh_for(ttl, now), Duration::ZERO);
     Draft { key, value, tags: Tags::NONE, life, took, seq, since: seq, origin }
+}
+
+/// Any of a few, so that entries share some.
+pub(super) fn some_tags(rng: &mut Rng) -> Tags {
+    const NAMES: [&[&str]; 6] = [&[], &[], &["x"], &["y"], &["x", "y"], &["y", "z", "x"]];
+    tags(rng.pick(&NAMES))
+}
+
+/// As [`some_scope`], or a tag, or many keys.
+pub(super) fn any_scope(rng: &mut Rng) -> Scope {
+    match rng.below(8) {
+        0..=2 => tag(rng.pick(&["x", "y", "z"])).into(),
+        3 => (0..rng.below(6)).map(|_| some_key(rng)).collect::<Vec<_>>().into(),
+        _ => some_scope(rng),
+    }
 }

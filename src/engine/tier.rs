@@ -12,15 +12,19 @@ use std::time::Duration;
 
 use super::counters::Counters;
 use super::entry::{Draft, Origin};
+use super::fences::Fences;
 use super::flight::Flights;
 use super::given::{Given, Source};
 use super::journal::{Journal, Ticket};
 use super::key::Key;
 use super::moment::Moment;
 use super::scope::Scope;
+use super::stamp::At;
+
 use super::store::{Cause, Gone, Store};
 use super::sweep::{SLICE, Walking};
 use super::tag::Tags;
+use super::tag_fence::TagFence;
 use super::terms::{Life, Terms};
 use super::view::View;
 use super::weigh::weigh;
@@ -67,6 +71,15 @@ pub struct Item {
     pub terms: Terms,
 }
 
+/// What gives a value that was not set its right to be stored: the number before which its source was not read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Right {
+    /// The ticket of a load.
+    Load(u64),
+    /// The ticket of a warm run, which stores only where there is room.
+    Warm(Ticket),
+}
+
 impl Item {
     /// A value without tags that lives for `ttl`, and of which nothing else is said.
     pub fn new(key: Key, value: Value, ttl: Duration) -> Self {
@@ -81,6 +94,8 @@ pub struct Tier<W, J> {
     pub(super) store: Store,
     pub(super) flights: Flights<W>,
     pub(super) journal: Journal,
+    pub(super) tag_fence: TagFence,
+    pub(super) fences: Fences,
     pub(super) walking: VecDeque<Walking<J>>,
     /// Steps of a walk that one turn takes at most.
     pub(super) slice: usize,
@@ -99,6 +114,8 @@ impl<W: Waiter, J> Tier<W, J> {
             store,
             flights,
             journal: Journal::default(),
+            tag_fence: TagFence::default(),
+            fences: Fences::default(),
             walking: VecDeque::new(),
             slice: SLICE,
             counters,
@@ -180,26 +197,33 @@ impl<W: Waiter, J> Tier<W, J> {
         let gone = &fx.gone[first_gone..];
         self.note_gone(gone);
         let bytes = gone.iter().map(|gone| gone.entry.weight()).sum();
-        Taken { matched: gone.len() as u64, bytes, revoked_loads }
+        Taken { matched: gone.len() as u64, bytes, revoked_loads, at: self.at() }
     }
 
-    /// Stores what passed all checks; what a warm run of `ticket` brings only where there is room for it.
+    /// This moment in the order of the tier.
+    pub(super) fn at(&self) -> At {
+        At { incarnation: self.incarnation, seq: self.seq }
+    }
+
+    /// Stores what passed all checks; what a warm run brings only where there is room for it.
     pub(super) fn put(
         &mut self,
         item: Item,
         life: Life,
         took: Duration,
-        ticket: Option<Ticket>,
+        right: Right,
         now: Moment,
         fx: &mut Effects<W, J>,
     ) -> bool {
         let Item { key, value, tags, .. } = item;
         let seq = self.next_seq();
-        let origin = if ticket.is_some() { Origin::Warm } else { Origin::Load };
-        let since = ticket.map_or(seq, |ticket| ticket.seq0);
+        let (origin, since) = match right {
+            Right::Load(ticket) => (Origin::Load, ticket),
+            Right::Warm(ticket) => (Origin::Warm, ticket.seq0),
+        };
         let draft = Draft { key, value, tags, life, took, seq, since, origin };
         let first_gone = fx.gone.len();
-        let stored = if let Some(ticket) = ticket {
+        let stored = if let Right::Warm(ticket) = right {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
         } else {
             self.store.insert(draft, now, &mut fx.gone);
@@ -216,7 +240,12 @@ impl<W: Waiter, J> Tier<W, J> {
     pub(super) fn fence(&mut self, scope: &Scope) -> (u64, u64) {
         let seq = self.next_seq();
         self.journal.invalidated(seq, scope);
-        (seq, self.flights.revoke(scope))
+        let Scope::Tag(tag) = scope else { return (seq, self.flights.revoke(scope)) };
+        // Which loads it overtakes shows when they land: only then are their tags known.
+        let kept = self.flights.oldest_ticket().is_none() || self.tag_fence.raise(tag, seq);
+        let revoked_loads = if kept { 0 } else { self.flights.revoke(&Scope::All) };
+        self.tag_fence.forget(self.flights.oldest_ticket());
+        (seq, revoked_loads)
     }
 
     /// Counts entries that left, and keeps their keys for warm runs that began before they were stored.
@@ -292,5 +321,6 @@ impl<W: Waiter, J> Tier<W, J> {
         self.store.check();
         self.flights.check();
         self.journal.check();
+        self.tag_fence.check(self.flights.oldest_ticket());
     }
 }

@@ -45,15 +45,15 @@ fn write(store: &mut Store, rng: &mut Rng, version: u64, now: Moment) {
 }
 
 fn invalidate(store: &mut Store, scope: &Scope) {
-    let walk = store.begin_walk(&scope.reach());
+    let mut path = store.begin_walk(scope);
     loop {
-        let (step, entry) = store.step(walk, &scope.reach());
+        let (step, entry) = store.step(&mut path, scope, u64::MAX);
         let hit = entry.is_some_and(|entry| scope.matches(entry.key().as_str()));
         match step {
             super::groups::Step::Slot(slot) if hit => {
                 store.take_walked(slot, Cause::Invalidated, &mut Vec::new());
             }
-            super::groups::Step::Done => return store.end_walk(walk),
+            super::groups::Step::Done => return store.end_walk(&path),
             _ => {}
         }
     }

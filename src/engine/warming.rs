@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::effects::{Effects, Waiter, Warmed};
 use super::journal::Ticket;
 use super::moment::Moment;
-use super::tier::{Item, Tier};
+use super::tier::{Item, Right, Tier};
 use super::weigh::weigh;
 
 impl<W: Waiter, J> Tier<W, J> {
@@ -22,7 +22,10 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn store_warm(&mut self, ticket: Ticket, item: Item, now: Moment, fx: &mut Effects<W, J>) -> Warmed {
         let Item { key, value, tags, terms } = &item;
         let present = self.store.find(key.as_str()).map(|entry| entry.seq());
-        if ticket.incarnation != self.incarnation || !self.journal.allows(ticket.seq0, key, present) {
+        let allowed = ticket.incarnation == self.incarnation
+            && self.journal.allows(ticket.seq0, key, tags, present)
+            && !self.fences.hold(key.as_str(), tags);
+        if !allowed {
             self.counters.warm_revoked.one();
             return Warmed::Revoked;
         }
@@ -34,7 +37,7 @@ impl<W: Waiter, J> Tier<W, J> {
             return Warmed::NotKept;
         }
         let life = terms.life(now, self.store.draw(key, ticket.seq0));
-        if !self.put(item, life, Duration::ZERO, Some(ticket), now, fx) {
+        if !self.put(item, life, Duration::ZERO, Right::Warm(ticket), now, fx) {
             self.counters.warm_no_room.one();
             return Warmed::NoRoom;
         }

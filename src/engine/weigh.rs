@@ -7,12 +7,14 @@ use std::mem::size_of;
 use super::entry::Entry;
 use super::key::Key;
 use super::tag::Tags;
+use super::tags::{LIST, NODE};
 use crate::codec::value::Value;
 
 /// Reference counts before the text of a key and before an entry.
 const COUNTS: usize = 2 * size_of::<usize>();
-/// Slot number, links of queue, wheel and group, epoch, due time, bucket, group number: one of each per slot.
-const COLUMNS: usize = size_of::<usize>() + 3 * 8 + 8 + 8 + 2 + 4;
+/// Slot number, links of queue, wheel and group, epoch, due time, bucket, group number, place among tags: one of each per
+/// slot.
+const COLUMNS: usize = size_of::<usize>() + 3 * 8 + 8 + 8 + 2 + 4 + 4;
 /// Pointer and tag in the view at the table's mean load of three quarters.
 const INDEX: usize = (size_of::<usize>() + 1) * 4 / 3;
 /// Bookkeeping of a shared buffer of bytes.
@@ -23,8 +25,9 @@ const ROUNDING: usize = 3 * 12;
 /// Bytes charged for an entry beside its key and its value: about 300 on a 64-bit machine.
 pub const OVERHEAD: u64 = (size_of::<Entry>() + 2 * COUNTS + COLUMNS + INDEX + BUFFER + ROUNDING) as u64;
 
-/// Bytes charged for a tag of an entry beside its text: its place in the entry's list and in the index of tags.
-const TAG: u64 = 2 * size_of::<usize>() as u64 + 32;
+/// Bytes charged for a tag of an entry beside its text: pointer, text of its own, place, and list. That is what it costs when
+/// no other entry has it; what entries share is charged to each of them, so that memory is never more than was charged.
+const TAG: u64 = (size_of::<&str>() + COUNTS + ROUNDING / 3 + NODE + LIST) as u64;
 
 /// Bytes charged for `value` under `key` with `tags`.
 pub fn weigh(key: &Key, value: &Value, tags: &Tags) -> u64 {

@@ -2,7 +2,8 @@
 
 use actix::Message;
 
-use crate::engine::scope::Scope;
+use crate::engine::scope::{How, Scope};
+use crate::engine::stamp::Stamp;
 use crate::error::{Error, Result};
 
 /// Takes away everything that `scope` matches, and revokes the loads and warm runs it matches, absent keys included.
@@ -11,7 +12,10 @@ use crate::error::{Error, Result};
 /// its part; it starts again empty, so nothing older is served there either.
 /// Order: once answered, nothing is served whose set had ended, or whose load had begun, before this took effect. A set
 /// at the same time may fall on either side. Who waited for a revoked load may still get its value; it is not stored.
-/// Cost: in proportion to the matches for a key, a prefix, a tier, all, and patterns that begin with a whole segment;
+/// A tag takes what was stored with it before; a load whose loader names the tag when it ends is not stored if it began
+/// before. With `how: Expire` what can be served stale is kept for that, see [`How`]; loads and warm runs are revoked all
+/// the same.
+/// Cost: in proportion to the matches for keys, a tag, a prefix, a tier, all, and patterns that begin with a whole segment;
 /// other patterns look at every entry of the tiers they reach, in slices between other messages. Accepted, it is applied
 /// even when you stop waiting.
 #[derive(Debug, Clone, Message)]
@@ -20,6 +24,8 @@ use crate::error::{Error, Result};
 pub struct Invalidate {
     /// What to take away.
     pub scope: Scope,
+    /// What becomes of the values it takes.
+    pub how: How,
     /// Only count what would be taken.
     pub dry_run: bool,
 }
@@ -27,7 +33,13 @@ pub struct Invalidate {
 impl Invalidate {
     /// Takes away what `scope` matches.
     pub fn new(scope: impl Into<Scope>) -> Self {
-        Self { scope: scope.into(), dry_run: false }
+        Self { scope: scope.into(), how: How::Remove, dry_run: false }
+    }
+
+    /// Keeps what may be served stale for calls that allow it; see [`How::Expire`].
+    pub fn expire(mut self) -> Self {
+        self.how = How::Expire;
+        self
     }
 
     /// Only counts.
@@ -38,15 +50,18 @@ impl Invalidate {
 }
 
 /// What an [`Invalidate`] took, or would take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Invalidated {
     /// Entries.
     pub matched: u64,
     /// Bytes that they were charged with.
     pub bytes: u64,
-    /// Loads under way whose values will not be stored.
+    /// Loads under way whose values will not be stored. A load whose tags are not known yet is not among them.
     pub revoked_loads: u64,
     /// Tiers that the scope can reach.
     pub tiers: u64,
+    /// When it took effect, for reads that must see nothing older: see
+    /// [`not_older_than`](crate::GetOrLoadCall::not_older_than). Of a dry run: now.
+    pub stamp: Stamp,
 }

@@ -7,6 +7,7 @@ use actix::Message;
 use super::Given;
 use crate::codec::value::Value;
 use crate::engine::key::Key;
+use crate::engine::stamp::Stamp;
 use crate::error::{Error, Result};
 use crate::load_policy::LoadPolicy;
 use crate::loader::Loader;
@@ -30,6 +31,8 @@ pub struct GetOrLoad {
     pub policy: LoadPolicy,
     /// How long you wait at most; `None`: as long as the load may take.
     pub deadline: Option<Duration>,
+    /// What is older counts as absent, and a load that began before is not waited for.
+    pub not_older_than: Option<Stamp>,
 }
 
 impl GetOrLoad {
@@ -42,7 +45,7 @@ impl GetOrLoad {
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
         let loader = Loader::new(key.clone(), load);
-        Self { key, loader, policy: LoadPolicy::new(), deadline: None }
+        Self { key, loader, policy: LoadPolicy::new(), deadline: None, not_older_than: None }
     }
 
     /// As [`GetOrLoad::new`], for a loader that brings a [`Value`] as it is.
@@ -53,7 +56,7 @@ impl GetOrLoad {
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
         let loader = Loader::of_value(key.clone(), load);
-        Self { key, loader, policy: LoadPolicy::new(), deadline: None }
+        Self { key, loader, policy: LoadPolicy::new(), deadline: None, not_older_than: None }
     }
 
     /// Lets a loaded value live for `ttl`.
@@ -65,6 +68,12 @@ impl GetOrLoad {
     /// Says all about time at once.
     pub fn policy(mut self, policy: LoadPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Takes nothing that was set, or whose load began, before the invalidation that gave this stamp.
+    pub fn not_older_than(mut self, stamp: &Stamp) -> Self {
+        self.not_older_than = Some(stamp.clone());
         self
     }
 

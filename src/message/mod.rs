@@ -32,4 +32,6 @@ pub use stats::{
 pub use warm::{SourceReport, UserActive, Warm, WarmReport, WarmScope};
 
 pub use crate::engine::given::{Given, Source};
+pub use crate::engine::scope::How;
+pub use crate::engine::stamp::Stamp;
 pub use crate::engine::tier::Stored;

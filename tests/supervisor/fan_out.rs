@@ -71,7 +71,12 @@ fn it_is_answered_with_sums_only_after_all_tiers_have_answered() {
         for (number, tier) in (1..).zip(ALL) {
             assert!(is_pending(&mut taken), "answered before {tier} had answered");
             let reply = reply_of(&alone, tier).await;
-            reply.answer(Ok(Taken { matched: number, bytes: 100 * number, revoked_loads: 1 }));
+            reply.answer(Ok(Taken {
+                matched: number,
+                bytes: 100 * number,
+                revoked_loads: 1,
+                ..Taken::default()
+            }));
         }
         let taken = answer(taken).await.expect("all have answered");
         assert_eq!((taken.matched, taken.bytes, taken.revoked_loads, taken.tiers), (10, 1_000, 4, 4));

@@ -59,7 +59,7 @@ fn what_the_tier_answers_reaches_the_caller_as_it_is() {
                 }
                 TierRequest::Set { reply, .. } => reply.answer(Ok(KEPT)),
                 TierRequest::Remove { reply, .. } => {
-                    reply.answer(Ok(Taken { matched: 1, bytes: 300, revoked_loads: 2 }));
+                    reply.answer(Ok(Taken { matched: 1, bytes: 300, revoked_loads: 2, ..Taken::default() }));
                 }
                 other => panic!("not asked for: {other:?}"),
             }

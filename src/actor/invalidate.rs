@@ -1,0 +1,134 @@
+//! Invalidations and fences on their way: to every tier that a scope can reach, and back as one answer.
+//!
+//! Owns: that all tiers are told or none, and that nobody is answered before all have answered; the sending side of a
+//! fence, which can always be closed. Never: decides what an invalidation takes.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
+
+use tokio::sync::oneshot;
+
+use super::dispatch::{Pending, Request};
+use super::inbox::Parcel;
+use super::permit::{Lane, Permit};
+use super::reply::Reply;
+use super::request::{Accepted, TierRequest};
+use super::wiring::Wiring;
+use crate::engine::fences::{End, FenceId};
+use crate::engine::route::TierId;
+use crate::engine::scope::Scope;
+use crate::engine::stamp::Stamp;
+use crate::engine::tier::Taken;
+use crate::error::{Error, Result};
+use crate::message::{Invalidate, Invalidated};
+
+/// The answers of several tiers, while they are waited for.
+type Answers<R> = Vec<(TierId, oneshot::Receiver<Result<R>>)>;
+
+impl Wiring {
+    /// A place in front of each tier that `scope` can reach; all of them or none.
+    fn places(&self, scope: &Scope) -> Result<Vec<(TierId, Option<Permit>)>> {
+        self.open()?;
+        let take = |id: TierId| Ok((id, Some(self.permit(id, Lane::Control, 0)?)));
+        self.reached(scope)?.into_iter().map(take).collect()
+    }
+
+    /// Tells each of these tiers what `request` makes of a reply slot, at one moment of the inbox.
+    fn tell_all<R>(
+        &self,
+        tiers: Vec<(TierId, Option<Permit>)>,
+        request: impl Fn(Reply<R>) -> TierRequest,
+    ) -> Answers<R> {
+        let mut parts = Vec::new();
+        let mut answers = Vec::new();
+        for (id, permit) in tiers {
+            let (reply, answer) = Reply::new(Arc::clone(&self.tier(id).name));
+            let mut reply = reply.behind(&self.tier(id).view);
+            if let Some(permit) = permit {
+                // It may go on in slices long after its message was taken; the bound counts it until it is answered.
+                reply.hold(permit);
+            }
+            parts.push((id, Accepted::new(request(reply))));
+            answers.push((id, answer));
+        }
+        self.post(Parcel::Tiers(parts));
+        answers
+    }
+}
+
+impl Request for Invalidate {
+    type Reply = Invalidated;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        let Self { scope, how, dry_run } = self;
+        let places = match wiring.places(&scope) {
+            Ok(places) => places,
+            Err(error) => return Pending::known(Err(error)),
+        };
+        let request = |reply| TierRequest::Invalidate { scope: scope.clone(), how, dry_run, reply };
+        let answers = wiring.tell_all(places, request);
+        Pending::task(gather(answers))
+    }
+}
+
+/// Adds up what the tiers took, once all have answered.
+async fn gather(answers: Answers<Taken>) -> Result<Invalidated> {
+    let mut sum = Invalidated { tiers: answers.len() as u64, ..Invalidated::default() };
+    let (mut reached, mut broken) = (Vec::new(), Vec::new());
+    for (id, answer) in answers {
+        match answer.await.unwrap_or(Err(Error::Closed)) {
+            Ok(taken) => {
+                sum.matched += taken.matched;
+                sum.bytes += taken.bytes;
+                sum.revoked_loads += taken.revoked_loads;
+                reached.push((id, taken.at));
+            }
+            Err(Error::TierRestarting { tier }) => broken.push(tier),
+            Err(error) => return Err(error),
+        }
+    }
+    sum.stamp = Stamp::new(reached);
+    if broken.is_empty() { Ok(sum) } else { Err(Error::Partial { tiers: broken.join(", ") }) }
+}
+
+/// A fence as its tiers know it. It has a number before any of them is told, so that it can be closed whatever happens to
+/// the call that opens it.
+#[derive(Debug)]
+pub(crate) struct Open {
+    wiring: Weak<Wiring>,
+    id: FenceId,
+    scope: Scope,
+    tiers: Vec<TierId>,
+}
+
+impl Open {
+    /// Tells the tiers to open a fence; what is returned second waits until they have.
+    pub(crate) fn post(wiring: &Arc<Wiring>, scope: Scope) -> Result<(Self, Pending<()>)> {
+        let places = wiring.places(&scope)?;
+        // Relaxed: a number of its own is all that is wanted.
+        let id = FenceId(wiring.next_fence.fetch_add(1, Relaxed));
+        let tiers = places.iter().map(|(id, _)| *id).collect();
+        let request = |reply| TierRequest::OpenFence { id, scope: scope.clone(), reply };
+        let answers = wiring.tell_all(places, request);
+        let opened = Pending::task(async move {
+            for (_, answer) in answers {
+                match answer.await.unwrap_or(Err(Error::Closed)) {
+                    // A tier that broke is empty, and the commit takes away what it will hold by then.
+                    Ok(()) | Err(Error::TierRestarting { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        });
+        Ok((Self { wiring: Arc::downgrade(wiring), id, scope, tiers }, opened))
+    }
+
+    /// Tells the tiers to close it. Accepted when this returns, and never refused: the fences that may be open bound it.
+    pub(crate) fn close(&self, end: End) -> Pending<Invalidated> {
+        let Some(wiring) = self.wiring.upgrade() else { return Pending::known(Err(Error::Closed)) };
+        let tiers = self.tiers.iter().map(|&id| (id, None)).collect();
+        let (id, scope) = (self.id, &self.scope);
+        let answers =
+            wiring.tell_all(tiers, |reply| TierRequest::CloseFence { id, scope: scope.clone(), end, reply });
+        Pending::task(gather(answers))
+    }
+}
