@@ -17,7 +17,9 @@ use super::request::{Accepted, LoadRequest, TierRequest, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
 use super::wiring::{TierShared, Wiring, tell};
 use crate::codec::value::Wanted;
+use crate::engine::explain::Explanation;
 use crate::engine::given::Given;
+use crate::engine::key::Key;
 use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
 use crate::engine::scope::Scope;
@@ -92,6 +94,7 @@ impl TierActor {
     fn turn<R>(&mut self, work: impl FnOnce(&mut Self, Moment, &mut Fx) -> R) -> Option<R> {
         let now = self.now();
         let mut fx = Fx::default();
+        self.tier.tick(now, self.wiring.events.is_watched());
         let done = guarded(|| work(self, now, &mut fx));
         let result = match done {
             Ok(result) => Some(result),
@@ -112,6 +115,7 @@ impl TierActor {
         shared.view.close();
         let tables = shared.view.take_all();
         let mut wreck = self.tier.reset(Arc::clone(&shared.view), now);
+        let lost = guarded(|| wreck.store().len()).unwrap_or_default();
         shared.incarnation.store(self.tier.incarnation(), Ordering::Relaxed);
         let failed = shared.crashed(now);
         telemetry::tier_broke(&shared.name, words, failed);
@@ -119,6 +123,7 @@ impl TierActor {
         // it is dropped behind the guard.
         fx.taken.extend(guarded(|| wreck.drain().1).unwrap_or_default());
         drop_guarded((wreck, tables));
+        self.wiring.events.restarted(&self.shared().name, lost);
         self.sweeping = false;
         if !failed {
             self.wiring.tier(self.id).view.open();
@@ -127,7 +132,7 @@ impl TierActor {
 
     /// Does what a turn left to be done: answers, starts of loads, drops.
     fn settle(&mut self, fx: Fx) {
-        let Effects { answers, starts, taken, gone, remains } = fx;
+        let Effects { answers, starts, taken, gone, happened, remains } = fx;
         self.tier.publish();
         let incarnation = self.tier.incarnation();
         for id in starts {
@@ -143,6 +148,7 @@ impl TierActor {
             reply.answer(Ok(taken));
         }
         self.remains.extend(remains);
+        self.wiring.events.turned(&self.shared().name, self.tier.seq(), self.tier.now(), &gone, happened);
         drop_guarded(gone);
         self.go_on();
     }
@@ -233,6 +239,7 @@ impl TierActor {
                     self.shared().view.peek(key.as_str()).is_some_and(|entry| entry.is_fresh(self.now()));
                 reply.answer(Ok(found));
             }
+            TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
             TierRequest::Set { item, reply } => {
                 // The reply stays outside the turn: when that panics, it is dropped here, and answers.
                 if let Some(stored) = self.turn(|this, now, fx| this.set(item, now, fx)) {
@@ -289,6 +296,7 @@ impl TierActor {
     fn take_failed(&mut self, request: TierRequest) {
         match request {
             TierRequest::Revive { reply } => self.revive(reply),
+            TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
             TierRequest::Remove { reply, .. } | TierRequest::Invalidate { reply, .. } => {
                 reply.answer(Ok(Taken::default()));
             }
@@ -312,6 +320,11 @@ impl TierActor {
 
     fn get(&self, key: &str) -> Option<Given> {
         self.wiring.look(self.shared(), key, Wanted::ANY)
+    }
+
+    fn explain(&self, key: Key, route: Option<Arc<str>>) -> Explanation {
+        let bypassed = self.shared().state() == TierState::Failed;
+        Explanation { bypassed, ..self.tier.explain(key, route, self.now()) }
     }
 
     fn set(&mut self, item: Item, now: Moment, fx: &mut Fx) -> Result<Stored> {

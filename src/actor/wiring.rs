@@ -13,6 +13,7 @@ use actix::{Addr, Recipient};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, watch};
 
+use super::events::EventHub;
 use super::inbox::{Inbox, Parcel};
 use super::permit::Permits;
 use super::request::{ToStats, ToSupervisor, ToTier, ToWarmer};
@@ -162,6 +163,8 @@ pub struct Wiring {
     pub(crate) runs: Mutex<HashSet<Job>>,
     /// The runtime of the host, on which warm sources are read.
     pub(crate) host: Spawner,
+    /// Who is told what takes place.
+    pub(crate) events: EventHub,
     pub(crate) ready: watch::Sender<bool>,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) address: RwLock<Option<Addr<Supervisor>>>,
@@ -227,6 +230,7 @@ impl Wiring {
             stats: Place::default(),
             root: Root::default(),
             host,
+            events: EventHub::default(),
             ready: watch::Sender::new(!required),
             closed: watch::Sender::new(false),
             address: RwLock::default(),

@@ -14,7 +14,8 @@ use super::terms::Life;
 use crate::codec::value::Value;
 
 /// Who brought a value in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Origin {
     /// A host's `Set`.
     Set,

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::departures::Why;
 use super::effects::{Effects, Waiter, Warmed};
 use super::journal::Ticket;
 use super::moment::Moment;
@@ -24,18 +25,22 @@ impl<W: Waiter, J> Tier<W, J> {
         let present = self.store.find(key.as_str()).map(|entry| entry.seq());
         if ticket.incarnation != self.incarnation || !self.journal.allows(ticket.seq0, key, present) {
             self.counters.warm_revoked.one();
+            self.note_absent(key, Why::Revoked, now);
             return Warmed::Revoked;
         }
         if weigh(key, value, tags) > self.rules.max_entry {
             self.counters.too_large.one();
+            self.note_absent(key, Why::TooLarge, now);
             return Warmed::NotKept;
         }
         if !self.rules.keeps(terms.ttl) {
+            self.note_absent(key, Why::NotKept, now);
             return Warmed::NotKept;
         }
-        let life = terms.life(now, self.store.draw(key, ticket.seq0));
+        let (life, shared) = (terms.life(now, self.store.draw(key, ticket.seq0)), key.clone());
         if !self.put(item, life, Duration::ZERO, Some(ticket), now, fx) {
             self.counters.warm_no_room.one();
+            self.note_absent(&shared, Why::NoRoom, now);
             return Warmed::NoRoom;
         }
         self.counters.stored_by_warm.one();
