@@ -59,7 +59,7 @@ pub enum KeyState {
 }
 
 /// What is held under a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Held {
     /// Time since it was set or its load ended.
@@ -124,6 +124,30 @@ pub enum Reason {
     LoadFailed(ErrorKind),
 }
 
+impl Explanation {
+    /// What is said of a key of `tier` of which nothing is known. Its fields can be filled: for tests of what shows it.
+    pub fn of_unknown(key: Key, tier: impl Into<Arc<str>>) -> Self {
+        Self {
+            key,
+            tier: tier.into(),
+            route: None,
+            state: KeyState::Absent,
+            held: None,
+            load: None,
+            last_absence: Some(Absence::new(Reason::NeverStored, Duration::ZERO)),
+            bypassed: false,
+            enabled: true,
+        }
+    }
+}
+
+impl Absence {
+    /// For that reason, which came about so long ago.
+    pub fn new(reason: Reason, ago: Duration) -> Self {
+        Self { reason, ago }
+    }
+}
+
 impl Held {
     fn of(entry: &Entry, now: Moment) -> Self {
         let life = entry.life();
@@ -160,21 +184,17 @@ impl<W: Waiter, J> Tier<W, J> {
         let last_absence = match last {
             Some(departure) => Some(self.absence(departure, now)),
             None if !absent => None,
-            None if self.departures.forgot() => {
-                Some(Absence { reason: Reason::NoRecord, ago: Duration::ZERO })
-            }
-            None => Some(Absence { reason: Reason::NeverStored, ago: Duration::ZERO }),
+            None if self.departures.forgot() => Some(Absence::new(Reason::NoRecord, Duration::ZERO)),
+            None => Some(Absence::new(Reason::NeverStored, Duration::ZERO)),
         };
         Explanation {
-            tier: Arc::clone(&self.rules.name),
             route,
             state,
             held: entry.as_ref().map(|entry| Held::of(entry, now)),
             load,
             last_absence,
-            bypassed: false,
             enabled: self.rules.enabled,
-            key,
+            ..Explanation::of_unknown(key, Arc::clone(&self.rules.name))
         }
     }
 
@@ -214,6 +234,6 @@ impl<W: Waiter, J> Tier<W, J> {
             Why::NoRoom => Reason::NoRoom,
             Why::LoadFailed(kind) => Reason::LoadFailed(kind),
         };
-        Absence { reason, ago: now.since(departure.at) }
+        Absence::new(reason, now.since(departure.at))
     }
 }
