@@ -35,6 +35,6 @@ impl Cache {
     /// # }
     /// ```
     pub fn events(&self) -> Events {
-        self.wiring().events.subscribe()
+        self.wiring().listen()
     }
 }

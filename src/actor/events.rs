@@ -112,6 +112,11 @@ impl EventHub {
 }
 
 impl Wiring {
+    /// Events from now on, see [`Cache::events`](crate::Cache::events).
+    pub fn listen(&self) -> Events {
+        self.events.subscribe()
+    }
+
     /// Events that were made so far: for tests of what they cost when nobody listens.
     pub fn events_built(&self) -> u64 {
         self.events.built.load(Relaxed)
@@ -147,7 +152,7 @@ impl Drop for Events {
 /// Calls `listener` with every event of the cache, in a task of its own, until the cache ends.
 pub(crate) fn listen(wiring: &Wiring, listener: Listener) {
     // The task holds no wiring: it must not keep the cache alive.
-    let (events, env) = (wiring.events.subscribe(), wiring.env.clone());
+    let (events, env) = (wiring.listen(), wiring.env.clone());
     wiring.host.spawn(call(events, env, listener));
 }
 
