@@ -69,6 +69,34 @@ async fn words(events: &mut Events) -> Vec<String> {
     heard(events).await.iter().map(|event| event.as_ref().map_or_else(|| "end".to_owned(), word)).collect()
 }
 
+/// What the cache writes to the log.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().push_str(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Takes down what is logged on this thread until the answer is dropped.
+    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone()).finish();
+        tracing::subscriber::set_default(lines)
+    }
+
+    fn lines(&self, word: &str) -> usize {
+        self.0.lock().unwrap().lines().filter(|line| line.contains(word)).count()
+    }
+}
+
 async fn load(cache: &Cache, answer: Result<u64, &'static str>) -> apex_cache::Result<u64> {
     let load = move || async move { answer.map_err(io::Error::other) };
     cache.get_or_load(KEY, load).await.map(|hit| *hit)
@@ -252,12 +280,24 @@ fn a_listener_that_panics_is_called_with_the_next_event_and_harms_nobody() {
                 panic!("the listener of a test");
             })
             .on_event(move |event| book.lock().unwrap().push(word(event)));
+        let log = Log::default();
+        let _listening = log.listen();
         let cache = builder.start().await.unwrap();
         for number in 0..4_u64 {
             cache.set(KEY, &number).await.unwrap();
         }
         settle().await;
         assert_eq!((calls.load(SeqCst), told.lock().unwrap().len()), (3, 3));
+        assert_eq!(log.lines("a listener of the host panicked"), 1, "once a minute at most: {log:?}");
+        advance(61 * SECOND).await;
+        cache.set(KEY, &3_u64).await.unwrap();
+        settle().await;
+        assert_eq!(log.lines("left_out=2"), 1, "{log:?}");
+        assert_eq!(
+            log.lines(KEY) + log.lines("the listener of a test"),
+            0,
+            "no key, and not its words: {log:?}"
+        );
         assert_eq!(cache.get::<u64>(KEY).await.unwrap().map(|hit| *hit), Some(3));
         cache.shutdown().await.unwrap();
         settle().await;

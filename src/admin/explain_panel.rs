@@ -72,6 +72,7 @@ fn state(known: &Explanation) -> &'static str {
 fn age(held: &Held) -> String {
     let by = match held.origin {
         Origin::Set => "set".to_owned(),
+        Origin::Load if held.took.is_zero() => "loaded in less than 1ms".to_owned(),
         Origin::Load => format!("loaded in {}", time(held.took)),
         Origin::Warm => "stored by a warm run".to_owned(),
     };
@@ -104,15 +105,15 @@ fn why(absence: &Absence, style: Style) -> String {
             format!("taken by the invalidation of {}", foreign(&scope.to_string(), style))
         }
         Reason::Invalidated(None) => "taken by an invalidation".to_owned(),
-        Reason::Cleared => "cleared with everything else, if it was there,".to_owned(),
-        Reason::Restarted => "lost, if it was there, when the tier broke and began anew,".to_owned(),
-        Reason::Revoked => "brought but not stored, as a set or an invalidation had overtaken it,".to_owned(),
-        Reason::TooLarge => "refused, larger than max_entry_size,".to_owned(),
-        Reason::NotKept => "not kept, its time to live was zero,".to_owned(),
-        Reason::NoRoom => "brought by a warm run for which there was no room,".to_owned(),
+        Reason::Cleared => "cleared with everything else, if it was there".to_owned(),
+        Reason::Restarted => "lost, if it was there, when the tier broke and began anew".to_owned(),
+        Reason::Revoked => "brought but not stored, as a set or an invalidation had overtaken it".to_owned(),
+        Reason::TooLarge => "refused, larger than max_entry_size".to_owned(),
+        Reason::NotKept => "not kept, its time to live was zero".to_owned(),
+        Reason::NoRoom => "brought by a warm run for which there was no room".to_owned(),
         Reason::LoadFailed(kind) => failed(*kind),
     };
-    format!("{reason} {} ago", time(absence.ago))
+    format!("{reason}; {} ago", time(absence.ago))
 }
 
 fn failed(kind: ErrorKind) -> String {
