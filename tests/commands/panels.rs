@@ -169,8 +169,12 @@ fn report() -> WarmReport {
     })
 }
 
+fn pattern(text: &str) -> Scope {
+    Scope::Pattern(Pattern::parse(text).expect("a pattern"))
+}
+
 fn explained(key: &str, tier: &str, fill: impl FnOnce(&mut Explanation)) -> Answer {
-    let mut known = Explanation::of_unknown(Key::parse(key).unwrap(), tier);
+    let mut known = Explanation::of_unknown(Key::parse(key).expect("a key"), tier);
     fill(&mut known);
     Answer::Explained(known)
 }
@@ -192,12 +196,12 @@ fn states() -> Vec<Answer> {
         }),
         explained("query::café", "query", |known| {
             (known.state, known.load) = (KeyState::Stale, Some(LoadPhase::Runs));
-            let tags = ["author:7", "shop:1"].map(|tag| Tag::new(tag).unwrap());
+            let tags = ["author:7", "shop:1"].map(|tag| Tag::new(tag).expect("a tag"));
             known.held = Some(held(2_100, 0, 300, |held| {
                 (held.origin, held.took, held.failures) = (Origin::Load, Duration::from_millis(84), 3);
-                (held.size, held.hits, held.tags) = (12_345, 1_234, Tags::new(tags).unwrap());
+                (held.size, held.hits, held.tags) = (12_345, 1_234, Tags::new(tags).expect("two tags"));
             }));
-            let scope = Scope::Pattern(Pattern::parse("query::*").unwrap());
+            let scope = pattern("query::*");
             known.last_absence =
                 Some(Absence::new(Reason::Invalidated(Some(scope)), Duration::from_secs(5_400)));
         }),
@@ -221,7 +225,7 @@ fn states() -> Vec<Answer> {
 
 /// An absent key for each reason.
 fn reasons() -> Vec<Answer> {
-    let scope = Scope::Pattern(Pattern::parse("user::1*").unwrap());
+    let scope = pattern("user::1*");
     let reasons = [
         Reason::NeverStored,
         Reason::NoRecord,
