@@ -123,7 +123,8 @@ impl Cache {
             Err(error) => return Err(key.into_key().err().unwrap_or(error)),
         };
         let now = wiring.env.now();
-        if tier.view.peek(key.text()).is_some_and(|entry| entry.is_fresh(now)) {
+        if tier.view.peek(key.text()).is_some_and(|entry| entry.is_fresh(now) && !entry.value().is_nothing())
+        {
             return Ok(true);
         }
         key.into_key().map(|_key| false)

@@ -21,7 +21,11 @@ pub(crate) struct Cached {
     #[darling(default)]
     pub(crate) ttl: Option<Span>,
     #[darling(default)]
+    pub(crate) stale: Option<Span>,
+    #[darling(default)]
     pub(crate) none: Option<Span>,
+    #[darling(default)]
+    pub(crate) tags: Templates,
     #[darling(default)]
     pub(crate) cache: Option<Source>,
     #[darling(default)]
@@ -76,6 +80,25 @@ impl Default for Crate {
 impl FromMeta for Crate {
     fn from_expr(expr: &Expr) -> Result<Self> {
         Path::from_expr(expr).map(|path| Self(path.into_token_stream()))
+    }
+}
+
+/// Several templates: `["author:{author_id}", "articles"]`.
+#[derive(Default)]
+pub(crate) struct Templates(pub(crate) Vec<LitStr>);
+
+impl FromMeta for Templates {
+    fn from_expr(expr: &Expr) -> Result<Self> {
+        let fail = |expr: &Expr| {
+            darling::Error::custom("`tags` is a list, as in `tags = [\"author:{author_id}\", \"articles\"]`")
+                .with_span(expr)
+        };
+        let Expr::Array(list) = expr else { return Err(fail(expr)) };
+        let text = |item: &Expr| match item {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
+            other => Err(fail(other)),
+        };
+        list.elems.iter().map(text).collect::<Result<_>>().map(Self)
     }
 }
 

@@ -178,6 +178,12 @@ impl Arg {
             Type::Reference(borrow) if borrow.mutability.is_some() => {
                 return Err(self.refuse("is borrowed to be changed, which only one can do at a time"));
             }
+            // Lives as long as any load does.
+            Type::Reference(borrow)
+                if borrow.lifetime.as_ref().is_some_and(|life| life.ident == "static") =>
+            {
+                return Ok(Lent::Owned);
+            }
             Type::Reference(borrow) => (Lent::Borrowed, &*borrow.elem),
             other => match option_of_borrow(other) {
                 Some(inner) => (Lent::BorrowedOption, inner),

@@ -17,6 +17,7 @@ use super::request::{Accepted, LoadRequest, TierRequest, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
 use super::wiring::{TierShared, Wiring, tell};
 use crate::codec::value::Wanted;
+use crate::engine::entry::Entry;
 use crate::engine::explain::Explanation;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
@@ -235,9 +236,9 @@ impl TierActor {
         match request {
             TierRequest::Get { key, reply } => reply.answer(Ok(self.get(key.as_str()))),
             TierRequest::Contains { key, reply } => {
-                let found =
-                    self.shared().view.peek(key.as_str()).is_some_and(|entry| entry.is_fresh(self.now()));
-                reply.answer(Ok(found));
+                let entry = self.shared().view.peek(key.as_str());
+                let served = |entry: Arc<Entry>| entry.is_fresh(self.now()) && !entry.value().is_nothing();
+                reply.answer(Ok(entry.is_some_and(served)));
             }
             TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
             TierRequest::Set { item, reply } => {

@@ -21,6 +21,7 @@ pub mod key;
 mod landing;
 mod links;
 pub mod moment;
+mod nothings;
 mod params;
 pub mod pattern;
 pub mod policy;

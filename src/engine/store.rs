@@ -14,6 +14,7 @@ use super::entry::{Draft, Entry, Freshness, Origin};
 use super::groups::{Groups, Names, Step, WalkId};
 use super::key::Key;
 use super::moment::Moment;
+use super::nothings::{self, Nothings};
 use super::policy::{Lru, Policy};
 use super::scope::{Reach, Scope};
 use super::view::View;
@@ -93,6 +94,13 @@ impl Slots {
     }
 }
 
+impl Slots {
+    /// Whether `slot` holds what was stored under `seq`.
+    fn holds(&self, slot: u32, seq: u64) -> bool {
+        self.0.get(slot as usize).and_then(Option::as_ref).is_some_and(|entry| entry.seq() == seq)
+    }
+}
+
 impl Names for Slots {
     fn key(&self, slot: u32) -> &str {
         self.entry(slot).key().as_str()
@@ -108,6 +116,7 @@ pub struct Store {
     groups: Groups,
     wheel: Wheel,
     policy: Box<dyn Policy>,
+    nothings: Nothings,
     len: u64,
     used: u64,
     grant: u64,
@@ -123,6 +132,7 @@ impl Store {
             groups: Groups::default(),
             wheel: Wheel::new(now),
             policy: Box::new(Lru::default()),
+            nothings: Nothings::default(),
             len: 0,
             used: 0,
             grant,
@@ -169,6 +179,9 @@ impl Store {
     pub fn insert(&mut self, draft: Draft, now: Moment, gone: &mut Vec<Gone>) -> bool {
         let replaced = self.put(draft, gone);
         self.shed(now, gone);
+        while let Some(slot) = self.surplus_nothing() {
+            self.push_out(slot, now, gone);
+        }
         replaced
     }
 
@@ -223,7 +236,12 @@ impl Store {
         self.policy.stored(slot, epoch);
         self.slots.0[slot as usize] = Some(Arc::clone(&entry));
         self.used += weight;
+        if entry.value().is_nothing() {
+            let slots = &self.slots;
+            self.nothings.stored(slot, entry.seq(), weight, |slot, seq| slots.holds(slot, seq));
+        }
         if let Some(before) = before {
+            self.note_left(&before);
             self.used -= before.weight();
             self.view.insert(entry);
             gone.push(Gone { entry: before, cause: Cause::Replaced });
@@ -258,10 +276,22 @@ impl Store {
         self.policy.removed(slot);
         let entry = self.slots.0[slot as usize].take().expect("only held slots are taken");
         self.view.remove(&entry);
+        self.note_left(&entry);
         self.used -= entry.weight();
         self.len -= 1;
         self.free.push(slot);
         gone.push(Gone { entry, cause });
+    }
+
+    fn surplus_nothing(&mut self) -> Option<u32> {
+        let slots = &self.slots;
+        self.nothings.surplus(self.grant / nothings::SHARE, |slot, seq| slots.holds(slot, seq))
+    }
+
+    fn note_left(&mut self, entry: &Entry) {
+        if entry.value().is_nothing() {
+            self.nothings.gone(entry.weight());
+        }
     }
 
     /// Brings the bytes in use down to the grant: expired entries first, then those that the policy names.
@@ -361,6 +391,9 @@ impl Store {
         }
         self.groups.check(&slots, &self.slots);
         self.policy.check(&slots);
+        let nothings = entries.iter().filter(|entry| entry.value().is_nothing());
+        let nothings: Vec<_> = nothings.map(|entry| (entry.slot(), entry.seq(), entry.weight())).collect();
+        self.nothings.check(&nothings);
         self.wheel.check(
             &slots
                 .iter()
