@@ -12,7 +12,7 @@ use crate::error::ErrorKind;
 ///
 /// Order: events of one tier come in the order in which they took place, each after the change itself; between two tiers
 /// there is no order. Each is told at most once. Loss: a listener is up to 1,024 events behind; the oldest of more are
-/// lost to it, and [`Event::Missed`] says how many. Cost: nothing is made when nobody listens; else some hundred
+/// lost to it, and [`Event::Missed`] says how many. Cost: nothing is made when nobody listens; else about a hundred
 /// nanoseconds in the tier for each event, and no more when a listener is slow. Events name keys and show no values; a key
 /// may name a person, so mind where you write it.
 ///
