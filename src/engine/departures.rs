@@ -1,11 +1,11 @@
 //! Why keys are absent: a short memory of the last reasons, for whoever asks about one key.
 //!
-//! Owns: the last 4,096 departures of a tier, and the last 256 scopes that took entries or everything. Never: keeps a
-//! key or a value (a hash stands for the key), or is asked on the data path.
+//! Owns: the last 4,096 departures of a tier, and the last 256 scopes that took entries. Never: keeps a value or the key
+//! that left (the view's keyed hash stands for it), or is asked on the data path.
 //!
-//! A record is 32 bytes, so a tier's memory is 128 KiB, taken at its first record and not charged to the budget; writing one
-//! is a store into a ring, some 6 ns, and allocates nothing. Order among records is their moment first, for an entry that expired is
-//! noticed later than it ended, and then the order in which they were written.
+//! A record is 32 bytes, so a tier's memory is 128 KiB, taken at its first record and not charged to the budget. Writing
+//! one is a store into a ring, some 6 ns, and allocates nothing. Order among records is their moment first, for an entry
+//! that expired is noticed later than it ended, and then the order in which they were written.
 
 use std::collections::VecDeque;
 
