@@ -63,6 +63,7 @@ pub mod loader;
 pub mod message;
 #[cfg(any(doc, doctest))]
 pub mod migrating;
+mod observe;
 pub mod settings;
 mod telemetry;
 #[cfg(feature = "testing")]
@@ -72,7 +73,7 @@ mod warm;
 pub mod web;
 
 pub use __private::{install, installed};
-pub use actor::{Pending, Request};
+pub use actor::{Events, Pending, Request};
 #[cfg(feature = "macros")]
 pub use apex_cache_macros::{cache_invalidate, cached};
 pub use builder::{Builder, Placement};
@@ -94,7 +95,7 @@ pub use hit::Hit;
 pub use load_calls::{FindCall, GetOrLoadCall};
 pub use load_policy::LoadPolicy;
 pub use loaded::{LoadContext, Loaded};
-pub use message::{Source, WarmScope};
+pub use message::{Event, Source, WarmScope};
 pub use settings::Settings;
 pub use warm::{WarmEntries, WarmRun, WarmSource};
 

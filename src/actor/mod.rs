@@ -8,6 +8,8 @@
 
 mod call;
 mod dispatch;
+mod events;
+mod explain;
 #[cfg(feature = "fault-injection")]
 mod fault;
 mod guard;
@@ -31,6 +33,8 @@ mod wiring;
 
 pub(crate) use call::{Found, LoadCall};
 pub use dispatch::{Pending, Request};
+pub use events::Events;
+pub(crate) use events::{Listener, listen};
 pub(crate) use guard::guarded;
 pub(crate) use invalidate::Open;
 pub use load::Waiter;

@@ -11,6 +11,7 @@ use actix::Message;
 use super::permit::Permit;
 use super::reply::Reply;
 use crate::codec::value::Wanted;
+use crate::engine::explain::Explanation;
 use crate::engine::fences::{End, FenceId};
 use crate::engine::flight::{Class, FlightId};
 use crate::engine::given::Given;
@@ -57,6 +58,8 @@ pub enum TierRequest {
     Get { key: Key, reply: Reply<Option<Given>> },
     /// Look, without counting it as a read.
     Contains { key: Key, reply: Reply<bool> },
+    /// Tell what is known of a key, without counting it as a read.
+    Explain { key: Key, route: Option<Arc<str>>, reply: Reply<Explanation> },
     /// Store one.
     Set { item: Item, reply: Reply<Stored> },
     /// Store several, one after the other, between two messages.

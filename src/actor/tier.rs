@@ -18,7 +18,9 @@ use super::root::{DeathWatch, Who};
 use super::wiring::{TierShared, Wiring, tell};
 use crate::codec::value::Wanted;
 use crate::engine::entry::Entry;
+use crate::engine::explain::Explanation;
 use crate::engine::given::Given;
+use crate::engine::key::Key;
 use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
 use crate::engine::store::Remains;
@@ -93,6 +95,7 @@ impl TierActor {
     fn turn<R>(&mut self, work: impl FnOnce(&mut Self, Moment, &mut Fx) -> R) -> Option<R> {
         let now = self.now();
         let mut fx = Fx::default();
+        self.tier.tick(now, self.wiring.events.is_watched());
         let done = guarded(|| work(self, now, &mut fx));
         let result = match done {
             Ok(result) => Some(result),
@@ -113,6 +116,7 @@ impl TierActor {
         shared.view.close();
         let tables = shared.view.take_all();
         let mut wreck = self.tier.reset(Arc::clone(&shared.view), now);
+        let lost = guarded(|| wreck.store().len()).unwrap_or_default();
         shared.incarnation.store(self.tier.incarnation(), Ordering::Relaxed);
         let failed = shared.crashed(now);
         telemetry::tier_broke(&shared.name, words, failed);
@@ -120,6 +124,7 @@ impl TierActor {
         // it is dropped behind the guard.
         fx.taken.extend(guarded(|| wreck.drain().1).unwrap_or_default());
         drop_guarded((wreck, tables));
+        self.wiring.events.restarted(&self.shared().name, lost);
         self.sweeping = false;
         if !failed {
             self.wiring.tier(self.id).view.open();
@@ -128,7 +133,7 @@ impl TierActor {
 
     /// Does what a turn left to be done: answers, starts of loads, drops.
     fn settle(&mut self, fx: Fx) {
-        let Effects { answers, starts, taken, gone, remains } = fx;
+        let Effects { answers, starts, taken, gone, happened, remains } = fx;
         self.tier.publish();
         let incarnation = self.tier.incarnation();
         for id in starts {
@@ -144,6 +149,7 @@ impl TierActor {
             reply.answer(Ok(taken));
         }
         self.remains.extend(remains);
+        self.wiring.events.turned(&self.shared().name, self.tier.seq(), self.tier.now(), &gone, happened);
         drop_guarded(gone);
         self.go_on();
     }
@@ -234,6 +240,7 @@ impl TierActor {
                 let served = |entry: Arc<Entry>| entry.is_fresh(self.now()) && !entry.value().is_nothing();
                 reply.answer(Ok(entry.is_some_and(served)));
             }
+            TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
             TierRequest::Set { item, reply } => {
                 // The reply stays outside the turn: when that panics, it is dropped here, and answers.
                 if let Some(stored) = self.turn(|this, now, fx| this.set(item, now, fx)) {
@@ -301,6 +308,7 @@ impl TierActor {
     fn take_failed(&mut self, request: TierRequest) {
         match request {
             TierRequest::Revive { reply } => self.revive(reply),
+            TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
             TierRequest::Remove { reply, .. }
             | TierRequest::Invalidate { reply, .. }
             | TierRequest::CloseFence { reply, .. } => {
@@ -326,6 +334,11 @@ impl TierActor {
 
     fn get(&self, key: &str) -> Option<Given> {
         self.wiring.look(self.shared(), key, Wanted::ANY)
+    }
+
+    fn explain(&self, key: Key, route: Option<Arc<str>>) -> Explanation {
+        let bypassed = self.shared().state() == TierState::Failed;
+        Explanation { bypassed, ..self.tier.explain(key, route, self.now()) }
     }
 
     fn set(&mut self, item: Item, now: Moment, fx: &mut Fx) -> Result<Stored> {

@@ -56,6 +56,18 @@ pub struct Asked<W> {
     pub at: u64,
 }
 
+/// How far a load is that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LoadPhase {
+    /// It waits for a free place.
+    Waits,
+    /// It runs.
+    Runs,
+    /// It runs, but what it brings will not be stored: a set or an invalidation came meanwhile.
+    RunsRevoked,
+}
+
 /// One load and those who wait for it.
 #[derive(Debug)]
 struct Flight<W> {
@@ -75,6 +87,8 @@ pub struct Landed<W> {
     pub terms: Terms,
     /// Its ticket, if it may store.
     pub ticket: Option<u64>,
+    /// For whom it was in the end.
+    pub class: Class,
     /// Who waited, the first caller first.
     pub waiters: Vec<Asked<W>>,
 }
@@ -229,12 +243,22 @@ impl<W> Flights<W> {
         self.attached.get(key).copied()
     }
 
+    /// How far the load of `key` is; one that may store goes before one that may not.
+    pub fn phase(&self, key: &Key) -> Option<LoadPhase> {
+        let attached = self.attached.get(key).and_then(|id| self.by_id.get(id));
+        match attached.map(|flight| flight.phase) {
+            Some(Phase::Queued) => Some(LoadPhase::Waits),
+            Some(Phase::Running(_)) => Some(LoadPhase::Runs),
+            Some(Phase::Detached) | None => self.detached.contains_key(key).then_some(LoadPhase::RunsRevoked),
+        }
+    }
+
     /// Ends the load of `id`. `None` if no load of that flight runs: it landed before.
     pub fn land(&mut self, id: FlightId) -> Option<Landed<W>> {
         if !self.is_running(id) {
             return None;
         }
-        let Flight { key, terms, phase, waiters, .. } = self.by_id.remove(&id)?;
+        let Flight { key, terms, phase, class, waiters } = self.by_id.remove(&id)?;
         let ticket = match phase {
             Phase::Running(ticket) => {
                 self.attached.remove(&key);
@@ -252,7 +276,7 @@ impl<W> Flights<W> {
         };
         self.running -= 1;
         self.limit = (self.limit + 1).min(self.running_max);
-        Some(Landed { key, terms, ticket, waiters })
+        Some(Landed { key, terms, ticket, class, waiters })
     }
 
     /// The load of `id` was lost before it told anything: queues the flight again if it may still be joined, so that

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::effects::{Brought, Effects, Outcome, Waiter};
+use super::departures::Why;
+use super::effects::{Brought, Effects, Happened, NotStored, Outcome, Waiter};
 use super::flight::{Asked, Class, FlightId, Joined, Landed};
 use super::given::{Given, Source};
 use super::key::Key;
@@ -15,7 +16,7 @@ use super::terms::Terms;
 use super::tier::{Item, Right, Tier};
 use super::weigh::weigh;
 use crate::codec::value::Value;
-use crate::error::{Error, Shown};
+use crate::error::{Error, ErrorKind, Shown};
 
 impl<W: Waiter, J> Tier<W, J> {
     /// Gives `waiter` the value of `key`: from the store, from a load under way, or from one that is begun.
@@ -108,6 +109,7 @@ impl<W: Waiter, J> Tier<W, J> {
             return; // begun before the tier broke or closed: who waited was answered then
         }
         self.count_landing(&outcome, took);
+        let failed = outcome.failed();
         let outcome = match outcome {
             Outcome::FailedAlone(error) => {
                 self.answer_leader(id, error, fx);
@@ -126,6 +128,9 @@ impl<W: Waiter, J> Tier<W, J> {
         };
         self.tag_fence.forget(self.flights.oldest_ticket());
         let (key, terms) = (landed.key.clone(), landed.terms);
+        if let Some(kind) = failed {
+            self.note_failed(&key, kind, now, fx);
+        }
         let answer = match outcome {
             Outcome::Loaded(brought) => Ok(self.given_loaded(&landed, brought, took, now, fx)),
             Outcome::NotFound => Ok(self.given_loaded(&landed, Value::nothing().into(), took, now, fx)),
@@ -234,8 +239,9 @@ impl<W: Waiter, J> Tier<W, J> {
         let mut terms = landed.terms;
         terms.ttl = ttl.unwrap_or(terms.ttl);
         let item = Item { key: landed.key.clone(), value: value.clone(), tags, terms };
-        let stored = self.store_loaded(item, landed.ticket, took, now, fx);
-        Given { value, source: Source::Loaded, age: Duration::ZERO, stored }
+        let not_stored = self.store_loaded(item, landed.ticket, took, now, fx).err();
+        self.note_loaded(landed, value.is_nothing(), not_stored, took, now, fx);
+        Given { value, source: Source::Loaded, age: Duration::ZERO, stored: not_stored.is_none() }
     }
 
     /// Stores what a load brought, if nothing overtook it.
@@ -246,7 +252,7 @@ impl<W: Waiter, J> Tier<W, J> {
         took: Duration,
         now: Moment,
         fx: &mut Effects<W, J>,
-    ) -> bool {
+    ) -> Result<(), NotStored> {
         let Item { key, value, tags, terms } = &item;
         // The load may have read the source before an invalidation or a set of its key. Order that bites:
         //   1 the load starts   2 the source changes, the key is invalidated   3 the load ends with the old row
@@ -256,11 +262,11 @@ impl<W: Waiter, J> Tier<W, J> {
         let good = |ticket: &u64| present.is_none_or(|since| since < *ticket);
         let Some(ticket) = ticket.filter(good).filter(|_| !self.fences.hold(key.as_str(), tags)) else {
             self.counters.revoked.one();
-            return false;
+            return Err(NotStored::Revoked);
         };
         if weigh(key, value, tags) > self.rules.max_entry {
             self.counters.too_large.one();
-            return false;
+            return Err(NotStored::TooLarge);
         }
         let life = if value.is_nothing() {
             terms.life_of_nothing(now)
@@ -268,10 +274,42 @@ impl<W: Waiter, J> Tier<W, J> {
             terms.life(now, self.store.draw(key, ticket))
         };
         if !self.rules.keeps(life.fresh_until.since(now)) {
-            return false;
+            return Err(NotStored::NotKept);
         }
         self.put(item, life, took, Right::Load(ticket), now, fx);
         self.counters.stored_by_load.one();
-        true
+        Ok(())
+    }
+
+    fn note_failed(&mut self, key: &Key, kind: ErrorKind, now: Moment, fx: &mut Effects<W, J>) {
+        self.note_absent(key, Why::LoadFailed(kind), now);
+        self.tell(fx, || Happened::LoadFailed { key: key.clone(), kind });
+    }
+
+    fn note_loaded(
+        &mut self,
+        landed: &Landed<W>,
+        nothing: bool,
+        not_stored: Option<NotStored>,
+        took: Duration,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) {
+        let Landed { key, class, .. } = landed;
+        let why = not_stored.map(|not_stored| match not_stored {
+            NotStored::Revoked => Why::Revoked,
+            NotStored::TooLarge => Why::TooLarge,
+            NotStored::NotKept => Why::NotKept,
+        });
+        if let Some(why) = why {
+            self.note_absent(key, why, now);
+        }
+        self.tell(fx, || Happened::Loaded {
+            key: key.clone(),
+            class: *class,
+            took,
+            found: !nothing,
+            not_stored,
+        });
     }
 }

@@ -7,8 +7,10 @@
 
 pub mod budget;
 pub mod counters;
+pub mod departures;
 pub mod effects;
 pub mod entry;
+pub mod explain;
 pub mod fences;
 pub mod flight;
 pub mod given;

@@ -25,7 +25,8 @@ pub use super::remains::{Emptied, Remains};
 const WARM_LOOKS: usize = 64;
 
 /// Why an entry left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Cause {
     /// Its time to live was over.
     Expired,
@@ -131,6 +132,11 @@ impl Store {
     /// The entry of `key`, fresh or not.
     pub fn find(&self, key: &str) -> Option<Arc<Entry>> {
         self.view.find(key)
+    }
+
+    /// What stands for `key` where the key itself is not kept.
+    pub(crate) fn hash(&self, key: &str) -> u64 {
+        self.view.hash(key)
     }
 
     /// A number that looks random and is the same in each run with the same seed: for jitter.
