@@ -127,7 +127,7 @@ impl TierActor {
 
     /// Does what a turn left to be done: answers, starts of loads, drops.
     fn settle(&mut self, fx: Fx) {
-        let Effects { answers, starts, taken, gone, remains } = fx;
+        let Effects { answers, starts, batches: _, taken, gone, remains } = fx;
         self.tier.publish();
         let incarnation = self.tier.incarnation();
         for id in starts {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::flight::FlightId;
 use super::given::Given;
+use super::journal::Ticket;
 use super::store::{Gone, Remains};
 use super::tag::Tags;
 use crate::codec::value::Value;
@@ -104,6 +105,15 @@ pub enum Warmed {
     NotKept,
 }
 
+/// A load of several keys that is to be started.
+#[derive(Debug)]
+pub struct Batch {
+    /// The keys' flights.
+    pub flights: Vec<FlightId>,
+    /// The right to store what else it brings; ended when it lands.
+    pub ticket: Ticket,
+}
+
 /// What a turn leaves to be done after it.
 #[derive(Debug)]
 pub struct Effects<W, J> {
@@ -111,6 +121,8 @@ pub struct Effects<W, J> {
     pub answers: Vec<(W, Result<Given, Error>)>,
     /// Loads to be started.
     pub starts: Vec<FlightId>,
+    /// Loads of several keys to be started.
+    pub batches: Vec<Batch>,
     /// Invalidations that are complete.
     pub taken: Vec<(J, Taken)>,
     /// Entries that left, to be dropped.
@@ -124,6 +136,7 @@ impl<W, J> Default for Effects<W, J> {
         Self {
             answers: Vec::new(),
             starts: Vec::new(),
+            batches: Vec::new(),
             taken: Vec::new(),
             gone: Vec::new(),
             remains: Vec::new(),

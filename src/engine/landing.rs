@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::effects::{Brought, Effects, Outcome, Waiter};
-use super::flight::{Class, FlightId, Joined, Landed};
+use super::entry::Origin;
+use super::flight::{Class, FlightId, Group, Joined, Landed, Start};
 use super::given::{Given, Source};
 use super::key::Key;
 use super::moment::Moment;
@@ -27,6 +28,21 @@ impl<W: Waiter, J> Tier<W, J> {
         now: Moment,
         fx: &mut Effects<W, J>,
     ) {
+        self.ask(key, terms, &mut Group::single(class), waiter, now, fx);
+        self.start_loads(fx);
+    }
+
+    /// As [`Tier::load`], for one of a `group`; what it leads is not started yet.
+    pub(super) fn ask(
+        &mut self,
+        key: &Key,
+        terms: &Terms,
+        group: &mut Group,
+        waiter: W,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) {
+        let class = group.class();
         // A load may have landed between the caller's look at the view and this turn. A refresh wants it anew as long as
         // it is the entry whose time has come.
         if let Some(entry) = self.store.find(key.as_str()).filter(|entry| {
@@ -39,7 +55,7 @@ impl<W: Waiter, J> Tier<W, J> {
             fx.answers.push((waiter, Ok(Given::of(&entry, now))));
             return;
         }
-        match self.flights.join(key, terms, class, waiter) {
+        match self.flights.join(key, terms, group, waiter) {
             Joined::Waits => {
                 self.counters.joined.one();
                 self.flights.prune(key, W::is_gone);
@@ -54,15 +70,17 @@ impl<W: Waiter, J> Tier<W, J> {
                 fx.answers.push((waiter, Err(error)));
             }
         }
-        self.start_loads(fx);
     }
 
     /// Starts as many loads as may start.
     pub(super) fn start_loads(&mut self, fx: &mut Effects<W, J>) {
-        while let Some(id) = self.flights.next_start(self.seq + 1) {
+        while let Some(start) = self.flights.next_start(self.seq + 1) {
             self.seq += 1;
             self.counters.loads.one();
-            fx.starts.push(id);
+            match start {
+                Start::One(id) => fx.starts.push(id),
+                Start::Batch(flights) => fx.batches.push(self.begin_batch(flights)),
+            }
         }
     }
 
@@ -89,6 +107,18 @@ impl<W: Waiter, J> Tier<W, J> {
             return; // begun before the tier broke or closed: who waited was answered then
         }
         self.count_landing(&outcome, took);
+        self.end_flight(id, outcome, took, now, fx);
+    }
+
+    /// What [`Tier::land`] does with a flight that is running.
+    pub(super) fn end_flight(
+        &mut self,
+        id: FlightId,
+        outcome: Outcome,
+        took: Duration,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) {
         let outcome = match outcome {
             Outcome::FailedAlone(error) => {
                 self.answer_leader(id, error, fx);
@@ -163,7 +193,7 @@ impl<W: Waiter, J> Tier<W, J> {
         self.start_loads(fx);
     }
 
-    fn count_landing(&self, outcome: &Outcome, took: Duration) {
+    pub(super) fn count_landing(&self, outcome: &Outcome, took: Duration) {
         let counters = &self.counters;
         counters.load_took(took);
         match outcome {
@@ -224,7 +254,7 @@ impl<W: Waiter, J> Tier<W, J> {
         if !self.rules.keeps(life.fresh_until.since(now)) {
             return false;
         }
-        self.put(item, life, took, None, now, fx);
+        self.put(item, life, took, (Origin::Load, None), now, fx);
         self.counters.stored_by_load.one();
         true
     }

@@ -5,6 +5,7 @@
 //! Never: knows an actor, a runtime, a log, a clock or any input and output. Time and randomness are arguments, and
 //! what has to be done is returned.
 
+mod batch;
 pub mod budget;
 pub mod counters;
 pub mod effects;
@@ -25,6 +26,7 @@ pub mod policy;
 #[cfg(test)]
 mod race_tests;
 pub mod route;
+pub mod runs;
 pub mod scope;
 pub mod store;
 #[cfg(test)]

@@ -27,7 +27,8 @@ use super::weigh::weigh;
 use crate::codec::value::Value;
 use crate::error::{Error, Shown};
 
-pub use super::effects::{Brought, Effects, Outcome, Stored, Taken, Waiter, Warmed};
+pub use super::batch::{BatchLanded, Member};
+pub use super::effects::{Batch, Brought, Effects, Outcome, Stored, Taken, Waiter, Warmed};
 
 /// Entries that one turn expires at most.
 pub const EXPIRE_SLICE: usize = 1_024;
@@ -176,19 +177,19 @@ impl<W: Waiter, J> Tier<W, J> {
         Taken { matched: gone.len() as u64, bytes, revoked_loads }
     }
 
-    /// Stores what passed all checks; what a warm run of `ticket` brings only where there is room for it.
+    /// Stores what passed all checks; what nobody asked for, which has a ticket that was given for all it brings, only where
+    /// there is room for it.
     pub(super) fn put(
         &mut self,
         item: Item,
         life: Life,
         took: Duration,
-        ticket: Option<Ticket>,
+        (origin, ticket): (Origin, Option<Ticket>),
         now: Moment,
         fx: &mut Effects<W, J>,
     ) -> bool {
         let Item { key, value, tags, .. } = item;
         let seq = self.next_seq();
-        let origin = if ticket.is_some() { Origin::Warm } else { Origin::Load };
         let since = ticket.map_or(seq, |ticket| ticket.seq0);
         let draft = Draft { key, value, tags, life, took, seq, since, origin };
         let first_gone = fx.gone.len();

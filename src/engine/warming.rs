@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::effects::{Effects, Waiter, Warmed};
+use super::entry::Origin;
 use super::journal::Ticket;
 use super::moment::Moment;
 use super::tier::{Item, Tier};
@@ -34,7 +35,7 @@ impl<W: Waiter, J> Tier<W, J> {
             return Warmed::NotKept;
         }
         let life = terms.life(now, self.store.draw(key, ticket.seq0));
-        if !self.put(item, life, Duration::ZERO, Some(ticket), now, fx) {
+        if !self.put(item, life, Duration::ZERO, (Origin::Warm, Some(ticket)), now, fx) {
             self.counters.warm_no_room.one();
             return Warmed::NoRoom;
         }
