@@ -94,7 +94,7 @@ fn the_default_plan_has_the_stated_numbers() {
     let plan = Settings::default().check().expect("the defaults");
     assert!(plan.enabled);
     assert_eq!((plan.budget, plan.floor, plan.max_entry), (104_857_600, 10_485_760, 1_048_576));
-    let tiers: Vec<_> = plan.tiers.iter().map(|tier| (&*tier.name, tier.ttl.as_secs())).collect();
+    let tiers: Vec<_> = plan.tiers.iter().map(|tier| (&*tier.name, tier.terms.ttl.as_secs())).collect();
     assert_eq!(tiers, [("config", 86_400), ("reference", 43_200), ("user", 3_600), ("query", 1_800)]);
     let prefixes: Vec<_> = plan
         .prefixes

@@ -32,6 +32,9 @@ use tokio::sync::oneshot;
 
 use apex_cache::actor::request::{Accepted, Item, LoadRequest, TierRequest, ToSupervisor, ToTier};
 use apex_cache::actor::{Reply, TierActor, TierShared, Wiring};
+use apex_cache::codec::value::Wanted;
+use apex_cache::engine::flight::Class;
+use apex_cache::engine::terms::Terms;
 use apex_cache::engine::tier::{Stored, Taken};
 use apex_cache::env::Spawner;
 use apex_cache::loader::{LoadCell, Loader};
@@ -88,7 +91,7 @@ impl Alone {
     }
 
     async fn set_for(&self, text: &str, value: Value, ttl: Duration) -> Result<Stored> {
-        let item = Item { key: key(text), value, ttl };
+        let item = Item::new(key(text), value, ttl);
         self.ask(|reply| TierRequest::Set { item, reply }).await
     }
 
@@ -113,11 +116,8 @@ impl Alone {
     /// Sets `count` values under `user::N::x`, in messages of a thousand.
     async fn fill(&self, count: u64) {
         for first in (0..count).step_by(1_000) {
-            let item = |number: u64| Item {
-                key: key(&format!("user::{number}::x")),
-                value: recorders::value(number),
-                ttl: TTL,
-            };
+            let item =
+                |number: u64| Item::new(key(&format!("user::{number}::x")), recorders::value(number), TTL);
             let items = (first..count.min(first + 1_000)).map(item).collect();
             let stored = self.ask(|reply| TierRequest::SetMany { items, reply }).await;
             assert!(stored.expect("the tier serves").iter().all(Result::is_ok));
@@ -144,8 +144,15 @@ impl Alone {
         let cell = LoadCell::new(load(key.clone()));
         let spawner = Spawner::current().expect("a test runs within a runtime");
         self.post(|reply| {
-            let mut request =
-                LoadRequest { key, ttl: TTL, wanted: None, nested: false, cell, spawner, reply };
+            let mut request = LoadRequest {
+                key,
+                terms: Terms { ttl: TTL, ..Terms::default() },
+                wanted: Wanted::ANY,
+                class: Class::Caller,
+                cell,
+                spawner,
+                reply: Some(reply),
+            };
             change(&mut request);
             TierRequest::Load(Box::new(request))
         })

@@ -17,7 +17,7 @@ use apex_cache::{Cache, Key, Settings, Value};
 use crate::Failure;
 use crate::work::{Profile, Random, Requests, key};
 
-const TTL: Duration = Duration::from_secs(3_600);
+const TTL: Duration = Duration::from_hours(1);
 /// Entries that are handed to ours in one message while it is filled.
 const BATCH: usize = 1_000;
 /// More than one of our entries weighs.

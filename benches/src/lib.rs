@@ -7,6 +7,7 @@
 
 pub mod contestant;
 pub mod machine;
+pub mod race;
 pub mod report;
 pub mod samples;
 pub mod work;

@@ -22,12 +22,17 @@ pub fn describe() -> String {
     format!("{cores} cores of {model}, {} {}, {compiler}, {profile}", system.0, system.1)
 }
 
+/// The version of `name` in the lock file.
+#[must_use]
+pub fn version(name: &str) -> Option<&'static str> {
+    let block = LOCK.split("[[package]]").find(|block| block.contains(&format!("name = \"{name}\"\n")))?;
+    block.split("version = \"").nth(1)?.split('"').next()
+}
+
 /// `name` with its version in the lock file.
 #[must_use]
 pub fn versioned(name: &str) -> String {
-    let block = LOCK.split("[[package]]").find(|block| block.contains(&format!("name = \"{name}\"\n")));
-    let version = block.and_then(|block| block.split("version = \"").nth(1)?.split('"').next());
-    format!("{name} {}", version.unwrap_or("of unknown version"))
+    format!("{name} {}", version(name).unwrap_or("of unknown version"))
 }
 
 #[cfg(test)]

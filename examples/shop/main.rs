@@ -1,7 +1,7 @@
 //! A shop on a real `SQLite` database, run twice by the same plan: without and with Apex Cache.
 //!
 //! Run: `cargo run --release --example shop -- --quick` (about 25 s; `--help` lists the options)
-//! Look at: `cached.rs` (queries and changes), `keys.rs` (keys and invalidations), `start.rs` (settings and warming).
+//! Look at: `cached.rs` (queries and changes, with their keys and invalidations), `start.rs` (settings and warming).
 //!
 //! It prints how many queries reached the database and how long people waited, each without and with the cache, and
 //! counts every answer that was older than it may be. That count must be 0.
@@ -13,7 +13,6 @@
 mod cached;
 mod data;
 mod database;
-mod keys;
 mod measure;
 mod model;
 mod mutations;
@@ -102,7 +101,8 @@ async fn measure_all<'a>(options: &'a Options, master: &Master, plan: Plan) -> R
 
     let database = open(options, master, "with")?;
     let shop = start::start(database.clone(), options).await?;
-    let cached = Shop::Cached(shop.clone());
+    let reached = if options.sabotage { Shop::Sabotaged } else { Shop::Cached };
+    let cached = reached(shop.clone());
     let with =
         follow(options, cached, &database, &plan, options.writes, bar(options, &plan, "with cache")).await;
     let stats_panel = shop.cache.command("/cache-stats", "shop").await;

@@ -85,14 +85,15 @@ impl Database {
     /// Gives a category another discount for one VIP tier.
     pub(crate) async fn change_discount(
         &self,
-        category: &'static str,
+        category: &str,
         vip: u8,
         percent: u8,
     ) -> Result<Written, Trouble> {
+        let category = category.to_owned();
         self.write(Kind::ChangeDiscount, move |db, version| {
             let sql = "UPDATE discounts SET percent = ? WHERE category = ? AND vip = ?";
-            let changed = db.prepare_cached(sql)?.execute((percent, category, vip))?;
-            raise(db, &discounts_scope(category), version)?;
+            let changed = db.prepare_cached(sql)?.execute((percent, &category, vip))?;
+            raise(db, &discounts_scope(&category), version)?;
             Ok(done_if(changed, version))
         })
         .await

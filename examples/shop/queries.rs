@@ -30,7 +30,8 @@ impl Database {
     }
 
     /// The products of one sub-category.
-    pub(crate) async fn get_products_by_category(&self, category: &'static str) -> Answer<Rows<Product>> {
+    pub(crate) async fn get_products_by_category(&self, category: &str) -> Answer<Rows<Product>> {
+        let category = category.to_owned();
         self.read(Kind::GetProductsByCategory, move |db| {
             let sql = "SELECT * FROM products WHERE category = ? ORDER BY id";
             rows(db, products_version(db)?, sql, [category], product)
@@ -48,7 +49,8 @@ impl Database {
     }
 
     /// The sub-categories of a main category that hold any product.
-    pub(crate) async fn get_distinct_sub_categories(&self, main: &'static str) -> Answer<Rows<String>> {
+    pub(crate) async fn get_distinct_sub_categories(&self, main: &str) -> Answer<Rows<String>> {
+        let main = main.to_owned();
         self.read(Kind::GetDistinctSubCategories, move |db| {
             let sql = "SELECT DISTINCT sub FROM categories WHERE main = ? AND products > 0 ORDER BY sub";
             rows(db, products_version(db)?, sql, [main], |row| row.get(0))
@@ -66,14 +68,11 @@ impl Database {
     }
 
     /// The discounts of a category for a VIP tier: its own and those of the tiers below it.
-    pub(crate) async fn get_applicable_discounts(
-        &self,
-        category: &'static str,
-        vip: u8,
-    ) -> Answer<Rows<Discount>> {
+    pub(crate) async fn get_applicable_discounts(&self, category: &str, vip: u8) -> Answer<Rows<Discount>> {
+        let category = category.to_owned();
         self.read(Kind::GetApplicableDiscounts, move |db| {
             let sql = "SELECT * FROM discounts WHERE category = ? AND vip <= ? ORDER BY percent DESC";
-            rows(db, version_of(db, &discounts_scope(category))?, sql, (category, vip), discount)
+            rows(db, version_of(db, &discounts_scope(&category))?, sql, (category, vip), discount)
         })
         .await
     }
@@ -139,12 +138,13 @@ impl Database {
     }
 
     /// Products whose name begins with `word`, at most `max_cents` each, cheapest first.
-    pub(crate) async fn search_products(&self, word: &'static str, max_cents: i64) -> Answer<Rows<Product>> {
+    pub(crate) async fn search_products(&self, word: &str, max_cents: i64) -> Answer<Rows<Product>> {
+        let word = word.to_owned();
         self.read(Kind::SearchProducts, move |db| {
             // From the word with a space behind it up to the word with what follows the space in Unicode: an index range.
             let sql = "SELECT * FROM products WHERE name >= ? || ' ' AND name < ? || '!' AND price_cents <= ?
                        ORDER BY price_cents LIMIT 20";
-            rows(db, products_version(db)?, sql, (word, word, max_cents), product)
+            rows(db, products_version(db)?, sql, (&word, &word, max_cents), product)
         })
         .await
     }

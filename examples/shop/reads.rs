@@ -1,6 +1,6 @@
 //! The shop as the workload sees it: the same questions, answered by the database or through the cache.
 //!
-//! Owns: the choice between the two, and the word for where an answer came from.
+//! Owns: the choice between the two, also for changes, and the word for where an answer came from.
 //! Never: holds the cached queries themselves; those worth copying stand in `cached.rs`.
 
 use std::future::Future;
@@ -43,12 +43,14 @@ impl<T: Clone> From<Hit<T>> for Answer<T> {
     }
 }
 
-/// The two ways to run the shop.
+/// The ways to run the shop.
 pub(crate) enum Shop {
     /// Every question goes to the database.
     Direct(Database),
     /// Questions go through the cache.
     Cached(CachedShop),
+    /// Questions go through the cache and changes past it, to show that the check for stale answers notices.
+    Sabotaged(CachedShop),
 }
 
 type Asked<T> = Result<Answer<T>, Trouble>;
@@ -68,9 +70,23 @@ macro_rules! ask {
             $(pub(crate) async fn $name(&self, $($argument: $kind),*) -> Asked<$answer> {
                 match self {
                     Self::Direct(database) => fresh(database.$name($($argument),*)).await,
-                    Self::Cached(shop) => held(shop.$name($($argument),*)).await,
+                    Self::Cached(shop) | Self::Sabotaged(shop) => held(shop.$name($($argument),*)).await,
                 }
             })*
+        }
+    };
+}
+
+/// Makes a change by the methods of the one or the other, which have the same names.
+macro_rules! change {
+    ($shop:expr, $user:ident, $mutation:ident) => {
+        match $mutation {
+            Mutation::Wallet { add_cents } => $shop.update_wallet_balance($user, add_cents).await,
+            Mutation::Purchase { product } => $shop.purchase_product($user, product).await,
+            Mutation::Product(write) => $shop.write_product(write).await,
+            Mutation::Discount { category, vip, percent } => {
+                $shop.change_discount(category, vip, percent).await
+            }
         }
     };
 }
@@ -97,33 +113,16 @@ impl Shop {
     pub(crate) async fn user_active(&self, id: u32) -> Result<(), Trouble> {
         match self {
             Self::Direct(_) => Ok(()),
-            Self::Cached(shop) => shop.user_active(id).await,
+            Self::Cached(shop) | Self::Sabotaged(shop) => shop.user_active(id).await,
         }
     }
 
     /// Changes the database and, with a cache, returns when the invalidation was answered.
     pub(crate) async fn mutate(&self, user: u32, mutation: Mutation) -> Result<Written, Trouble> {
-        match (self, mutation) {
-            (Self::Direct(shop), Mutation::Wallet { add_cents }) => {
-                shop.update_wallet_balance(user, add_cents).await
-            }
-            (Self::Cached(shop), Mutation::Wallet { add_cents }) => {
-                shop.update_wallet_balance(user, add_cents).await
-            }
-            (Self::Direct(shop), Mutation::Purchase { product }) => {
-                shop.purchase_product(user, product).await
-            }
-            (Self::Cached(shop), Mutation::Purchase { product }) => {
-                shop.purchase_product(user, product).await
-            }
-            (Self::Direct(shop), Mutation::Product(write)) => shop.write_product(write).await,
-            (Self::Cached(shop), Mutation::Product(write)) => shop.write_product(write).await,
-            (Self::Direct(shop), Mutation::Discount { category, vip, percent }) => {
-                shop.change_discount(category, vip, percent).await
-            }
-            (Self::Cached(shop), Mutation::Discount { category, vip, percent }) => {
-                shop.change_discount(category, vip, percent).await
-            }
+        match self {
+            Self::Direct(database) => change!(database, user, mutation),
+            Self::Cached(shop) => change!(shop, user, mutation),
+            Self::Sabotaged(shop) => change!(shop.database, user, mutation),
         }
     }
 }

@@ -236,7 +236,7 @@ What next
   more writes                       -- --quick --writes 20
   leave the invalidations out       -- --quick --sabotage
   a cache that is too small         -- --quick --max-size-mb 10
-  the code to copy                  examples/shop/cached.rs, keys.rs and start.rs";
+  the code to copy                  examples/shop/cached.rs and start.rs";
 
 fn round(number: f64) -> f64 {
     (number * 10_000.0).round() / 10_000.0

@@ -1,7 +1,8 @@
 //! Starts the cache for the shop: its settings, and what is fetched ahead of the first question.
 //!
 //! Owns: the settings and the three warm sources (config, reference, user).
-//! Never: stores by itself; a source hands its entries to the cache, which keeps out what was changed meanwhile.
+//! Never: makes up a key, as each query tells its own; stores by itself: a source hands its entries to the cache, which
+//! keeps out what was changed meanwhile.
 
 use apex_cache::settings::Settings;
 use apex_cache::{Cache, WarmEntries, WarmSource};
@@ -10,7 +11,6 @@ use crate::Trouble;
 use crate::cached::CachedShop;
 use crate::data;
 use crate::database::Database;
-use crate::keys;
 use crate::model::{Discount, Product, Rows, Version};
 use crate::options::Options;
 
@@ -34,7 +34,7 @@ pub(crate) async fn start(database: Database, options: &Options) -> Result<Cache
         .start()
         .await?;
     cache.ready().await?;
-    Ok(CachedShop { cache, database, sabotage: options.sabotage })
+    Ok(CachedShop { cache, database })
 }
 
 /// Once at the start, which waits for it. `/cache-warm config` loads it again.
@@ -48,9 +48,9 @@ fn config_source(database: Database) -> WarmSource {
                 database.get_payment_methods()
             )?;
             let mut entries = WarmEntries::new();
-            entries.push(keys::config("vip_tiers")?, &tiers)?;
-            entries.push(keys::config("roles")?, &roles)?;
-            entries.push(keys::config("payment_methods")?, &payment)?;
+            entries.push(CachedShop::get_vip_tiers_key()?, &tiers)?;
+            entries.push(CachedShop::get_roles_key()?, &roles)?;
+            entries.push(CachedShop::get_payment_methods_key()?, &payment)?;
             Ok::<_, Trouble>(entries)
         }
     })
@@ -73,16 +73,19 @@ fn reference_source(database: Database) -> WarmSource {
             for (main, _) in data::CATEGORIES {
                 let rows =
                     subs.rows.iter().filter(|(of, _)| of == main).map(|(_, sub)| sub.clone()).collect();
-                entries.push(keys::sub_categories(main)?, &Rows { version: subs.version, rows })?;
+                let rows = Rows { version: subs.version, rows };
+                entries.push(CachedShop::get_distinct_sub_categories_key(main)?, &rows)?;
             }
             for (_, category) in data::leaves() {
-                entries.push(keys::category_page(category)?, &page(&catalog, category))?;
+                entries
+                    .push(CachedShop::get_products_by_category_key(category)?, &page(&catalog, category))?;
                 for vip in 0..data::VIP_TIERS.len() as u8 {
-                    entries.push(keys::discounts(category, vip)?, &applicable(&discounts, category, vip))?;
+                    let key = CachedShop::get_applicable_discounts_key(category, vip)?;
+                    entries.push(key, &applicable(&discounts, category, vip))?;
                 }
             }
-            entries.push(keys::main_categories()?, &mains)?;
-            entries.push(keys::catalog()?, &catalog)?;
+            entries.push(CachedShop::get_distinct_main_categories_key()?, &mains)?;
+            entries.push(CachedShop::get_all_products_key()?, &catalog)?;
             Ok::<_, Trouble>(entries)
         }
     })
@@ -99,8 +102,8 @@ fn user_source(database: Database) -> WarmSource {
             if let Ok(id) = run.user().parse() {
                 let (profile, orders) =
                     tokio::try_join!(database.get_user(id), database.get_orders_for_user(id))?;
-                entries.push(keys::profile(id)?, &profile)?;
-                entries.push(keys::orders(id)?, &orders)?;
+                entries.push(CachedShop::get_user_key(id)?, &profile)?;
+                entries.push(CachedShop::get_orders_for_user_key(id)?, &orders)?;
             }
             Ok::<_, Trouble>(entries)
         }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Counters;
-use super::flight::{DETACHED_MAX, FlightId};
+use super::flight::{Class, DETACHED_MAX, FlightId};
 use super::given::{Given, Source};
 use super::journal::RECORDS_MAX;
 use super::moment::Moment;
 use super::scope::Scope;
-use super::testing::{key, number, pattern, prefix, value};
-use super::tier::{Effects, Outcome, Rules, Tier, Waiter, Warmed};
+use super::testing::{item, key, number, pattern, prefix, terms, value};
+use super::tier::{Brought, Effects, Outcome, Rules, Tier, Waiter, Warmed};
 use super::view::View;
 use super::weigh::{OVERHEAD, weigh};
 use crate::error::{Error, Shown};
@@ -59,19 +59,21 @@ impl Bench {
 
     /// Asks for `text`; returns the load that starts.
     fn load(&mut self, text: &str, who: &'static str) -> Option<FlightId> {
-        let fx = self.turn(|tier, fx| tier.load(&key(text), TTL, false, Caller(who, true), NOW, fx));
+        let fx = self
+            .turn(|tier, fx| tier.load(&key(text), &terms(TTL), Class::Caller, Caller(who, true), NOW, fx));
         assert!(fx.answers.is_empty() && fx.starts.len() <= 1, "{fx:?}");
         fx.starts.first().copied().inspect(|&id| self.take_loader(id))
     }
 
     /// As a loader that asks for another key.
     fn nested(&mut self, text: &str, who: &'static str) -> Vec<FlightId> {
-        self.turn(|tier, fx| tier.load(&key(text), TTL, true, Caller(who, true), NOW, fx)).starts
+        self.turn(|tier, fx| tier.load(&key(text), &terms(TTL), Class::Nested, Caller(who, true), NOW, fx))
+            .starts
     }
 
     /// The shell starts the loader of whoever leads.
     fn take_loader(&mut self, id: FlightId) {
-        let (_, leader) = self.tier.leader(id).expect("a load that starts has a leader");
+        let (_, _, leader) = self.tier.leader(id).expect("a load that starts has a leader");
         assert!(std::mem::take(&mut leader.1), "the leader has no loader");
     }
 
@@ -80,7 +82,7 @@ impl Bench {
     }
 
     fn loaded(&mut self, id: FlightId, with: u64) -> Effects<Caller, ()> {
-        self.land(id, Outcome::Loaded(value(with, 0)))
+        self.land(id, Outcome::Loaded(value(with, 0).into()))
     }
 
     fn invalidate(&mut self, scope: Scope) -> u64 {
@@ -90,12 +92,12 @@ impl Bench {
 
     fn set(&mut self, text: &str, with: u64, ttl: Duration) -> Effects<Caller, ()> {
         self.turn(|tier, fx| {
-            tier.set(key(text), value(with, 0), ttl, NOW, fx).expect("the value fits");
+            tier.set(item(&key(text), value(with, 0), ttl), NOW, fx).expect("the value fits");
         })
     }
 
     fn read(&self, text: &str) -> Option<u64> {
-        self.view.read(text, NOW).map(|entry| number(entry.value()))
+        self.view.read(text, NOW, Duration::ZERO).map(|entry| number(entry.value()))
     }
 }
 
@@ -192,7 +194,7 @@ fn a_value_that_is_too_large_takes_the_older_one_away_and_pushes_nobody_out() {
     bench.set(KEY, 1, TTL);
     bench.set("user::1", 1, TTL);
     let fx = bench.turn(|tier, fx| {
-        let refused = tier.set(key(KEY), value(2, 2 << 20), TTL, NOW, fx);
+        let refused = tier.set(item(&key(KEY), value(2, 2 << 20), TTL), NOW, fx);
         assert!(matches!(refused, Err(Error::TooLarge { .. })));
     });
     assert_eq!(fx.gone.len(), 1);
@@ -209,7 +211,7 @@ fn a_warm_run_does_not_bring_back_what_was_invalidated_since_it_began() {
         let mut warm = |ticket, text: &str| {
             let mut warmed = None;
             bench.turn(|tier, fx| {
-                warmed = Some(tier.store_warm(ticket, &key(text), &value(1, 0), TTL, NOW, fx));
+                warmed = Some(tier.store_warm(ticket, item(&key(text), value(1, 0), TTL), NOW, fx));
             });
             warmed.expect("the turn ran")
         };
@@ -229,7 +231,7 @@ fn a_warm_run_does_not_bring_back_what_a_set_overtook_though_the_set_was_evicted
     bench.turn(|tier, fx| tier.set_grant(1 << 20, NOW, fx));
     assert_eq!(bench.counters.evicted.get(), 1);
     bench.turn(|tier, fx| {
-        assert_eq!(tier.store_warm(ticket, &key(KEY), &value(1, 0), TTL, NOW, fx), Warmed::Revoked);
+        assert_eq!(tier.store_warm(ticket, item(&key(KEY), value(1, 0), TTL), NOW, fx), Warmed::Revoked);
     });
     bench.tier.end_warm(ticket);
     bench.tier.check();
@@ -248,7 +250,9 @@ fn too_much_to_remember_revokes_the_oldest_ticket_and_only_that() {
     }
     let store = |bench: &mut Bench, ticket, text: &str| {
         let mut warmed = None;
-        bench.turn(|tier, fx| warmed = Some(tier.store_warm(ticket, &key(text), &value(1, 0), TTL, NOW, fx)));
+        bench.turn(|tier, fx| {
+            warmed = Some(tier.store_warm(ticket, item(&key(text), value(1, 0), TTL), NOW, fx))
+        });
         warmed.expect("the turn ran")
     };
     assert_eq!(store(&mut bench, old, "other"), Warmed::Revoked);
@@ -282,7 +286,8 @@ fn loads_beyond_the_places_wait_and_beyond_the_queue_are_refused() {
     let mut bench = Bench::new(1, 1);
     let first = bench.load("a", "runs").expect("leads");
     assert_eq!(bench.load("b", "waits"), None);
-    let fx = bench.turn(|tier, fx| tier.load(&key("c"), TTL, false, Caller("refused", true), NOW, fx));
+    let fx = bench
+        .turn(|tier, fx| tier.load(&key("c"), &terms(TTL), Class::Caller, Caller("refused", true), NOW, fx));
     assert!(matches!(fx.answers[..], [(Caller("refused", true), Err(Error::Overloaded { .. }))]));
     assert_eq!(bench.load("b", "joins"), None, "who joins takes no room in the queue");
     let fx = bench.loaded(first, 1);
@@ -326,7 +331,7 @@ fn who_waits_for_a_lost_load_takes_over_and_nobody_sees_an_error() {
     for next in ["second", "third"] {
         let fx = bench.land(load, Outcome::Lost);
         assert_eq!((fx.starts.as_slice(), fx.answers.len()), (&[load][..], 0));
-        assert_eq!(bench.tier.leader(load).expect("it is led").1.0, next);
+        assert_eq!(bench.tier.leader(load).expect("it is led").2.0, next);
         bench.take_loader(load);
     }
     let fx = bench.land(load, Outcome::Lost);
@@ -376,7 +381,7 @@ fn an_error_for_its_leader_alone_leaves_the_others_to_choose_the_next() {
         let fx = bench.land(load, failed());
         assert_eq!((fx.answers.len(), fx.starts.as_slice()), (1, &[load][..]));
         assert!(fx.answers[0].0.0 == leader && fx.answers[0].1.is_err(), "{fx:?}");
-        leader = bench.tier.leader(load).expect("it is led").1.0;
+        leader = bench.tier.leader(load).expect("it is led").2.0;
         bench.take_loader(load);
     }
     let fx = bench.loaded(load, 3);
@@ -405,9 +410,12 @@ fn a_value_that_says_how_long_it_lives_lives_as_long() {
     for (own, kept) in [(Duration::ZERO, false), (TTL * 2, true)] {
         let load = bench.load(KEY, "leader").expect("leads");
         bench.load(KEY, "joins");
-        let fx = bench.land(load, Outcome::LoadedFor(value(1, 0), own));
+        let fx = bench.land(load, Outcome::Loaded(Brought { ttl: Some(own), ..value(1, 0).into() }));
         assert_eq!((given(&fx, "joins").stored, number(&given(&fx, "leader").value)), (kept, 1));
-        assert_eq!(bench.view.read(KEY, NOW.after(TTL + Duration::from_millis(1))).is_some(), kept);
+        assert_eq!(
+            bench.view.read(KEY, NOW.after(TTL + Duration::from_millis(1)), Duration::ZERO).is_some(),
+            kept
+        );
     }
 }
 
@@ -419,10 +427,10 @@ fn a_load_of_an_earlier_life_is_not_heard() {
     let mut broken = bench.tier.reset(Arc::clone(&bench.view), NOW);
     assert_eq!(broken.drain().0.len(), 1);
     assert!(bench.load(KEY, "after").is_some());
-    let fx = bench.turn(|tier, fx| tier.land(load, 0, Outcome::Loaded(value(1, 0)), TTL, NOW, fx));
+    let fx = bench.turn(|tier, fx| tier.land(load, 0, Outcome::Loaded(value(1, 0).into()), TTL, NOW, fx));
     assert!(fx.answers.is_empty());
     bench.turn(|tier, fx| {
-        assert_eq!(tier.store_warm(ticket, &key(KEY), &value(1, 0), TTL, NOW, fx), Warmed::Revoked);
+        assert_eq!(tier.store_warm(ticket, item(&key(KEY), value(1, 0), TTL), NOW, fx), Warmed::Revoked);
     });
     assert_eq!((bench.read(KEY), bench.counters.loads_lost.get()), (None, 1));
 }
@@ -454,7 +462,7 @@ fn an_invalidation_in_slices_is_answered_when_all_is_gone_and_spares_what_came_s
 fn bytes_taken_are_what_the_entries_were_charged_with() {
     let mut bench = Bench::new(4, 4);
     bench.set(KEY, 1, TTL);
-    let weight = weigh(&key(KEY), &value(1, 0));
+    let weight = weigh(&key(KEY), &value(1, 0), &crate::engine::tag::Tags::NONE);
     assert!(weight > OVERHEAD);
     for dry_run in [true, false] {
         let fx = bench.turn(|tier, fx| tier.invalidate(pattern("user::*"), dry_run, (), NOW, fx));

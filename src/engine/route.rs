@@ -187,12 +187,13 @@ mod tests {
     #[test]
     fn the_first_whole_segment_picks_the_tier() {
         let routes = table(Some(2));
-        let known = |tier, ttl| Some(Route { tier: TierId(tier), ttl, known: true });
+        let known =
+            |tier, ttl, prefix| Some(Route { tier: TierId(tier), ttl, prefix: Some(prefix), known: true });
         let half_an_hour = Some(Duration::from_secs(1_800));
-        assert_eq!(routes.route("user::123456::profile"), known(1, None));
-        assert_eq!(routes.route("user"), known(1, None));
-        assert_eq!(routes.route("user_orders::7"), known(1, half_an_hour), "user takes no user_orders");
-        let unknown = Some(Route { tier: TierId(2), ttl: None, known: false });
+        assert_eq!(routes.route("user::123456::profile"), known(1, None, 1));
+        assert_eq!(routes.route("user"), known(1, None, 1));
+        assert_eq!(routes.route("user_orders::7"), known(1, half_an_hour, 2), "user takes no user_orders");
+        let unknown = Some(Route { tier: TierId(2), ttl: None, prefix: None, known: false });
         assert_eq!(routes.route("user:7"), unknown);
         assert_eq!(routes.route("users::7"), unknown);
         assert_eq!(table(None).route("users::7"), None);

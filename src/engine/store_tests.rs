@@ -12,7 +12,8 @@ use super::key::Key;
 use super::moment::Moment;
 use super::scope::Scope;
 use super::store::{Cause, Gone, Store};
-use super::testing::{Rng, each_seed, key, number, pattern, some_key, some_scope, value};
+use super::tag::Tags;
+use super::testing::{self, Rng, each_seed, key, number, pattern, some_key, some_scope, value};
 use super::view::View;
 use super::weigh::{OVERHEAD, weigh};
 
@@ -85,20 +86,13 @@ impl Run {
         let ttl = [1, 900, 5_000, 100_000, u64::MAX][self.rng.below(5) as usize];
         let since = self.rng.below(self.seq + 1);
         let padding = self.rng.below(120);
-        let draft = Draft {
-            key: key.clone(),
-            value: value(self.seq, padding),
-            stored: self.now,
-            fresh_until: self.now.after(Duration::from_millis(ttl)),
-            seq: self.seq,
-            since: self.seq,
-            origin: if warm { Origin::Warm } else { Origin::Set },
-        };
-        let weight = weigh(&key, &draft.value);
+        let (ttl, origin) = (Duration::from_millis(ttl), if warm { Origin::Warm } else { Origin::Set });
+        let draft = testing::draft(key.clone(), value(self.seq, padding), ttl, self.now, self.seq, origin);
+        let weight = weigh(&key, &draft.value, &draft.tags);
         let known = Known {
             number: self.seq,
             seq: self.seq,
-            due: draft.fresh_until,
+            due: draft.life.dead_at,
             weight,
             used: self.writes + 1,
             unread_warm: warm,
@@ -177,7 +171,7 @@ impl Run {
 
     fn read(&mut self) {
         let key = some_key(&mut self.rng);
-        let read = self.view.read(key.as_str(), self.now);
+        let read = self.view.read(key.as_str(), self.now, Duration::ZERO);
         let known = self.model.get_mut(&key).filter(|known| self.now < known.due);
         assert_eq!(read.is_some(), known.is_some(), "whether {key} is served");
         if let (Some(read), Some(known)) = (read, known) {
@@ -289,22 +283,13 @@ fn the_store_agrees_with_a_plain_map() {
 }
 
 fn draft(text: &str, seq: u64, origin: Origin) -> Draft {
-    let never = Moment::NEVER;
-    Draft {
-        key: key(text),
-        value: value(seq, 0),
-        stored: Moment::START,
-        fresh_until: never,
-        seq,
-        since: seq,
-        origin,
-    }
+    testing::draft(key(text), value(seq, 0), Duration::MAX, Moment::START, seq, origin)
 }
 
 #[test]
 fn a_warm_write_that_finds_no_room_pushes_nobody_out() {
     let view = Arc::new(View::new(1));
-    let room = 2 * weigh(&key("a"), &value(1, 0));
+    let room = 2 * weigh(&key("a"), &value(1, 0), &Tags::NONE);
     let mut store = Store::new(view, room, Moment::START);
     let mut gone = Vec::new();
     assert!(store.insert_warm(draft("a", 1, Origin::Warm), 1, Moment::START, &mut gone));

@@ -2,9 +2,16 @@
 //!
 //! Owns: the alphabet of keys. Never: judges anything.
 
+use std::time::Duration;
+
+use super::entry::{Draft, Origin};
 use super::key::Key;
+use super::moment::Moment;
 use super::pattern::Pattern;
 use super::scope::{Prefix, Scope};
+use super::tag::Tags;
+use super::terms::{Life, Terms};
+use super::tier::Item;
 use crate::codec::value::Value;
 
 /// Small and seeded: the same seed gives the same run on every machine. Source: Steele and others, `SplitMix64`, 2014.
@@ -100,4 +107,20 @@ pub(super) fn some_scope(rng: &mut Rng) -> Scope {
         1 => Scope::Prefix(some_key(rng).into()),
         _ => pattern(rng.pick(&PATTERNS)),
     }
+}
+
+/// Terms that say only how long a value lives.
+pub(super) fn terms(ttl: Duration) -> Terms {
+    Terms { ttl, ..Terms::default() }
+}
+
+/// A value that lives for `ttl` and has no tags.
+pub(super) fn item(key: &Key, value: Value, ttl: Duration) -> Item {
+    Item::new(key.clone(), value, ttl)
+}
+
+/// The draft that a store at `seq` makes of a value that lives from `now` on for `ttl`.
+pub(super) fn draft(key: Key, value: Value, ttl: Duration, now: Moment, seq: u64, origin: Origin) -> Draft {
+    let (life, took) = (Life::fresh_for(ttl, now), Duration::ZERO);
+    Draft { key, value, tags: Tags::NONE, life, took, seq, since: seq, origin }
 }

@@ -68,6 +68,13 @@ pub struct Item {
     pub terms: Terms,
 }
 
+impl Item {
+    /// A value without tags that lives for `ttl`, and of which nothing else is said.
+    pub fn new(key: Key, value: Value, ttl: Duration) -> Self {
+        Self { key, value, tags: Tags::NONE, terms: Terms { ttl, ..Terms::default() } }
+    }
+}
+
 /// State of one tier.
 #[derive(Debug)]
 pub struct Tier<W, J> {

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Counters;
-use super::flight::{DETACHED_MAX, FlightId};
+use super::flight::{Class, DETACHED_MAX, FlightId};
 use super::given::Source;
 use super::journal::Ticket;
 use super::key::Key;
 use super::moment::Moment;
 use super::scope::Scope;
 use super::store::Cause;
-use super::testing::{Rng, each_seed, number, some_key, some_scope, value};
+use super::testing::{Rng, each_seed, item, number, some_key, some_scope, terms, value};
 use super::tier::{Effects, Outcome, Rules, Taken, Tier, Waiter, Warmed};
 use super::view::View;
 use super::weigh::OVERHEAD;
@@ -173,7 +173,7 @@ impl Run {
         let padding = if self.rng.one_in(8) { 2_000 } else { 0 };
         self.born.insert(number, self.turn);
         let held = self.tier.store().find(key.as_str()).is_some();
-        let stored = self.tier.set(key.clone(), value(number, padding), ttl, self.now, fx);
+        let stored = self.tier.set(item(&key, value(number, padding), ttl), self.now, fx);
         // Read your writes: from now on nothing older than this set.
         self.floors.insert(key.clone(), self.turn);
         match stored {
@@ -202,7 +202,8 @@ impl Run {
         // A nested caller is itself a loader, so only one that runs can ask.
         let nested = !self.loads.is_empty() && self.rng.one_in(4);
         self.asked.insert(id, Asked { key: key.clone(), floor: self.floor(&key) });
-        self.tier.load(&key, ttl, nested, caller, self.now, fx);
+        let class = if nested { Class::Nested } else { Class::Caller };
+        self.tier.load(&key, &terms(ttl), class, caller, self.now, fx);
         let running = self.counters.loads.get() - self.landed();
         let answered = fx.answers.iter().any(|(caller, _)| caller.id == id);
         let started = fx.starts.len();
@@ -223,7 +224,7 @@ impl Run {
             _ => {
                 let number = self.fresh_number();
                 self.born.insert(number, load.began);
-                Outcome::Loaded(value(number, if self.rng.one_in(10) { 2_000 } else { 0 }))
+                Outcome::Loaded(value(number, if self.rng.one_in(10) { 2_000 } else { 0 }).into())
             }
         };
         let counted = self.landed();
@@ -291,7 +292,7 @@ impl Run {
         let (ticket, began) = self.warm[self.rng.below(self.warm.len() as u64) as usize];
         let (key, number, ttl) = (some_key(&mut self.rng), self.fresh_number(), self.ttl());
         self.born.insert(number, began);
-        let warmed = self.tier.store_warm(ticket, &key, &value(number, 0), ttl, self.now, fx);
+        let warmed = self.tier.store_warm(ticket, item(&key, value(number, 0), ttl), self.now, fx);
         let held = self
             .tier
             .store()
@@ -315,7 +316,7 @@ impl Run {
     /// The shell's part: starts loads, hands out answers.
     fn settle(&mut self, fx: Fx) {
         for id in fx.starts {
-            let (key, leader) = self.tier.leader(id).expect("a load that is to start has a leader");
+            let (key, _, leader) = self.tier.leader(id).expect("a load that is to start has a leader");
             let led = leader.loader;
             leader.loader = false; // taken by the task
             let load = Load { id, incarnation: self.tier.incarnation(), key, began: self.turn };
@@ -374,7 +375,7 @@ impl Run {
             assert!(born >= floor, "{} serves what was overtaken", entry.key());
         });
         let key = some_key(&mut self.rng);
-        let read = self.view.read(key.as_str(), self.now);
+        let read = self.view.read(key.as_str(), self.now, Duration::ZERO);
         assert!(read.is_none_or(|entry| entry.is_fresh(self.now)));
         self.judge_counters();
         self.judge_loads();

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::entry::{Draft, Origin};
+use super::entry::Origin;
 use super::moment::Moment;
 use super::scope::Scope;
 use super::store::{Cause, Store};
-use super::testing::{Rng, Seed, key, number, pattern, value};
+use super::testing::{Rng, Seed, draft, key, number, pattern, value};
 use super::view::View;
 use super::weigh::OVERHEAD;
 
@@ -37,15 +37,8 @@ fn write(store: &mut Store, rng: &mut Rng, version: u64, now: Moment) {
         3 if rng.one_in(20) => invalidate(store, &pattern("k::1*")),
         _ => {
             let span = Duration::from_millis(1 + rng.below(40));
-            let draft = Draft {
-                key: key(&format!("k::{of_key}")),
-                value: value(version * 100 + of_key, 0),
-                stored: now,
-                fresh_until: now.after(span),
-                seq: version,
-                since: version,
-                origin: Origin::Set,
-            };
+            let (key, value) = (key(&format!("k::{of_key}")), value(version * 100 + of_key, 0));
+            let draft = draft(key, value, span, now, version, Origin::Set);
             store.insert(draft, now, &mut gone);
         }
     }
@@ -72,7 +65,7 @@ fn read(shared: &Shared, seed: u64) -> u64 {
     while !shared.done.load(Ordering::Acquire) {
         let of_key = rng.below(KEYS);
         let now = Moment::from_millis(shared.now.load(Ordering::Acquire));
-        if let Some(entry) = shared.view.read(&format!("k::{of_key}"), now) {
+        if let Some(entry) = shared.view.read(&format!("k::{of_key}"), now, Duration::ZERO) {
             let (version, named) = (number(entry.value()) / 100, number(entry.value()) % 100);
             assert_eq!(named, of_key, "a reader was given the value of another key");
             assert!(entry.is_fresh(now), "a reader was given an expired entry");

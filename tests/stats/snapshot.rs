@@ -83,7 +83,7 @@ async fn read_some(alone: &Alone, keys: &[String]) {
     let id = alone.neighbours.id("user");
     let tier = TierActor::new(&alone.neighbours.wiring, id).start();
     let ttl = |at: usize| Duration::from_secs(if at == 0 { 1 } else { 3_600 });
-    let item = |(at, text): (usize, &String)| Item { key: key(text), value: value(1), ttl: ttl(at) };
+    let item = |(at, text): (usize, &String)| Item::new(key(text), value(1), ttl(at));
     let (reply, stored) = Reply::new("user".into());
     let items = keys.iter().enumerate().map(item).collect();
     tier.do_send(ToTier::Batch(vec![Accepted::new(TierRequest::SetMany { items, reply })]));
@@ -91,7 +91,7 @@ async fn read_some(alone: &Alone, keys: &[String]) {
     let shared = alone.neighbours.wiring.tier(id);
     for (at, text) in keys.iter().enumerate() {
         for _ in 0..=at {
-            assert!(shared.view.read(text, alone.neighbours.wiring.env.now()).is_some());
+            assert!(shared.view.read(text, alone.neighbours.wiring.env.now(), Duration::ZERO).is_some());
         }
     }
 }

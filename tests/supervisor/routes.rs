@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use apex_cache::actor::request::TierRequest;
+use apex_cache::engine::flight::Class;
 use apex_cache::engine::tier::{Stored, Taken};
 use apex_cache::message::{Contains, Get, GetOrLoad, Remove, SetMany};
 use apex_cache::{Error, ErrorKind, Settings, Source};
@@ -83,7 +84,7 @@ fn a_value_lives_as_long_as_the_call_says_else_its_route_else_its_tier() {
         for (set, secs) in cases {
             let _stored = alone.post(set);
             match alone.tier("user").request().await {
-                TierRequest::Set { item, .. } => assert_eq!(item.ttl, Duration::from_secs(secs)),
+                TierRequest::Set { item, .. } => assert_eq!(item.terms.ttl, Duration::from_secs(secs)),
                 other => panic!("no set: {other:?}"),
             }
         }
@@ -164,10 +165,11 @@ fn a_load_is_handed_to_its_tier_with_the_loader_and_the_answer_comes_back() {
         let given = alone.post(load.ttl(Duration::from_secs(9)));
         let TierRequest::Load(request) = alone.tier("user").request().await else { panic!("no load") };
         assert_eq!(
-            (request.key.as_str(), request.ttl, request.nested),
-            ("user::1", Duration::from_secs(9), false)
+            (request.key.as_str(), request.terms.ttl, request.class),
+            ("user::1", Duration::from_secs(9), Class::Caller)
         );
-        request.reply.answer(Err(Error::LoadPanicked { key: apex_cache::error::Shown::new("user::1") }));
+        let reply = request.reply.expect("somebody waits");
+        reply.answer(Err(Error::LoadPanicked { key: apex_cache::error::Shown::new("user::1") }));
         assert_eq!(answer(given).await.expect_err("as answered").kind(), ErrorKind::LoadPanicked);
     });
 }

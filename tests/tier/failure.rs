@@ -90,7 +90,7 @@ fn requests_in_the_batch_of_a_panic_are_carried_out_behind_it() {
     paused(|| async {
         let tier = Alone::new();
         let (reply, stored) = Reply::new("user".into());
-        let item = Item { key: key("user::1"), value: value(1), ttl: TTL };
+        let item = Item::new(key("user::1"), value(1), TTL);
         let batch = vec![
             Accepted::new(TierRequest::Fault(Fault::Panic)),
             Accepted::new(TierRequest::Set { item, reply }),
@@ -121,7 +121,7 @@ fn a_tier_that_broke_five_times_in_a_minute_answers_that_it_failed() {
         let tier = failed().await;
         let name = |error: Option<Error>| error.map(|error| error.kind());
         let failed = Some(ErrorKind::TierFailed);
-        let item = || Item { key: key("user::1"), value: value(1), ttl: TTL };
+        let item = || Item::new(key("user::1"), value(1), TTL);
         let user = || key("user::1");
         assert_eq!(name(tier.ask(|reply| TierRequest::Get { key: user(), reply }).await.err()), failed);
         assert_eq!(name(tier.ask(|reply| TierRequest::Contains { key: user(), reply }).await.err()), failed);

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use apex_cache::engine::flight::FlightId;
+use apex_cache::codec::value::Wanted;
+use apex_cache::engine::flight::{Class, FlightId};
 use apex_cache::engine::tier::Outcome;
-use apex_cache::{ErrorKind, Fingerprint, Pattern, Prefix, Scope, Settings, Source as From};
+use apex_cache::{ErrorKind, Pattern, Prefix, Scope, Settings, Source as From};
 
 use super::common::{paused, settle};
 use super::recorders::{bulk, key, number, value};
@@ -198,7 +199,7 @@ fn a_value_of_another_type_counts_as_absent_for_a_load() {
     paused(|| async {
         let tier = Alone::new();
         tier.set("user::1", bulk(10)).await.expect("it fits");
-        let wanted = |request: &mut super::LoadRequest| request.wanted = Some(Fingerprint::of::<u64>());
+        let wanted = |request: &mut super::LoadRequest| request.wanted = Wanted::of::<u64>();
         let given = answer(tier.load_as("user::1", Source::brings(5), wanted)).await.expect("loaded");
         assert_eq!((number(&given.value), given.source), (5, From::Loaded));
     });
@@ -232,7 +233,7 @@ fn a_loader_that_asks_for_another_key_needs_no_place_of_its_own() {
         let (source, mut outer) = Source::gated();
         let first = tier.load("user::1", source);
         outer.begun().await;
-        let nested = tier.load_as("user::2", Source::brings(2), |request| request.nested = true);
+        let nested = tier.load_as("user::2", Source::brings(2), |request| request.class = Class::Nested);
         assert_eq!(number(&answer(nested).await.expect("it waits for nobody").value), 2);
         outer.open(1);
         assert!(answer(first).await.is_ok());
@@ -246,7 +247,7 @@ fn a_landing_of_a_load_that_nobody_began_changes_nothing() {
         let landed = |id: u64, incarnation: u64| ToTier::Landed {
             id: FlightId(id),
             incarnation,
-            outcome: Outcome::Loaded(value(1)),
+            outcome: Outcome::Loaded(value(1).into()),
             took: Duration::ZERO,
         };
         tier.addr.do_send(landed(99, 0));

@@ -15,7 +15,7 @@ async fn begin(tier: &Alone) -> Ticket {
 }
 
 async fn store(tier: &Alone, ticket: Ticket, items: Vec<(&str, u64)>) -> Vec<Warmed> {
-    let item = |(text, number)| Item { key: key(text), value: value(number), ttl: TTL };
+    let item = |(text, number)| Item::new(key(text), value(number), TTL);
     let items = items.into_iter().map(item).collect();
     tier.ask(|reply| TierRequest::StoreWarm { ticket, items, reply }).await.expect("the tier serves")
 }
@@ -111,7 +111,7 @@ fn a_run_pushes_out_nothing_that_is_in_use() {
             tier.set(&format!("user::big{number}"), bulk(200_000)).await.expect("it fits");
         }
         let ticket = begin(&tier).await;
-        let items = vec![Item { key: key("user::warm"), value: bulk(200_000), ttl: TTL }];
+        let items = vec![Item::new(key("user::warm"), bulk(200_000), TTL)];
         let stored = answer(tier.post(|reply| TierRequest::StoreWarm { ticket, items, reply })).await;
         assert_eq!(stored.expect("it serves"), [Warmed::NoRoom]);
         assert_eq!(tier.shared().view.len(), 5);
@@ -124,7 +124,7 @@ fn what_is_too_large_or_lives_no_time_is_not_kept() {
     paused(|| async {
         let tier = Alone::with(&Settings::default().max_entry_size(4_096));
         let ticket = begin(&tier).await;
-        let item = |text: &str, value, ttl| Item { key: key(text), value, ttl };
+        let item = |text: &str, value, ttl| Item::new(key(text), value, ttl);
         let items =
             vec![item("user::1", bulk(5_000), TTL), item("user::2", value(1), std::time::Duration::ZERO)];
         let stored =
