@@ -46,6 +46,7 @@
 pub mod __private;
 pub mod actor;
 pub mod admin;
+mod batch_loader;
 mod builder;
 mod calls;
 pub mod codec;
@@ -56,12 +57,15 @@ pub mod error;
 mod handle;
 mod hit;
 mod load_calls;
+mod load_many;
 mod load_policy;
 mod loaded;
 pub mod loader;
+mod many;
 pub mod message;
 #[cfg(any(doc, doctest))]
 pub mod migrating;
+mod reservation;
 pub mod settings;
 mod telemetry;
 #[cfg(feature = "testing")]
@@ -89,9 +93,11 @@ pub use error::{BoxError, Error, ErrorKind, Result};
 pub use handle::{Cache, SupervisorRef};
 pub use hit::Hit;
 pub use load_calls::{FindCall, GetOrLoadCall};
+pub use load_many::LoadManyCall;
 pub use load_policy::LoadPolicy;
 pub use loaded::{LoadContext, Loaded};
 pub use message::{Source, WarmScope};
+pub use reservation::{Filled, Reservation, ReserveCall, Reserved};
 pub use settings::Settings;
 pub use warm::{WarmEntries, WarmRun, WarmSource};
 

@@ -26,8 +26,8 @@ use crate::loader::Loader;
 /// What a call with a loader says.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Options {
-    policy: LoadPolicy,
-    deadline: Option<Duration>,
+    pub(crate) policy: LoadPolicy,
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// The options that all calls with a loader have.
@@ -66,9 +66,11 @@ macro_rules! options {
     };
 }
 
+pub(crate) use options;
+
 impl Options {
     /// What the view holds for such a call.
-    fn look(&self, cache: &Cache, key: &str, wanted: Wanted) -> Result<Found> {
+    pub(crate) fn look(&self, cache: &Cache, key: &str, wanted: Wanted) -> Result<Found> {
         let wiring = cache.wiring();
         let (tier, terms) = wiring.route(key)?;
         Ok(wiring.look_to_load(tier, &self.policy.over(terms), key, wanted))
@@ -217,6 +219,6 @@ where
 }
 
 /// The value, or that there is none.
-fn found<T: DeserializeOwned>(key: &Key, given: &Given) -> Result<Option<Hit<T>>> {
+pub(crate) fn found<T: DeserializeOwned>(key: &Key, given: &Given) -> Result<Option<Hit<T>>> {
     if given.value.is_nothing() { Ok(None) } else { Hit::decode(key.as_str(), given).map(Some) }
 }

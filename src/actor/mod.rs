@@ -6,6 +6,7 @@
 //! [`Wiring`], put recorders into the places of the neighbours with `connect_*`, start the one actor, and send it what
 //! [`request`] describes. Beside that nothing here is promised to stay as it is.
 
+mod batch;
 mod call;
 mod dispatch;
 #[cfg(feature = "fault-injection")]
@@ -14,8 +15,10 @@ mod guard;
 mod inbox;
 mod load;
 mod permit;
+mod remove_many;
 mod reply;
 pub mod request;
+mod reserve;
 mod root;
 mod shutdown;
 mod stats;
@@ -28,12 +31,14 @@ mod warm_run;
 mod warmer;
 mod wiring;
 
+pub(crate) use batch::LoadMany;
 pub(crate) use call::{Found, LoadCall};
 pub use dispatch::{Pending, Request};
 pub(crate) use guard::guarded;
 pub use load::Waiter;
 pub use permit::{Permit, Permits, RESERVE};
 pub use reply::Reply;
+pub(crate) use reserve::{Begun, Vacancy};
 pub use root::Who;
 pub use stats::{SAMPLES_MAX, StatsActor};
 pub use supervisor::{Posted, Supervisor};

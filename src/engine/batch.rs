@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use super::effects::{Batch, Effects, Outcome, Waiter};
+use super::effects::{Batch, Effects, Outcome, Taken, Waiter};
 use super::entry::Origin;
 use super::flight::{Class, FlightId, Group};
 use super::journal::Ticket;
@@ -55,6 +55,11 @@ impl<W: Waiter, J> Tier<W, J> {
             self.ask(&key, &terms, &mut group, waiter, now, fx);
         }
         self.start_loads(fx);
+    }
+
+    /// Takes `keys` away one after the other; see [`Tier::remove`].
+    pub fn remove_many(&mut self, keys: &[Key], fx: &mut Effects<W, J>) -> Vec<Taken> {
+        keys.iter().map(|key| self.remove(key, fx)).collect()
     }
 
     /// The load of several keys starts now, at the number that is its flights' ticket.

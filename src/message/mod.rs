@@ -20,7 +20,7 @@ mod stats;
 mod warm;
 
 pub use control::{History, Info, ReviveTier, Sample, Shutdown, Stats};
-pub use data::{Contains, Get, Remove, Removed, Set, SetMany};
+pub use data::{Contains, Get, Remove, RemoveMany, Removed, Set, SetMany};
 #[cfg(feature = "fault-injection")]
 pub use fault::{Break, Breaks};
 pub use invalidate::{Invalidate, Invalidated};
