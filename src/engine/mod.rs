@@ -6,6 +6,8 @@
 //! what has to be done is returned.
 
 mod batch;
+#[cfg(test)]
+mod batch_race_tests;
 pub mod budget;
 pub mod counters;
 pub mod effects;
