@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use apex_cache::message::{Break, Breaks, RemoveMany};
 use apex_cache::{Cache, ErrorKind, Key, Pattern, Settings, Source as From, Tags};
 use tokio::sync::Semaphore;
 
@@ -321,6 +322,38 @@ fn when_the_cache_is_in_trouble_one_call_of_the_loader_brings_all_and_nothing_is
         cache.shutdown().await.unwrap();
         assert_eq!(versions(&join(shelf.ask(&cache, &["user::1", "user::2"], &[])).await), [1, 1]);
         assert_eq!(shelf.calls().len(), 2);
+    });
+}
+
+#[test]
+fn a_batch_whose_tier_breaks_is_answered_from_what_its_loader_brings_and_from_no_second_call() {
+    paused(async || {
+        let (cache, shelf) = (cache().await, Shelf::closed());
+        for how in [Breaks::Turn("user".into()), Breaks::Tier("user".into())] {
+            let call = shelf.ask(&cache, &["user::1", "user::2"], &["user::3"]);
+            shelf.begun().await;
+            cache.supervisor().send(Break::new(how)).await.unwrap();
+            settle().await;
+            let later = shelf.ask(&cache, &["user::2"], &[]);
+            shelf.begun().await;
+            shelf.open.add_permits(2);
+            assert_eq!(versions(&join(call).await), [1, 1]);
+            assert!(join(later).await[0].as_ref().unwrap().as_ref().unwrap().is_stored());
+            settle().await;
+            let held = ["user::1", "user::2", "user::3"].map(|key| held(&cache, key));
+            assert_eq!(held, [None, Some(1), None], "of the life that ended nothing is stored");
+            assert_eq!(info_of(&cache, "user").await.loads, (0, 0));
+        }
+        assert_eq!(shelf.calls().len(), 4);
+        // Messages to a tier that is being put back: none hangs, and a removal says what it knows.
+        let supervisor = cache.supervisor();
+        let breaks = supervisor.send(Break::new(Breaks::Tier("user".into())));
+        let many = RemoveMany::new(vec![Key::parse("user::2").unwrap(), Key::parse("config::1").unwrap()]);
+        let removed = supervisor.send(many);
+        breaks.await.unwrap();
+        let told =
+            removed.await.map_or_else(|error| error.kind() == ErrorKind::Partial, |all| all.len() == 2);
+        assert!(told && held(&cache, "user::2").is_none());
     });
 }
 
