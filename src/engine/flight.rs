@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::key::Key;
-use super::runs::{RunId, Runs};
 use super::scope::Scope;
 use super::terms::Terms;
+use super::trips::{TripId, Trips};
 
-pub use super::runs::{Class, FlightId, Group, Start};
+pub use super::trips::{Class, FlightId, Group, Start};
 
 /// Detached loads of one key that may run out at the same time; past it a new load of the key waits.
 pub const DETACHED_MAX: u32 = 4;
@@ -39,7 +39,7 @@ struct Flight<W> {
     key: Key,
     terms: Terms,
     phase: Phase,
-    run: RunId,
+    trip: TripId,
     waiters: Vec<W>,
 }
 
@@ -73,7 +73,7 @@ pub struct Flights<W> {
     by_id: BTreeMap<FlightId, Flight<W>>,
     attached: HashMap<Key, FlightId>,
     detached: HashMap<Key, u32>,
-    runs: Runs,
+    trips: Trips,
     last_id: u64,
 }
 
@@ -84,14 +84,14 @@ impl<W> Flights<W> {
             by_id: BTreeMap::new(),
             attached: HashMap::new(),
             detached: HashMap::new(),
-            runs: Runs::new(running_max, queue_max),
+            trips: Trips::new(running_max, queue_max),
             last_id: 0,
         }
     }
 
     /// Loads that run, and loads that wait for a place.
     pub fn counts(&self) -> (usize, usize) {
-        self.runs.counts()
+        self.trips.counts()
     }
 
     /// Forgets those who wait for the load of `key` and went away, whenever their number has doubled: callers that give up
@@ -108,7 +108,7 @@ impl<W> Flights<W> {
         }
     }
 
-    /// Joins the flight of `key`, or begins one on these `terms`, in the run of its `group`. A refresh joins nobody: it is
+    /// Joins the flight of `key`, or begins one on these `terms`, in the trip of its `group`. A refresh joins nobody: it is
     /// not wanted where a load is under way.
     pub fn join(&mut self, key: &Key, terms: &Terms, group: &mut Group, waiter: W) -> Joined<W> {
         let class = group.class();
@@ -119,28 +119,28 @@ impl<W> Flights<W> {
                 return Joined::Refused(waiter);
             }
             flight.waiters.push(waiter);
-            self.runs.hurry(flight.run, class);
+            self.trips.hurry(flight.trip, class);
             return Joined::Waits;
         }
-        let Some(run) = self.runs.of(group) else { return Joined::Refused(waiter) };
+        let Some(trip) = self.trips.of(group) else { return Joined::Refused(waiter) };
         self.last_id += 1;
         let id = FlightId(self.last_id);
-        self.runs.add(run, id);
+        self.trips.add(trip, id);
         self.attached.insert(key.clone(), id);
         let flight =
-            Flight { key: key.clone(), terms: *terms, phase: Phase::Queued, run, waiters: vec![waiter] };
+            Flight { key: key.clone(), terms: *terms, phase: Phase::Queued, trip, waiters: vec![waiter] };
         self.by_id.insert(id, flight);
         Joined::Leads(id)
     }
 
-    /// Starts the next run that may start; `ticket` becomes the right of its flights to store.
+    /// Starts the next trip that may start; `ticket` becomes the right of its flights to store.
     pub fn next_start(&mut self, ticket: u64) -> Option<Start> {
         let may_run = |id: &FlightId| {
             let key = &self.by_id[id].key;
             self.detached.get(key).is_none_or(|&count| count < DETACHED_MAX)
         };
         let may_start = |flights: &[FlightId]| self.detached.is_empty() || flights.iter().all(may_run);
-        let start = self.runs.next(may_start)?;
+        let start = self.trips.next(may_start)?;
         for id in start.flights() {
             if let Some(flight) = self.by_id.get_mut(id) {
                 flight.phase = Phase::Running(ticket);
@@ -152,7 +152,7 @@ impl<W> Flights<W> {
     /// Much was invalidated at once, so many loads will be asked for: a quarter of them may run now, and one more each
     /// time that one ends, until all places are free again. The source is cold too.
     pub fn slow_start(&mut self) {
-        self.runs.slow_start();
+        self.trips.slow_start();
     }
 
     /// Whether the load of `id` was started and has not landed.
@@ -180,7 +180,7 @@ impl<W> Flights<W> {
         if !self.is_running(id) {
             return None;
         }
-        let Flight { key, terms, phase, waiters, run } = self.by_id.remove(&id)?;
+        let Flight { key, terms, phase, waiters, trip } = self.by_id.remove(&id)?;
         let ticket = match phase {
             Phase::Running(ticket) => {
                 self.attached.remove(&key);
@@ -196,17 +196,17 @@ impl<W> Flights<W> {
                 None
             }
         };
-        self.runs.land(run, id);
+        self.trips.land(trip, id);
         Some(Landed { key, terms, ticket, waiters })
     }
 
-    /// The load of `id` was lost before it told anything: queues the flight again, in a run of its own, if it may still be
+    /// The load of `id` was lost before it told anything: queues the flight again, in a trip of its own, if it may still be
     /// joined, so that the next waiter's loader runs. `false`: it may not, and lands.
     pub fn requeue(&mut self, id: FlightId) -> bool {
         match self.by_id.get_mut(&id) {
             Some(flight) if matches!(flight.phase, Phase::Running(_)) && !flight.waiters.is_empty() => {
                 flight.phase = Phase::Queued;
-                flight.run = self.runs.again(flight.run, id);
+                flight.trip = self.trips.again(flight.trip, id);
                 true
             }
             _ => false,
@@ -253,7 +253,7 @@ impl<W> Flights<W> {
         // It never started, so nothing is left to run out.
         self.attached.remove(key);
         let Some(flight) = self.by_id.remove(&id) else { return Vec::new() };
-        self.runs.leave(flight.run, id);
+        self.trips.leave(flight.trip, id);
         flight.waiters
     }
 
@@ -261,7 +261,7 @@ impl<W> Flights<W> {
     pub fn drain(&mut self) -> Vec<W> {
         self.attached.clear();
         self.detached.clear();
-        self.runs.clear();
+        self.trips.clear();
         std::mem::take(&mut self.by_id).into_values().flat_map(|flight| flight.waiters).collect()
     }
 
@@ -273,14 +273,14 @@ impl<W> Flights<W> {
     pub fn check(&self) {
         let count =
             |phase: fn(&Phase) -> bool| self.by_id.values().filter(|flight| phase(&flight.phase)).count();
-        self.runs.check();
+        self.trips.check();
         let mut flights = 0;
-        for (run, started, id) in self.runs.all() {
+        for (trip, started, id) in self.trips.all() {
             let flight = &self.by_id[&id];
-            assert!(flight.run == run && started == (flight.phase != Phase::Queued), "a flight strayed");
+            assert!(flight.trip == trip && started == (flight.phase != Phase::Queued), "a flight strayed");
             flights += 1;
         }
-        assert_eq!(flights, self.by_id.len(), "a flight has no run");
+        assert_eq!(flights, self.by_id.len(), "a flight has no trip");
         assert_eq!(count(|phase| *phase != Phase::Detached), self.attached.len(), "attached drifted");
         for (key, id) in &self.attached {
             assert_eq!(&self.by_id[id].key, key);

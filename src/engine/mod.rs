@@ -28,7 +28,6 @@ pub mod policy;
 #[cfg(test)]
 mod race_tests;
 pub mod route;
-pub mod runs;
 pub mod scope;
 pub mod store;
 #[cfg(test)]
@@ -42,6 +41,7 @@ pub mod tier;
 #[cfg(test)]
 mod tier_model_tests;
 pub mod top;
+pub mod trips;
 pub mod view;
 #[cfg(test)]
 mod view_tests;

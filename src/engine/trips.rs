@@ -1,8 +1,8 @@
-//! Runs: which loaders run, which wait for a place, and who goes first.
+//! Trips: which loaders run, which wait for a place, and who goes first.
 //!
 //! Owns: the places of a tier, and the queues in front of them. Never: knows keys, tickets or waiters.
 //!
-//! A run is one call of a loader. It brings one flight, or a batch of them, which start together and take one place. It
+//! A trip is one call of a loader. It brings one flight, or a batch of them, which start together and take one place. It
 //! holds its place until the last of its flights has landed.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,13 +23,13 @@ pub enum Class {
     Refresh,
 }
 
-/// The number of a run; never used twice by one tier.
+/// The number of a trip; never used twice by one tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RunId(u64);
+pub struct TripId(u64);
 
 /// One call of a loader, and the flights that it brings and that have not landed.
 #[derive(Debug)]
-struct Run {
+struct Trip {
     class: Class,
     batch: bool,
     started: bool,
@@ -41,17 +41,17 @@ struct Run {
 pub struct Group {
     class: Class,
     batch: bool,
-    /// The run of those that lead, once there is one.
-    run: Option<RunId>,
+    /// The trip of those that lead, once there is one.
+    trip: Option<TripId>,
 }
 
 impl Group {
     /// A request that comes alone.
     pub fn single(class: Class) -> Self {
-        Self { class, batch: false, run: None }
+        Self { class, batch: false, trip: None }
     }
 
-    /// Requests that one run brings, as far as they lead.
+    /// Requests that one trip brings, as far as they lead.
     pub fn batch(class: Class) -> Self {
         Self { batch: true, ..Self::single(class) }
     }
@@ -81,12 +81,12 @@ impl Start {
     }
 }
 
-/// The runs of one tier.
+/// The trips of one tier.
 #[derive(Debug)]
-pub struct Runs {
-    by_id: BTreeMap<RunId, Run>,
+pub struct Trips {
+    by_id: BTreeMap<TripId, Trip>,
     /// Those that wait, by class; nested ones need no place.
-    queues: [VecDeque<RunId>; 3],
+    queues: [VecDeque<TripId>; 3],
     running: usize,
     /// Loads that may run now; less than `running_max` after much was invalidated at once.
     limit: usize,
@@ -95,8 +95,8 @@ pub struct Runs {
     last_id: u64,
 }
 
-impl Runs {
-    /// No runs; at most `running_max` that have started and `queue_max` that wait, in each class.
+impl Trips {
+    /// No trips; at most `running_max` that have started and `queue_max` that wait, in each class.
     pub fn new(running_max: usize, queue_max: usize) -> Self {
         Self {
             by_id: BTreeMap::new(),
@@ -114,52 +114,52 @@ impl Runs {
         (self.running, self.queues.iter().map(VecDeque::len).sum())
     }
 
-    /// The run of `group`, begun if it has none yet; `None` if there is no room in the queue. A flight must be added.
-    pub fn of(&mut self, group: &mut Group) -> Option<RunId> {
+    /// The trip of `group`, begun if it has none yet; `None` if there is no room in the queue. A flight must be added.
+    pub fn of(&mut self, group: &mut Group) -> Option<TripId> {
         let class = group.class;
-        if group.run.is_none() {
+        if group.trip.is_none() {
             let full = self.running >= self.limit && self.queues[class as usize].len() >= self.queue_max;
             if class != Class::Nested && full {
                 return None;
             }
             let id = self.begin(class, group.batch);
             self.queues[class as usize].push_back(id);
-            group.run = Some(id);
+            group.trip = Some(id);
         }
-        group.run
+        group.trip
     }
 
-    fn begin(&mut self, class: Class, batch: bool) -> RunId {
+    fn begin(&mut self, class: Class, batch: bool) -> TripId {
         self.last_id += 1;
-        let id = RunId(self.last_id);
-        self.by_id.insert(id, Run { class, batch, started: false, flights: Vec::new() });
+        let id = TripId(self.last_id);
+        self.by_id.insert(id, Trip { class, batch, started: false, flights: Vec::new() });
         id
     }
 
-    /// The run brings `flight` too. It must not have started.
-    pub fn add(&mut self, id: RunId, flight: FlightId) {
-        if let Some(run) = self.by_id.get_mut(&id) {
-            run.flights.push(flight);
+    /// The trip brings `flight` too. It must not have started.
+    pub fn add(&mut self, id: TripId, flight: FlightId) {
+        if let Some(trip) = self.by_id.get_mut(&id) {
+            trip.flights.push(flight);
         }
     }
 
-    /// Somebody of `class` waits for a flight of the run: it waits no longer than that class does.
-    pub fn hurry(&mut self, id: RunId, class: Class) {
-        let Some(run) = self.by_id.get_mut(&id).filter(|run| class < run.class) else { return };
-        let before = std::mem::replace(&mut run.class, class);
-        if !run.started {
+    /// Somebody of `class` waits for a flight of the trip: it waits no longer than that class does.
+    pub fn hurry(&mut self, id: TripId, class: Class) {
+        let Some(trip) = self.by_id.get_mut(&id).filter(|trip| class < trip.class) else { return };
+        let before = std::mem::replace(&mut trip.class, class);
+        if !trip.started {
             self.queues[before as usize].retain(|&other| other != id);
             self.queues[class as usize].push_back(id);
         }
     }
 
-    /// Starts the next run whose flights `may_start`.
+    /// Starts the next trip whose flights `may_start`.
     pub fn next(&mut self, may_start: impl Fn(&[FlightId]) -> bool) -> Option<Start> {
         let has_place = self.running < self.limit;
         let mut next = None;
         for class in [Class::Nested, Class::Caller, Class::Refresh] {
             if class == Class::Nested || has_place {
-                let may_start = |id: &RunId| may_start(&self.by_id[id].flights);
+                let may_start = |id: &TripId| may_start(&self.by_id[id].flights);
                 next = self.queues[class as usize].iter().position(may_start).map(|place| (class, place));
             }
             if next.is_some() {
@@ -168,20 +168,20 @@ impl Runs {
         }
         let (class, place) = next?;
         let id = self.queues[class as usize].remove(place)?;
-        let run = self.by_id.get_mut(&id)?;
-        run.started = true;
+        let trip = self.by_id.get_mut(&id)?;
+        trip.started = true;
         self.running += 1;
-        Some(if run.batch { Start::Batch(run.flights.clone()) } else { Start::One(*run.flights.first()?) })
+        Some(if trip.batch { Start::Batch(trip.flights.clone()) } else { Start::One(*trip.flights.first()?) })
     }
 
-    /// The run has one flight less; without any it is over. Returns whether it is, and had started.
-    pub fn leave(&mut self, id: RunId, flight: FlightId) -> bool {
-        let Some(run) = self.by_id.get_mut(&id) else { return false };
-        run.flights.retain(|&other| other != flight);
-        if !run.flights.is_empty() {
+    /// The trip has one flight less; without any it is over. Returns whether it is, and had started.
+    pub fn leave(&mut self, id: TripId, flight: FlightId) -> bool {
+        let Some(trip) = self.by_id.get_mut(&id) else { return false };
+        trip.flights.retain(|&other| other != flight);
+        if !trip.flights.is_empty() {
             return false;
         }
-        let (started, class) = (run.started, run.class);
+        let (started, class) = (trip.started, trip.class);
         self.by_id.remove(&id);
         if started {
             self.running -= 1;
@@ -191,16 +191,16 @@ impl Runs {
         started
     }
 
-    /// A flight of the run has landed.
-    pub fn land(&mut self, id: RunId, flight: FlightId) {
+    /// A flight of the trip has landed.
+    pub fn land(&mut self, id: TripId, flight: FlightId) {
         if self.leave(id, flight) {
             self.limit = (self.limit + 1).min(self.running_max);
         }
     }
 
-    /// The run was lost before it told anything: `flight` waits again, in a run of its own, before all others of its class.
-    pub fn again(&mut self, lost: RunId, flight: FlightId) -> RunId {
-        let class = self.by_id.get(&lost).map_or(Class::Caller, |run| run.class);
+    /// The trip was lost before it told anything: `flight` waits again, in a trip of its own, before all others of its class.
+    pub fn again(&mut self, lost: TripId, flight: FlightId) -> TripId {
+        let class = self.by_id.get(&lost).map_or(Class::Caller, |trip| trip.class);
         self.leave(lost, flight);
         let id = self.begin(class, false);
         self.add(id, flight);
@@ -219,11 +219,11 @@ impl Runs {
         *self = Self::new(self.running_max, self.queue_max);
     }
 
-    /// Every flight, with its run and whether that has started.
-    pub fn all(&self) -> impl Iterator<Item = (RunId, bool, FlightId)> {
+    /// Every flight, with its trip and whether that has started.
+    pub fn all(&self) -> impl Iterator<Item = (TripId, bool, FlightId)> {
         self.by_id
             .iter()
-            .flat_map(|(&id, run)| run.flights.iter().map(move |&flight| (id, run.started, flight)))
+            .flat_map(|(&id, trip)| trip.flights.iter().map(move |&flight| (id, trip.started, flight)))
     }
 
     /// Recomputes what is derived.
@@ -232,12 +232,16 @@ impl Runs {
     ///
     /// When it does not agree.
     pub fn check(&self) {
-        let started = self.by_id.values().filter(|run| run.started).count();
-        assert_eq!((started, self.by_id.len() - started), self.counts(), "runs drifted");
-        for (id, run) in &self.by_id {
-            assert!(!run.flights.is_empty() && (run.batch || run.flights.len() == 1), "a run of nothing");
-            let queued = self.queues[run.class as usize].iter().filter(|&other| other == id).count();
-            assert_eq!(queued, usize::from(!run.started), "a run waits in no queue, in another's, or twice");
+        let started = self.by_id.values().filter(|trip| trip.started).count();
+        assert_eq!((started, self.by_id.len() - started), self.counts(), "trips drifted");
+        for (id, trip) in &self.by_id {
+            assert!(!trip.flights.is_empty() && (trip.batch || trip.flights.len() == 1), "a trip of nothing");
+            let queued = self.queues[trip.class as usize].iter().filter(|&other| other == id).count();
+            assert_eq!(
+                queued,
+                usize::from(!trip.started),
+                "a trip waits in no queue, in another's, or twice"
+            );
         }
         assert!((1..=self.running_max).contains(&self.limit), "the limit drifted");
     }
