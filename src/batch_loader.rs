@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,8 @@ type BatchFn = Box<dyn Fn(Vec<Key>) -> FoundFuture + Send + Sync>;
 
 /// A host's function that brings the values of several keys. It may run several times, each time with other keys.
 pub struct BatchLoader {
-    load: BatchFn,
+    /// Taken out by the drop alone.
+    load: Option<BatchFn>,
     /// What the call says about time; it holds for what is brought beside, too.
     pub(crate) policy: LoadPolicy,
     /// Whether a key that it leaves out is one that the source does not have.
@@ -37,6 +39,15 @@ pub struct BatchLoader {
 impl std::fmt::Debug for BatchLoader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BatchLoader").finish_non_exhaustive()
+    }
+}
+
+impl Drop for BatchLoader {
+    fn drop(&mut self) {
+        // It may be dropped within an actor's turn, with a request that is refused. What it captured is the host's, and its
+        // `Drop` may panic: that must not take the actor with it.
+        let load = self.load.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(load)));
     }
 }
 
@@ -75,7 +86,11 @@ impl BatchLoader {
                 }
             })
         };
-        Arc::new(Self { load: Box::new(load), policy, absent_is_not_found, chain: chain() })
+        Arc::new(Self { load: Some(Box::new(load)), policy, absent_is_not_found, chain: chain() })
+    }
+
+    fn begin(&self, keys: Vec<Key>) -> FoundFuture {
+        self.load.as_ref().expect("only the drop takes it out")(keys)
     }
 
     /// The loader of `key` alone, for a key that others were loading when it was asked for, and did not bring.
@@ -83,7 +98,7 @@ impl BatchLoader {
         let (batch, own) = (Arc::clone(self), key.clone());
         Loader::of_outcome(key.clone(), move || async move {
             let keys = vec![own];
-            let found = (batch.load)(keys.clone()).await;
+            let found = batch.begin(keys.clone()).await;
             let lost = Outcome::Lost;
             batch.sort(&keys, found).outcomes.pop().unwrap_or(lost)
         })
@@ -92,7 +107,7 @@ impl BatchLoader {
     /// Brings `keys` within `limit`; every way in which that can end is an outcome of each.
     pub(crate) async fn run(&self, keys: &[Key], limit: Duration, spawner: &Spawner) -> Brought {
         let chain = self.chain.iter().chain(keys).cloned().collect();
-        let load = within_chain(chain, || (self.load)(keys.to_vec()));
+        let load = within_chain(chain, || self.begin(keys.to_vec()));
         let fail = |error: fn(Shown, Duration) -> Error| {
             let failed = |key: &Key| Outcome::Failed(error(Shown::new(key.as_str()), limit));
             Brought { outcomes: keys.iter().map(failed).collect(), extras: Vec::new() }

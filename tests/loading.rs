@@ -9,6 +9,8 @@ mod source;
 
 #[path = "loading/batch.rs"]
 mod batch;
+#[path = "loading/batch_limits.rs"]
+mod batch_limits;
 #[path = "loading/bounds.rs"]
 mod bounds;
 #[path = "loading/callers.rs"]
