@@ -27,6 +27,7 @@
 //! | [`Cache`] | everything that a host calls; made by [`Builder`] |
 //! | [`Key`], [`Pattern`], [`Prefix`], [`Scope`] | naming entries, one or many |
 //! | [`Hit`], [`Source`], [`Error`] | what calls return |
+//! | [`Reserved`], [`Reservation`], [`Filled`] | loading by yourself, as safely as with a loader |
 //! | [`Settings`], [`settings`] | settings from code, files and the environment; all problems at once |
 //! | [`WarmSource`] | bringing values in before somebody asks |
 //! | [`admin`] | commands that people type, the panels that answer them, the audit |
