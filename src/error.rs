@@ -320,6 +320,11 @@ impl Error {
         }
     }
 
+    /// A load of `key` that failed in a way that is told in `words`.
+    pub(crate) fn load_failed(key: &crate::engine::key::Key, words: &'static str) -> Self {
+        Self::LoadFailed { key: Shown::new(key.as_str()), source: SharedError::from(BoxError::from(words)) }
+    }
+
     /// Whether the cache itself is in trouble, rather than the input or the loader.
     ///
     /// A call with a loader never returns such an error while its loader can still run.

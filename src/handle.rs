@@ -93,7 +93,7 @@ impl Cache {
         Ok(self.read(key)?.map(|hit: Hit<T>| look(&hit)))
     }
 
-    fn read<T: DeserializeOwned>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>> {
+    pub(crate) fn read<T: DeserializeOwned>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>> {
         let (wiring, text) = (self.wiring(), key.text());
         wiring.open()?;
         let (tier, _) = match wiring.route(text) {
@@ -131,7 +131,8 @@ impl Cache {
         key.into_key().map(|_key| false)
     }
 
-    /// Stores `value` under `key`: right when you are the one who writes the source. See [`Set`].
+    /// Stores `value` under `key`: right when you are the one who writes the source. What you *read* from the source belongs
+    /// into [`Cache::get_or_load`] or a [reservation](Cache::get_or_reserve): see [`Set`], which shows what bites.
     ///
     /// ```no_run
     /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
+use super::batch;
 use super::guard::{drop_guarded, guarded};
 use super::load::{self, Waiter};
 use super::reply::Reply;
@@ -101,6 +102,7 @@ impl TierActor {
             Ok(result) => Some(result),
             Err(words) => {
                 fx.starts.clear();
+                fx.batches.clear();
                 self.broke(&words, now, &mut fx);
                 None
             }
@@ -133,13 +135,16 @@ impl TierActor {
 
     /// Does what a turn left to be done: answers, starts of loads, drops.
     fn settle(&mut self, fx: Fx) {
-        let Effects { answers, starts, taken, gone, happened, remains } = fx;
+        let Effects { answers, starts, batches, taken, gone, happened, remains } = fx;
         self.tier.publish();
         let incarnation = self.tier.incarnation();
         for id in starts {
             if let Some((key, limit, waiter)) = self.tier.leader(id) {
                 load::start(&self.wiring, self.id, id, incarnation, &key, limit, waiter);
             }
+        }
+        for started in batches {
+            batch::start(&self.wiring, self.id, started, &mut self.tier);
         }
         self.ask_for_room();
         for (waiter, answer) in answers {
@@ -260,7 +265,16 @@ impl TierActor {
                     reply.answer(Ok(taken));
                 }
             }
+            TierRequest::RemoveMany { keys, reply } => {
+                if let Some(taken) = self.turn(|this, _, fx| this.tier.remove_many(&keys, fx)) {
+                    reply.answer(Ok(taken));
+                }
+            }
             TierRequest::Load(request) => self.load(*request),
+            TierRequest::LoadMany(request) => {
+                let (members, class) = batch::members(*request);
+                self.turn(|this, now, fx| this.tier.load_many(members, class, now, fx));
+            }
             TierRequest::Invalidate { scope, how, dry_run, reply } => {
                 let order = Order { scope, how, dry_run };
                 self.turn(|this, now, fx| this.tier.order(order, reply, now, fx));
@@ -314,6 +328,7 @@ impl TierActor {
             | TierRequest::CloseFence { reply, .. } => {
                 reply.answer(Ok(Taken::default()));
             }
+            TierRequest::RemoveMany { keys, reply } => reply.answer(Ok(vec![Taken::default(); keys.len()])),
             TierRequest::Drain { reply } | TierRequest::OpenFence { reply, .. } => reply.answer(Ok(())),
             TierRequest::Grant { bytes } => self.grant(bytes),
             TierRequest::EndWarm { .. } => {}
@@ -321,10 +336,8 @@ impl TierActor {
             TierRequest::Contains { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::Set { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::SetMany { reply, .. } => reply.answer(Err(self.shared().failed_error())),
-            TierRequest::Load(request) => {
-                let error = self.shared().failed_error();
-                request.reply.into_iter().for_each(|reply| reply.answer(Err(error.clone())));
-            }
+            TierRequest::Load(request) => request.refuse(&self.shared().failed_error()),
+            TierRequest::LoadMany(request) => request.refuse(&self.shared().failed_error()),
             TierRequest::BeginWarm { reply } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::StoreWarm { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             #[cfg(feature = "fault-injection")]
@@ -398,6 +411,9 @@ impl Handler<ToTier> for TierActor {
             ToTier::Batch(batch) => batch.into_iter().for_each(|accepted| self.take(accepted)),
             ToTier::Landed { id, incarnation, outcome, took } => {
                 self.turn(|this, now, fx| this.tier.land(id, incarnation, outcome, took, now, fx));
+            }
+            ToTier::BatchLanded(landed) => {
+                self.turn(|this, now, fx| this.tier.land_batch(*landed, now, fx));
             }
             ToTier::GoOn => self.slice(),
             // Who still waits for a load is answered by the drop.

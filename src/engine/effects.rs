@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::flight::{Class, FlightId};
 use super::given::Given;
+use super::journal::Ticket;
 use super::key::Key;
 use super::stamp::At;
 use super::store::{Gone, Remains};
@@ -167,6 +168,15 @@ pub enum Happened {
     },
 }
 
+/// A load of several keys that is to be started.
+#[derive(Debug)]
+pub struct Batch {
+    /// The keys' flights.
+    pub flights: Vec<FlightId>,
+    /// The right to store what else it brings; ended when it lands.
+    pub ticket: Ticket,
+}
+
 /// What a turn leaves to be done after it.
 #[derive(Debug)]
 pub struct Effects<W, J> {
@@ -174,6 +184,8 @@ pub struct Effects<W, J> {
     pub answers: Vec<(W, Result<Given, Error>)>,
     /// Loads to be started.
     pub starts: Vec<FlightId>,
+    /// Loads of several keys to be started.
+    pub batches: Vec<Batch>,
     /// Invalidations that are complete.
     pub taken: Vec<(J, Taken)>,
     /// Entries that left, to be dropped.
@@ -189,6 +201,7 @@ impl<W, J> Default for Effects<W, J> {
         Self {
             answers: Vec::new(),
             starts: Vec::new(),
+            batches: Vec::new(),
             taken: Vec::new(),
             gone: Vec::new(),
             happened: Vec::new(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::departures::Why;
 use super::effects::{Brought, Effects, Happened, NotStored, Outcome, Waiter};
-use super::flight::{Asked, Class, FlightId, Joined, Landed};
+use super::flight::{Asked, Class, FlightId, Group, Joined, Landed, Start};
 use super::given::{Given, Source};
 use super::key::Key;
 use super::moment::Moment;
@@ -30,20 +30,21 @@ impl<W: Waiter, J> Tier<W, J> {
         fx: &mut Effects<W, J>,
     ) {
         let asked = Asked { who: waiter, at: self.seq };
-        self.ask(key, terms, class, asked, now, fx);
+        self.ask(key, terms, &mut Group::single(class), asked, now, fx);
+        self.start_loads(fx);
     }
 
-    /// As [`Tier::load`], for one who may have asked before.
-    fn ask(
+    /// As [`Tier::load`], for one of a `group`, or one who has asked before; what it leads is not started yet.
+    pub(super) fn ask(
         &mut self,
         key: &Key,
         terms: &Terms,
-        class: Class,
+        group: &mut Group,
         asked: Asked<W>,
         now: Moment,
         fx: &mut Effects<W, J>,
     ) {
-        let least = asked.who.not_before(self.incarnation);
+        let (class, least) = (group.class(), asked.who.not_before(self.incarnation));
         // A load may have landed between the caller's look at the view and this turn. A refresh wants it anew as long as
         // it is the entry whose time has come.
         if let Some(entry) = self.store.find(key.as_str()).filter(|entry| {
@@ -59,7 +60,7 @@ impl<W: Waiter, J> Tier<W, J> {
         if least > 0 {
             self.flights.outdate(key, least);
         }
-        match self.flights.join(key, terms, class, asked) {
+        match self.flights.join(key, terms, group, asked) {
             Joined::Waits => {
                 self.counters.joined.one();
                 self.flights.prune(key, W::is_gone);
@@ -74,15 +75,17 @@ impl<W: Waiter, J> Tier<W, J> {
                 fx.answers.push((waiter, Err(error)));
             }
         }
-        self.start_loads(fx);
     }
 
     /// Starts as many loads as may start.
     pub(super) fn start_loads(&mut self, fx: &mut Effects<W, J>) {
-        while let Some(id) = self.flights.next_start(self.seq + 1) {
+        while let Some(start) = self.flights.next_start(self.seq + 1) {
             self.seq += 1;
             self.counters.loads.one();
-            fx.starts.push(id);
+            match start {
+                Start::One(id) => fx.starts.push(id),
+                Start::Batch(flights) => fx.batches.push(self.begin_batch(flights)),
+            }
         }
     }
 
@@ -109,6 +112,18 @@ impl<W: Waiter, J> Tier<W, J> {
             return; // begun before the tier broke or closed: who waited was answered then
         }
         self.count_landing(&outcome, took);
+        self.end_flight(id, outcome, took, now, fx);
+    }
+
+    /// What [`Tier::land`] does with a flight that is running.
+    pub(super) fn end_flight(
+        &mut self,
+        id: FlightId,
+        outcome: Outcome,
+        took: Duration,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) {
         let failed = outcome.failed();
         let outcome = match outcome {
             Outcome::FailedAlone(error) => {
@@ -202,11 +217,11 @@ impl<W: Waiter, J> Tier<W, J> {
         let can_join = !leaders.is_empty() || self.flights.attached(key).is_some();
         for asked in leaders {
             // As if nested: they had a place, so they are not refused now.
-            self.ask(key, terms, Class::Nested, asked, now, fx);
+            self.ask(key, terms, &mut Group::single(Class::Nested), asked, now, fx);
         }
         for asked in others {
             if can_join {
-                self.ask(key, terms, Class::Nested, asked, now, fx);
+                self.ask(key, terms, &mut Group::single(Class::Nested), asked, now, fx);
             } else {
                 fx.answers.push((asked.who, Err(Error::LoadLost { key: Shown::new(key.as_str()) })));
             }
@@ -214,7 +229,7 @@ impl<W: Waiter, J> Tier<W, J> {
         self.start_loads(fx);
     }
 
-    fn count_landing(&self, outcome: &Outcome, took: Duration) {
+    pub(super) fn count_landing(&self, outcome: &Outcome, took: Duration) {
         let counters = &self.counters;
         counters.load_took(took);
         match outcome {

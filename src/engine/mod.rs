@@ -5,6 +5,9 @@
 //! Never: knows an actor, a runtime, a log, a clock or any input and output. Time and randomness are arguments, and
 //! what has to be done is returned.
 
+mod batch;
+#[cfg(test)]
+mod batch_race_tests;
 pub mod budget;
 pub mod counters;
 pub mod departures;
@@ -49,6 +52,7 @@ pub mod tier;
 #[cfg(test)]
 mod tier_model_tests;
 pub mod top;
+pub mod trips;
 pub mod view;
 #[cfg(test)]
 mod view_tests;

@@ -32,7 +32,10 @@ use super::weigh::weigh;
 use crate::codec::value::Value;
 use crate::error::{Error, Shown};
 
-pub use super::effects::{Brought, Effects, Happened, NotStored, Outcome, Stored, Taken, Waiter, Warmed};
+pub use super::batch::{BatchLanded, Member};
+pub use super::effects::{
+    Batch, Brought, Effects, Happened, NotStored, Outcome, Stored, Taken, Waiter, Warmed,
+};
 
 /// Entries that one turn expires at most.
 pub const EXPIRE_SLICE: usize = 1_024;
@@ -79,6 +82,8 @@ pub(super) enum Right {
     Load(u64),
     /// The ticket of a warm run, which stores only where there is room.
     Warm(Ticket),
+    /// The ticket of a batch, for what it brought beside: that is stored only where there is room, too.
+    Extra(Ticket),
 }
 
 impl Item {
@@ -234,7 +239,7 @@ impl<W: Waiter, J> Tier<W, J> {
         At { incarnation: self.incarnation, seq: self.seq }
     }
 
-    /// Stores what passed all checks; what a warm run brings only where there is room for it.
+    /// Stores what passed all checks; what nobody asked for only where there is room for it.
     pub(super) fn put(
         &mut self,
         item: Item,
@@ -249,10 +254,11 @@ impl<W: Waiter, J> Tier<W, J> {
         let (origin, since) = match right {
             Right::Load(ticket) => (Origin::Load, ticket),
             Right::Warm(ticket) => (Origin::Warm, ticket.seq0),
+            Right::Extra(ticket) => (Origin::Load, ticket.seq0),
         };
         let draft = Draft { key, value, tags, life, took, seq, since, origin };
         let first_gone = fx.gone.len();
-        let stored = if let Right::Warm(ticket) = right {
+        let stored = if let Right::Warm(ticket) | Right::Extra(ticket) = right {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
         } else {
             self.store.insert(draft, now, &mut fx.gone);

@@ -22,7 +22,7 @@ mod stats;
 mod warm;
 
 pub use control::{History, Info, ReviveTier, Sample, Shutdown, Stats};
-pub use data::{Contains, Get, Remove, Removed, Set, SetMany};
+pub use data::{Contains, Get, Remove, RemoveMany, Removed, Set, SetMany};
 pub use event::Event;
 pub use explain::Explain;
 #[cfg(feature = "fault-injection")]
