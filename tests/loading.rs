@@ -17,3 +17,5 @@ mod endings;
 mod nested;
 #[path = "loading/results.rs"]
 mod results;
+#[path = "loading/settings.rs"]
+mod settings;

@@ -45,7 +45,7 @@ impl Apply {
             ["ttl"] => self.ttl(place, path, name, raw),
             ["prefixes"] => self.prefixes(place, path, name, raw, list),
             ["prefixes", prefix] | ["prefixes", prefix, "ttl"] => {
-                self.prefix_ttl(place, path, name, prefix, raw)
+                self.prefix_ttl(place, path, name, prefix, raw);
             }
             ["prefixes", prefix, word] if terms::kind(word).is_some() => {
                 self.word(place, path, name, Some(prefix), word, raw);

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::terms::of_prefix;
 use crate::{Files, read, sources, ttl};
 
-/// What a tier or a prefix says, in seconds: ttl, stale, timeout, not_found_ttl.
+/// What a tier or a prefix says, in seconds, in the order of `NAMES`.
 type Words = [Option<u64>; 4];
 
 const NAMES: [&str; 4] = ["ttl", "stale", "timeout", "not_found_ttl"];
