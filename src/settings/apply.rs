@@ -78,7 +78,6 @@ impl Apply {
             tier.prefixes.retain(|prefix, _| {
                 !claimed.contains(prefix.as_str()) || self.claims.contains(&(prefix.clone(), name.clone()))
             });
-            tier.forget_left_policies();
         }
         (self.settings, self.notes, self.problems)
     }

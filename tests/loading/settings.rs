@@ -35,7 +35,7 @@ fn a_tier_that_allows_stale_values_serves_them_unless_the_prefix_says_no() {
         assert!(!is_stale_after(&cache, "query::1", 1_801 * S).await);
         assert_eq!(
             (info_of(&cache, "user").await.stale, info_of(&cache, "query").await.stale),
-            (5 * S, 0 * S)
+            (5 * S, Duration::ZERO)
         );
     });
 }
@@ -52,7 +52,7 @@ fn a_prefix_has_its_own_timeout_and_its_own_memory_for_nothing() {
             let nothing = || async { Ok::<Option<u64>, Infallible>(None) };
             let something = || async { Ok::<_, Infallible>(Some(7_u64)) };
             assert!(cache.get_or_find(key, nothing).await.expect("no error").is_none());
-            advance(seconds * S - Duration::from_millis(1)).await;
+            advance(Duration::from_millis(seconds * 1_000 - 1)).await;
             assert!(cache.get_or_find(key, something).await.expect("no error").is_none(), "{key}");
             advance(Duration::from_millis(1)).await;
             assert!(cache.get_or_find(key, something).await.expect("no error").is_some(), "{key}");

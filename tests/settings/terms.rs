@@ -229,4 +229,7 @@ fn contradictions_come_with_all_other_problems() {
                 [cache.tiers.user.prefixes.user]\ntimeout = 0\n";
     let error = read("toml", text).expect_err("five problems");
     assert_eq!(error.problems.len(), 5, "{error}");
+    let text = "[tiers.user]\nttl = \"soon\"\nprefixes.user = { ttl = 5, not_found_ttl = 6 }\n";
+    let error = read("toml", text).expect_err("the prefix is judged by its own time to live");
+    assert_eq!(error.problems.len(), 2, "{error}");
 }
