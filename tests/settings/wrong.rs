@@ -133,6 +133,7 @@ pub(crate) const WRONG: &[Wrong] = &[
     ("toml", "[tiers.user]\nnot_found_ttl = \"61m\"", &["tiers.user.not_found_ttl = \"61m\"", "expected at most the ttl, which is 1h"]),
     ("toml", "[tiers.user]\nnot_found_ttl = \"2h\"\nttl = \"soon\"", &["tiers.user.ttl = \"soon\""]),
     ("toml", "[tiers.user]\nnot_found_ttl = \"2h\"\nttl = 0", &["tiers.user.ttl = 0"]),
+    ("toml", "[tiers.user]\nttl = \"soon\"\nprefixes.user = { not_found_ttl = \"2h\" }", &["tiers.user.ttl = \"soon\""]),
     ("toml", "[tiers.user]\nstael = 5", &["tiers.user.stael (", "did you mean tiers.user.stale?"]),
     ("toml", "[tiers.user]\ntime_out = 5", &["tiers.user.time_out (", "did you mean tiers.user.timeout?"]),
     ("toml", "[tiers.user]\nnotfound_ttl = 5", &["did you mean tiers.user.not_found_ttl?"]),
