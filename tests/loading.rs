@@ -23,3 +23,5 @@ mod nested;
 mod reservation;
 #[path = "loading/results.rs"]
 mod results;
+#[path = "loading/settings.rs"]
+mod settings;

@@ -140,6 +140,7 @@ fn info() -> InfoSnapshot {
             tier("query", "", 1_800, &[]),
         ];
         (info.tiers[0].entries, info.tiers[0].bytes) = (1, 12_345);
+        info.tiers[1].stale = Duration::from_secs(300);
         (info.tiers[1].loads, info.tiers[1].queued) = ((2, 1), (12, 3_456));
         (info.tiers[2].state, info.tiers[2].restarts) = (TierState::Failed, 5);
     })
