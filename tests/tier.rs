@@ -34,6 +34,7 @@ use apex_cache::actor::request::{Accepted, Item, LoadRequest, TierRequest, ToSup
 use apex_cache::actor::{Reply, TierActor, TierShared, Wiring};
 use apex_cache::codec::value::Wanted;
 use apex_cache::engine::flight::Class;
+use apex_cache::engine::scope::How;
 use apex_cache::engine::terms::Terms;
 use apex_cache::engine::tier::{Stored, Taken};
 use apex_cache::env::Spawner;

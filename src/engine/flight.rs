@@ -31,8 +31,8 @@ enum Phase {
     Queued,
     /// Its load runs since this ticket.
     Running(u64),
-    /// Its load runs, but may store nothing.
-    Detached,
+    /// Its load runs since this ticket, but may store nothing.
+    Detached(u64),
 }
 
 /// For whom a load is, which decides when it may start. In the order of preference.
@@ -75,6 +75,8 @@ pub struct Landed<W> {
     pub terms: Terms,
     /// Its ticket, if it may store.
     pub ticket: Option<u64>,
+    /// The number at which its load began.
+    pub began: u64,
     /// Who waited, the first caller first.
     pub waiters: Vec<Asked<W>>,
 }
@@ -235,24 +237,25 @@ impl<W> Flights<W> {
             return None;
         }
         let Flight { key, terms, phase, waiters, .. } = self.by_id.remove(&id)?;
-        let ticket = match phase {
-            Phase::Running(ticket) => {
+        let (ticket, began) = match phase {
+            Phase::Queued => return None,
+            Phase::Running(began) => {
                 self.attached.remove(&key);
-                Some(ticket)
+                (Some(began), began)
             }
-            Phase::Detached | Phase::Queued => {
+            Phase::Detached(began) => {
                 if let Some(count) = self.detached.get_mut(&key) {
                     *count -= 1;
                     if *count == 0 {
                         self.detached.remove(&key);
                     }
                 }
-                None
+                (None, began)
             }
         };
         self.running -= 1;
         self.limit = (self.limit + 1).min(self.running_max);
-        Some(Landed { key, terms, ticket, waiters })
+        Some(Landed { key, terms, ticket, began, waiters })
     }
 
     /// The load of `id` was lost before it told anything: queues the flight again if it may still be joined, so that
@@ -284,11 +287,11 @@ impl<W> Flights<W> {
         ids.into_iter().filter(|&id| self.detach(id)).count() as u64
     }
 
-    /// The oldest ticket of a load that may still store. Cost: the number of flights.
+    /// The oldest ticket of a load that runs, detached ones included. Cost: the number of flights.
     pub fn oldest_ticket(&self) -> Option<u64> {
         let ticket = |flight: &Flight<W>| match flight.phase {
-            Phase::Running(ticket) => Some(ticket),
-            Phase::Queued | Phase::Detached => None,
+            Phase::Running(ticket) | Phase::Detached(ticket) => Some(ticket),
+            Phase::Queued => None,
         };
         self.by_id.values().filter_map(ticket).min()
     }
@@ -308,10 +311,8 @@ impl<W> Flights<W> {
     /// A running load may store nothing from now on; its waiters stay with it. A queued one stays as it is.
     fn detach(&mut self, id: FlightId) -> bool {
         let Some(flight) = self.by_id.get_mut(&id) else { return false };
-        if !matches!(flight.phase, Phase::Running(_)) {
-            return false;
-        }
-        flight.phase = Phase::Detached;
+        let Phase::Running(began) = flight.phase else { return false };
+        flight.phase = Phase::Detached(began);
         self.attached.remove(&flight.key);
         *self.detached.entry(flight.key.clone()).or_default() += 1;
         true
@@ -365,13 +366,17 @@ impl<W> Flights<W> {
             assert!(queue.iter().all(|id| self.by_id[id].class == class), "a load waits in another's queue");
         }
         assert!((1..=self.running_max).contains(&self.limit), "the limit drifted");
-        assert_eq!(count(|phase| *phase != Phase::Detached), self.attached.len(), "attached drifted");
+        assert_eq!(
+            count(|phase| !matches!(phase, Phase::Detached(_))),
+            self.attached.len(),
+            "attached drifted"
+        );
         for (key, id) in &self.attached {
             assert_eq!(&self.by_id[id].key, key);
-            assert!(self.by_id[id].phase != Phase::Detached);
+            assert!(!matches!(self.by_id[id].phase, Phase::Detached(_)));
         }
         let detached: u32 = self.detached.values().sum();
-        assert_eq!(count(|phase| *phase == Phase::Detached), detached as usize, "detached drifted");
+        assert_eq!(count(|phase| matches!(phase, Phase::Detached(_))), detached as usize, "detached drifted");
         assert!(self.detached.values().all(|&count| (1..=DETACHED_MAX).contains(&count)));
     }
 }

@@ -37,6 +37,8 @@ pub mod sweep;
 pub mod tag;
 mod tag_fence;
 #[cfg(test)]
+mod tag_model_tests;
+#[cfg(test)]
 mod tag_race_tests;
 mod tags;
 pub mod terms;

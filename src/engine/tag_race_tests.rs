@@ -198,6 +198,19 @@ fn who_asked_once_more_is_not_sent_away_again_by_the_next_invalidation() {
 }
 
 #[test]
+fn who_joined_after_the_tag_was_invalidated_is_not_forgotten_when_the_load_is_revoked_by_its_key() {
+    let mut bench = Bench::new();
+    let load = bench.load("a", "leader").expect("leads");
+    bench.invalidate(tag("x"));
+    bench.load("a", "after");
+    bench.invalidate(key("a"));
+    let fx = bench.loaded(load, 1, &["x"]);
+    assert_eq!((fx.answers.len(), fx.starts.len()), (1, 1), "{fx:?}");
+    bench.take_loader(fx.starts[0]);
+    assert_eq!(number(&given(&bench.loaded(fx.starts[0], 2, &["x"]), "after").value), 2);
+}
+
+#[test]
 fn past_what_can_be_remembered_every_load_under_way_loses_its_right_to_store() {
     let mut bench = Bench::new();
     let old = bench.load("a", "old").expect("leads");
@@ -224,6 +237,16 @@ fn a_warm_run_does_not_bring_back_what_was_taken_by_tag_or_by_many_keys() {
     assert_eq!(bench.warm(ticket, "a", &["y"]), Warmed::Stored);
     assert_eq!(bench.warm(ticket, "l", &[]), Warmed::Revoked);
     assert_eq!(bench.warm(later, "l", &["x"]), Warmed::Stored);
+}
+
+#[test]
+fn a_warm_run_does_not_bring_back_what_a_set_overtook_though_the_set_was_taken_by_its_tag() {
+    let mut bench = Bench::new();
+    let ticket = bench.tier.begin_warm();
+    bench.set("a", 2, &["x"]);
+    bench.invalidate(tag("x"));
+    assert_eq!(bench.warm(ticket, "a", &["y"]), Warmed::Revoked);
+    assert_eq!(bench.warm(ticket, "b", &["y"]), Warmed::Stored);
 }
 
 #[test]
