@@ -1,4 +1,4 @@
-//! A fence around a real SQLite transaction: nothing that is read meanwhile stays in the cache, whatever becomes of it.
+//! A fence around a real transaction of a database: nothing that is read meanwhile stays in the cache, whatever becomes of it.
 //!
 //! Run: `cargo run --example transaction`
 //! Look at: `begin` before the transaction, then `commit` or `abort` as the transaction did; and the change that panics

@@ -5,10 +5,14 @@
 //! Never: knows an actor, a runtime, a log, a clock or any input and output. Time and randomness are arguments, and
 //! what has to be done is returned.
 
+#[cfg(test)]
+mod bench_tests;
 pub mod budget;
 pub mod counters;
 pub mod effects;
 pub mod entry;
+#[cfg(test)]
+mod fence_race_tests;
 pub mod fences;
 pub mod flight;
 pub mod given;

@@ -6,11 +6,11 @@ use tokio::task::JoinHandle;
 use crate::common::{cache, paused};
 use crate::source::{Row, Source, go, held, join};
 
-pub fn tag(text: &str) -> Tag {
+pub(crate) fn tag(text: &str) -> Tag {
     Tag::new(text).unwrap()
 }
 
-pub fn tags(names: &[&str]) -> Tags {
+pub(crate) fn tags(names: &[&str]) -> Tags {
     Tags::new(names.iter().map(|name| tag(name))).unwrap()
 }
 
