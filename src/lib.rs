@@ -25,7 +25,8 @@
 //! | look at | for |
 //! | --- | --- |
 //! | [`Cache`] | everything that a host calls; made by [`Builder`] |
-//! | [`Key`], [`Pattern`], [`Prefix`], [`Scope`] | naming entries, one or many |
+//! | [`Key`], [`Pattern`], [`Prefix`], [`Tag`], [`Scope`] | naming entries, one or many |
+//! | [`Fence`], [`Stamp`] | invalidation around a transaction; reads that take nothing older than an invalidation |
 //! | [`Hit`], [`Source`], [`Error`] | what calls return |
 //! | [`Settings`], [`settings`] | settings from code, files and the environment; all problems at once |
 //! | [`WarmSource`] | bringing values in before somebody asks |
