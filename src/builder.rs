@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::actor::{Wiring, guarded, run_root, start_all};
+use crate::actor::{Listener, Wiring, guarded, listen, run_root, start_all};
 use crate::admin::{AuditEvent, AuditSink};
 use crate::env::{self, Env, Spawner};
 use crate::error::{Error, Result};
 use crate::handle::{Cache, Life};
+use crate::message::Event;
 use crate::settings::{Plan, Settings};
 use crate::warm::WarmSource;
 
@@ -42,6 +43,7 @@ pub struct Builder {
     settings: Settings,
     sources: Vec<WarmSource>,
     audit: Option<AuditSink>,
+    listeners: Vec<Listener>,
     placement: Placement,
     env: Option<Env>,
 }
@@ -75,6 +77,33 @@ impl Builder {
         self
     }
 
+    /// Calls `listener` with every event, as they come from [`Cache::events`], until the cache ends. Each call adds one.
+    ///
+    /// It is called in a task of the cache on the runtime on which [`Builder::start`] is awaited (outside of any, on the
+    /// cache's own thread, which it must not hold up). When it falls behind it is told by [`Event::Missed`]; a panic in it
+    /// is caught and logged, at most once a minute, and it is called with the next event all the same. It must not keep a
+    /// [`Cache`] of this cache: that would live for ever.
+    ///
+    /// ```no_run
+    /// # async fn example() -> apex_cache::Result<()> {
+    /// use apex_cache::{Cache, message::{Cause, Event}};
+    ///
+    /// let cache = Cache::builder()
+    ///     .on_event(|event| {
+    ///         if let Event::Removed { tier, cause: Cause::Evicted, size, .. } = event {
+    ///             println!("tier {tier} is full: {size} bytes had to go");
+    ///         }
+    ///     })
+    ///     .start()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_event(mut self, listener: impl FnMut(&Event) + Send + 'static) -> Self {
+        self.listeners.push(Box::new(listener));
+        self
+    }
+
     /// Says where the actors run. Default: on a thread of their own.
     pub fn placement(mut self, placement: Placement) -> Self {
         self.placement = placement;
@@ -99,6 +128,7 @@ impl Builder {
             Placement::OwnThread => start_on_thread(plan, env, self.sources).await?,
             Placement::Inline => start_inline(plan, env, self.sources)?,
         };
+        self.listeners.into_iter().for_each(|listener| listen(&wiring, listener));
         Ok(Cache::of(Life { wiring, audit: self.audit }))
     }
 }

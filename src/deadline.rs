@@ -66,11 +66,13 @@ pub(crate) fn enter<R>(deadline: Option<Deadline>, act: impl FnOnce() -> R) -> R
 /// Runs `future` with a deadline for every call with a loader inside it: `limit` from now, all of them together.
 ///
 /// Within it [`Cache::get_or_load`](crate::Cache::get_or_load) and [`GetOrLoad`](crate::message::GetOrLoad) wait no longer
-/// than what is left, and then return [`Error::Timeout`](crate::Error::Timeout); the load goes on for whoever asks next. When nothing is left, what is in memory is served all the same, and no load is begun. It can
-/// only shorten a wait: of this, a deadline around it, that of the call and `load_timeout` the soonest counts.
+/// than what is left, and then return [`Error::Timeout`](crate::Error::Timeout); the load goes on for whoever asks next.
+/// When nothing is left, what is in memory is served all the same, and no load is begun. It can only shorten a wait: of
+/// this, a deadline around it, that of the call and `load_timeout` the soonest counts.
 ///
-/// A `#[cached]` function is not hurried: its own error type has no word for a deadline. To stop waiting for one, drop it,
-/// as `tokio::time::timeout` does; its load goes on too.
+/// A `#[cached]` function is not hurried: its own error type has no word for a deadline, so it ends when its body does. To
+/// bound one, put a timeout around it, or around the whole handler: `tokio::time::timeout`, or that of the web framework,
+/// which drops the call and answers in its place. Its load goes on too.
 ///
 /// `future` itself is not ended, and what changes something (`set`, `remove`, `invalidate`) is waited for as ever. The
 /// deadline belongs to the task: a task that is spawned inside has none, and neither has a load, for others wait for it

@@ -139,8 +139,11 @@ pub enum Error {
         /// The key, escaped and cut.
         key: Shown,
     },
-    /// The call had no answer within its own deadline. A change that was accepted is applied all the same.
-    #[error("no answer within the deadline of {after:?}; an accepted change is applied all the same")]
+    /// The call had no answer within its deadline. What it had begun goes on without it: a change that was accepted is
+    /// applied, and a load is kept for whoever asks next.
+    #[error(
+        "no answer within the deadline of {after:?}; a change or a load that has begun goes on without this call"
+    )]
     Timeout {
         /// The deadline.
         after: Duration,
@@ -282,6 +285,46 @@ impl Error {
         }
     }
 
+    /// The host's own error in a [`LoadFailed`](Self::LoadFailed), if it is an `E` or was caused by one.
+    ///
+    /// `None` for every other error. Also found is what the loader of another key returned, when this one asked for
+    /// that, and an `E` that another error names as its source. Cost: a comparison for each error in the chain.
+    ///
+    /// ```
+    /// # use apex_cache::{Cache, Error};
+    /// # use std::io;
+    /// # async fn example(cache: Cache) {
+    /// # async fn query() -> io::Result<String> { Ok("Ann".to_owned()) }
+    /// match cache.get_or_load("user::42::name", query).await {
+    ///     Ok(name) => println!("{}", *name),
+    ///     Err(error) => match error.loader_error::<io::Error>() {
+    ///         Some(own) if own.kind() == io::ErrorKind::NotFound => println!("there is no such user"),
+    ///         _ => eprintln!("{error}"),
+    ///     },
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn loader_error<E: std::error::Error + 'static>(&self) -> Option<&E> {
+        let Self::LoadFailed { source, .. } = self else { return None };
+        let mut error: &(dyn std::error::Error + 'static) = &**source;
+        loop {
+            // The `Arc` of a load inside this one stands for its content, and its own `source` skips that.
+            if let Some(shared) = error.downcast_ref::<SharedError>() {
+                error = &**shared;
+            }
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            error = error.source()?;
+        }
+    }
+
+    /// A load of `key` that failed in a way that is told in `words`.
+    pub(crate) fn load_failed(key: &crate::engine::key::Key, words: &'static str) -> Self {
+        Self::LoadFailed { key: Shown::new(key.as_str()), source: SharedError::from(BoxError::from(words)) }
+    }
+
     /// Whether the cache itself is in trouble, rather than the input or the loader.
     ///
     /// A call with a loader never returns such an error while its loader can still run.
@@ -349,5 +392,24 @@ mod tests {
              raise max_entry_size, or split the value"
         );
         assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert_eq!(
+            Error::Timeout { after: Duration::from_secs(2) }.to_string(),
+            "no answer within the deadline of 2s; a change or a load that has begun goes on without this call"
+        );
+    }
+
+    #[test]
+    fn the_error_of_a_loader_is_found_however_deep_it_lies() {
+        let failed = |source| Error::LoadFailed { key: Shown::new("user::1"), source };
+        let mut error = failed(Arc::new(fmt::Error));
+        for _ in 0..3 {
+            assert_eq!(error.loader_error::<fmt::Error>(), Some(&fmt::Error), "{error}");
+            assert!(error.loader_error::<std::io::Error>().is_none());
+            error = failed(Arc::new(error));
+        }
+        assert!(error.loader_error::<Error>().is_some_and(|inner| inner.kind() == ErrorKind::LoadFailed));
+        let wrapped = failed(Arc::new(std::io::Error::other(fmt::Error)));
+        assert!(wrapped.loader_error::<std::io::Error>().is_some());
+        assert!(Error::Closed.loader_error::<Error>().is_none(), "it is no error of a loader");
     }
 }

@@ -93,7 +93,7 @@ impl Cache {
         Ok(self.read(key)?.map(|hit: Hit<T>| look(&hit)))
     }
 
-    fn read<T: DeserializeOwned>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>> {
+    pub(crate) fn read<T: DeserializeOwned>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>> {
         let (wiring, text) = (self.wiring(), key.text());
         wiring.open()?;
         let (tier, _) = match wiring.route(text) {
@@ -124,13 +124,15 @@ impl Cache {
             Err(error) => return Err(key.into_key().err().unwrap_or(error)),
         };
         let now = wiring.env.now();
-        if tier.view.peek(key.text()).is_some_and(|entry| entry.is_fresh(now)) {
+        if tier.view.peek(key.text()).is_some_and(|entry| entry.is_fresh(now) && !entry.value().is_nothing())
+        {
             return Ok(true);
         }
         key.into_key().map(|_key| false)
     }
 
-    /// Stores `value` under `key`: right when you are the one who writes the source. See [`Set`].
+    /// Stores `value` under `key`: right when you are the one who writes the source. What you *read* from the source belongs
+    /// into [`Cache::get_or_load`] or a [reservation](Cache::get_or_reserve): see [`Set`], which shows what bites.
     ///
     /// ```no_run
     /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 
 use crate::engine::given::{Given, Source};
 use crate::error::Result;
@@ -20,12 +21,16 @@ pub struct Hit<T> {
 
 impl<T: DeserializeOwned> Hit<T> {
     pub(crate) fn decode(key: &str, given: &Given) -> Result<Self> {
-        let value = given.value.decode(key)?;
-        Ok(Self { value, source: given.source, age: given.age, stored: given.stored })
+        Ok(Self::given(given.value.decode(key)?, given))
     }
 }
 
 impl<T> Hit<T> {
+    /// The value of `given`, taken out.
+    pub(crate) fn given(value: T, given: &Given) -> Self {
+        Self { value, source: given.source, age: given.age, stored: given.stored }
+    }
+
     /// A value that is not in the cache.
     pub(crate) fn unstored(value: T) -> Self {
         Self { value, source: Source::Bypass, age: Duration::ZERO, stored: false }
@@ -79,9 +84,57 @@ impl<T> AsRef<T> for Hit<T> {
     }
 }
 
+/// Writes the value alone, as if there were no `Hit` around it: a handler can return one as JSON, and a cache
+/// stores one as a `T`. Where it came from and how old it is are not written.
+impl<T: Serialize> Serialize for Hit<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(serializer)
+    }
+}
+
+impl Source {
+    /// One word for a log or a header: `memory`, `stale`, `loaded`, `joined` or `bypass`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Stale => "stale",
+            Self::Loaded => "loaded",
+            Self::Joined => "joined",
+            Self::Bypass => "bypass",
+        }
+    }
+}
+
+/// The word of [`Source::as_str`].
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// Shows where it came from, and not the value.
 impl<T> fmt::Debug for Hit<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hit").field("source", &self.source).field("age", &self.age).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::value::Value;
+
+    #[test]
+    fn a_hit_is_written_as_its_value_and_where_it_came_from_as_a_word() {
+        let hit = Hit::unstored(vec![1, 2]);
+        assert_eq!(serde_json::to_string(&hit).expect("numbers can be written"), "[1,2]");
+        let words =
+            [Source::Memory, Source::Loaded, Source::Joined, Source::Bypass].map(|s| format!("{s:>7}"));
+        assert_eq!(words, [" memory", " loaded", " joined", " bypass"]);
+        assert_eq!(hit.source().as_str(), "bypass");
+        // So it can be stored again, as what it holds.
+        let again = Value::encode(&Hit::unstored("text")).expect("a text can be written");
+        assert_eq!(again.decode::<String>("k").expect("it is one"), "text");
     }
 }

@@ -28,6 +28,7 @@
 //! | [`Key`], [`Pattern`], [`Prefix`], [`Tag`], [`Scope`] | naming entries, one or many |
 //! | [`Fence`], [`Stamp`] | invalidation around a transaction; reads that take nothing older than an invalidation |
 //! | [`Hit`], [`Source`], [`Error`] | what calls return |
+//! | [`Reserved`], [`Reservation`], [`Filled`] | loading by yourself, as safely as with a loader |
 //! | [`Settings`], [`settings`] | settings from code, files and the environment; all problems at once |
 //! | [`WarmSource`] | bringing values in before somebody asks |
 //! | [`admin`] | commands that people type, the panels that answer them, the audit |
@@ -47,6 +48,7 @@
 pub mod __private;
 pub mod actor;
 pub mod admin;
+mod batch_loader;
 mod builder;
 mod calls;
 pub mod codec;
@@ -58,12 +60,16 @@ mod fence;
 mod handle;
 mod hit;
 mod load_calls;
+mod load_many;
 mod load_policy;
 mod loaded;
 pub mod loader;
+mod many;
 pub mod message;
 #[cfg(any(doc, doctest))]
 pub mod migrating;
+mod observe;
+mod reservation;
 pub mod settings;
 mod telemetry;
 #[cfg(feature = "testing")]
@@ -73,7 +79,7 @@ mod warm;
 pub mod web;
 
 pub use __private::{install, installed};
-pub use actor::{Pending, Request};
+pub use actor::{Events, Pending, Request};
 #[cfg(feature = "macros")]
 pub use apex_cache_macros::{cache_invalidate, cached};
 pub use builder::{Builder, Placement};
@@ -93,9 +99,11 @@ pub use fence::{BeginCall, Fence};
 pub use handle::{Cache, SupervisorRef};
 pub use hit::Hit;
 pub use load_calls::{FindCall, GetOrLoadCall};
+pub use load_many::LoadManyCall;
 pub use load_policy::LoadPolicy;
 pub use loaded::{LoadContext, Loaded};
-pub use message::{Source, WarmScope};
+pub use message::{Event, Source, WarmScope};
+pub use reservation::{Filled, Reservation, ReserveCall, Reserved};
 pub use settings::Settings;
 pub use warm::{WarmEntries, WarmRun, WarmSource};
 

@@ -27,9 +27,9 @@ use crate::loader::Loader;
 /// What a call with a loader says.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
-    policy: LoadPolicy,
-    deadline: Option<Duration>,
-    after: Option<Stamp>,
+    pub(crate) policy: LoadPolicy,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) after: Option<Stamp>,
 }
 
 /// The options that all calls with a loader have.
@@ -57,7 +57,7 @@ macro_rules! options {
         /// Takes nothing that was set, or whose load began, before the invalidation that gave this stamp, in the tiers that
         /// it reached: what is older counts as absent, and a load under way that began before is not waited for. For a
         /// reader that was told of a change by another way than the cache. Default: whatever is held.
-        pub fn not_older_than(mut self, stamp: &Stamp) -> Self {
+        pub fn not_older_than(mut self, stamp: &crate::engine::stamp::Stamp) -> Self {
             self.options.after = Some(stamp.clone());
             self
         }
@@ -76,9 +76,11 @@ macro_rules! options {
     };
 }
 
+pub(crate) use options;
+
 impl Options {
     /// What the view holds for such a call.
-    fn look(&self, cache: &Cache, key: &str, wanted: Wanted) -> Result<Found> {
+    pub(crate) fn look(&self, cache: &Cache, key: &str, wanted: Wanted) -> Result<Found> {
         let wiring = cache.wiring();
         let (tier, terms) = wiring.route(key)?;
         Ok(wiring.look_to_load(tier, &self.policy.over(terms), key, wanted, self.after.as_ref()))
@@ -228,6 +230,6 @@ where
 }
 
 /// The value, or that there is none.
-fn found<T: DeserializeOwned>(key: &Key, given: &Given) -> Result<Option<Hit<T>>> {
+pub(crate) fn found<T: DeserializeOwned>(key: &Key, given: &Given) -> Result<Option<Hit<T>>> {
     if given.value.is_nothing() { Ok(None) } else { Hit::decode(key.as_str(), given).map(Some) }
 }

@@ -73,6 +73,7 @@ impl LoadPolicy {
     }
 
     /// How long a call that could be served a stale value waits for the fresh one first. Default: zero, it is served at once.
+    /// In settings more than the timeout is refused.
     pub fn soft_timeout(mut self, timeout: Duration) -> Self {
         self.soft_timeout = Some(timeout);
         self
@@ -86,14 +87,15 @@ impl LoadPolicy {
     }
 
     /// Share of the time to live, between 0 and 1, after which a read has the value loaded anew behind the reader's back,
-    /// so that what is in use never expires. 0, 1 and what lies outside: off, as by default.
+    /// so that what is in use never expires. 0, 1 and what lies outside: off, as by default; in
+    /// settings what lies outside is refused.
     pub fn eager(mut self, share: f64) -> Self {
         self.eager = Some(share);
         self
     }
 
     /// How long the source is left alone after a refresh failed, at first and at most; the pause doubles in between.
-    /// Default: 10 s and 5 minutes.
+    /// Default: 10 s and 5 minutes. In settings a first pause of zero, or a longest that is shorter, is refused.
     pub fn retry(mut self, first: Duration, longest: Duration) -> Self {
         self.retry = Some((first, longest));
         self

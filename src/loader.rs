@@ -32,6 +32,8 @@ pub struct Loader {
     run: LoadFn,
     /// Keys whose loaders wait for this one.
     chain: Vec<Key>,
+    /// Past its time it counts as gone, so that another can take over, and not as failed.
+    is_lost_when_late: bool,
 }
 
 impl std::fmt::Debug for Loader {
@@ -126,17 +128,24 @@ impl Loader {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Outcome> + Send + 'static,
     {
-        Self { key, run: Box::new(move || Box::pin(load())), chain: Vec::new() }
+        let run: LoadFn = Box::new(move || Box::pin(load()));
+        Self { key, run, chain: Vec::new(), is_lost_when_late: false }
+    }
+
+    /// Counts as gone when its time is over. For what waits for a host that may never come back.
+    pub(crate) fn lost_when_late(self) -> Self {
+        Self { is_lost_when_late: true, ..self }
     }
 
     /// Runs the load for at most `limit`, and turns every way in which it can end into a result.
     async fn run(self, limit: Duration, spawner: &Spawner) -> Outcome {
-        let Self { key, run, mut chain } = self;
+        let Self { key, run, mut chain, is_lost_when_late } = self;
         chain.push(key.clone());
         let shown = Shown::new(key.as_str());
-        let load = CHAIN.scope(chain, guarded(run));
+        let load = within_chain(chain, run);
         match spawner.within(limit, load).await {
             Some(Ok(outcome)) => outcome,
+            None if is_lost_when_late => Outcome::Lost,
             Some(Err(_panic)) => Outcome::Failed(Error::LoadPanicked { key: shown }),
             None => Outcome::Failed(Error::LoadTimeout { key: shown, after: limit }),
         }
@@ -159,8 +168,18 @@ fn told<T: Serialize>(mut loaded: Loaded<T>) -> Result<Told, Error> {
     })
 }
 
-/// Drives what `run` returns; `Err` with the panic's payload when either of the two panics.
-async fn guarded(run: LoadFn) -> Result<Outcome, Box<dyn Any + Send>> {
+/// Drives what `run` returns as what the loader of the last key of `chain` does, or of several; `Err` with the panic's
+/// payload when either of the two panics.
+pub(crate) async fn within_chain<R>(
+    chain: Vec<Key>,
+    run: impl FnOnce() -> Pin<Box<dyn Future<Output = R> + Send>>,
+) -> Result<R, Box<dyn Any + Send>> {
+    CHAIN.scope(chain, guarded(run)).await
+}
+
+async fn guarded<R>(
+    run: impl FnOnce() -> Pin<Box<dyn Future<Output = R> + Send>>,
+) -> Result<R, Box<dyn Any + Send>> {
     let mut future = catch_unwind(AssertUnwindSafe(run))?;
     let result =
         std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
@@ -179,8 +198,13 @@ tokio::task_local! {
     static CHAIN: Vec<Key>;
 }
 
+/// Keys whose loaders wait for what this task is doing.
+pub(crate) fn chain() -> Vec<Key> {
+    CHAIN.try_with(Clone::clone).unwrap_or_default()
+}
+
 fn chain_with(key: &Key) -> Vec<Key> {
-    let mut chain = CHAIN.try_with(Clone::clone).unwrap_or_default();
+    let mut chain = chain();
     chain.push(key.clone());
     chain
 }
@@ -225,7 +249,7 @@ impl LoadCell {
     /// A cell for a call of the current task. What that task is itself a loader of waits for `loader`, which will run in
     /// another task; so the chain is taken along here.
     pub fn new(mut loader: Loader) -> Arc<Self> {
-        loader.chain = CHAIN.try_with(Clone::clone).unwrap_or_default();
+        loader.chain = chain();
         Self::alone(loader)
     }
 

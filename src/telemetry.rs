@@ -28,6 +28,8 @@ pub(crate) fn fence_late(within: std::time::Duration) {
 pub(crate) const WARM: &str = "apex_cache::warm";
 /// An actor died.
 pub(crate) const SUPERVISOR: &str = "apex_cache::supervisor";
+/// A listener of the host panicked.
+pub(crate) const EVENTS: &str = "apex_cache::events";
 /// Keys that no tier was made for.
 pub(crate) const ROUTE: &str = "apex_cache::route";
 
@@ -51,6 +53,15 @@ pub(crate) fn audit_callback_panicked(event: &AuditEvent) {
         target: AUDIT,
         what = event.what.as_str(),
         "the audit callback of the host panicked and missed an event; mend the callback"
+    );
+}
+
+/// A listener of the host panicked; it missed that event and is called with the next.
+pub(crate) fn listener_panicked(left_out: u64) {
+    tracing::warn!(
+        target: EVENTS,
+        left_out,
+        "a listener of the host panicked and missed an event, it is called with the next; mend the listener"
     );
 }
 

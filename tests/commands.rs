@@ -20,6 +20,9 @@ fn the_commands_of_the_original_mean_what_they_meant() {
         ("/cache-stats --top 10", Command::Stats { top: 10 }),
         ("/cache-info", Command::Info),
         ("/cache-help", Command::Help),
+        ("/cache-explain user::42", Command::Explain(Key::parse("user::42").unwrap())),
+        ("/cache-explain key:all", Command::Explain(Key::parse("all").unwrap())),
+        ("/cache-explain \"query::blue shoes\"", Command::Explain(Key::parse("query::blue shoes").unwrap())),
         ("/cache-clear", Command::ClearUsage),
         ("/cache-clear all", clear(Scope::All)),
         ("/cache-clear products:*", clear(pattern("products:*"))),
@@ -78,6 +81,7 @@ fn only_what_takes_entries_away_is_destructive() {
         ("/cache-warm", false),
         ("/cache-stats", false),
         ("/cache-info", false),
+        ("/cache-explain a", false),
     ] {
         assert_eq!(Command::parse(line).unwrap().is_destructive(), destructive, "{line}");
     }
@@ -97,6 +101,10 @@ fn what_is_not_understood_is_refused_with_what_is_right() {
         ("/stats", InvalidCommand, "did you mean /cache-stats?"),
         ("//cache-info", InvalidCommand, "did you mean /cache-info?"),
         ("/cache-info now", InvalidCommand, "takes nothing"),
+        ("/cache-explain", InvalidCommand, "lacks a key"),
+        ("/cache-explain a b", InvalidCommand, "quotes"),
+        ("/cache-explain user::*", InvalidKey, "wildcard"),
+        ("/cache-explian a", InvalidCommand, "did you mean /cache-explain?"),
         ("/cache-stats --top", InvalidCommand, "number is missing"),
         ("/cache-stats --top 11", InvalidCommand, "0 to 10"),
         ("/cache-stats --top -1", InvalidCommand, "0 to 10"),
@@ -133,7 +141,7 @@ fn what_is_not_understood_is_refused_with_what_is_right() {
 /// Lines that come near to being commands.
 fn lines() -> impl Strategy<Value = String> {
     let word = prop_oneof![
-        "/?cache[-_](stats|clear|warm|info|help|revive|x)",
+        "/?cache[-_](stats|clear|explain|warm|info|help|revive|x)",
         "(all|key:|prefix:|tier:|pattern:|--dry-run|--top|\"|'|::|[*?:]|\\PC|\u{0}|\n|\t| ){0,8}",
         "[a-z:*]{0,300}",
         "\\PC{0,20}",

@@ -7,6 +7,10 @@ mod common;
 #[path = "common/source.rs"]
 mod source;
 
+#[path = "loading/batch.rs"]
+mod batch;
+#[path = "loading/batch_limits.rs"]
+mod batch_limits;
 #[path = "loading/bounds.rs"]
 mod bounds;
 #[path = "loading/callers.rs"]
@@ -15,5 +19,9 @@ mod callers;
 mod endings;
 #[path = "loading/nested.rs"]
 mod nested;
+#[path = "loading/reservation.rs"]
+mod reservation;
 #[path = "loading/results.rs"]
 mod results;
+#[path = "loading/settings.rs"]
+mod settings;

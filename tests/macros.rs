@@ -10,7 +10,11 @@ mod failures;
 mod forms;
 #[path = "macros/keys.rs"]
 mod keys;
+#[path = "macros/priming.rs"]
+mod priming;
 #[path = "macros/shop.rs"]
 mod shop;
 #[path = "macros/storm.rs"]
 mod storm;
+#[path = "macros/takeover.rs"]
+mod takeover;

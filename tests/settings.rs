@@ -9,6 +9,8 @@ use wrong::WRONG;
 
 #[path = "settings/random.rs"]
 mod random;
+#[path = "settings/terms.rs"]
+mod terms;
 #[path = "settings/wrong.rs"]
 mod wrong;
 
@@ -71,15 +73,18 @@ fn the_documented_defaults_are_the_defaults() {
 #[test]
 fn every_setting_is_explained_in_the_default_file() {
     let text = std::fs::read_to_string(project("config/default.toml")).expect("default.toml");
+    let policy = format!("{:#?}", apex_cache::LoadPolicy::new());
     let debug = format!("{:#?}", Settings::default());
-    let fields: Vec<&str> = debug
-        .lines()
-        .filter_map(|line| line.strip_prefix("    ").filter(|line| line.starts_with(char::is_alphabetic)))
-        .filter_map(|line| line.split_once(':').map(|(field, _)| field))
-        .collect();
-    assert_eq!(fields.len(), 13, "{fields:?}");
-    for field in fields {
-        assert!(text.contains(field), "{field} is not explained");
+    for (debug, count) in [(&debug, 14), (&policy, 8)] {
+        let fields: Vec<&str> = debug
+            .lines()
+            .filter_map(|line| line.strip_prefix("    ").filter(|line| line.starts_with(char::is_alphabetic)))
+            .filter_map(|line| line.split_once(':').map(|(field, _)| field))
+            .collect();
+        assert_eq!(fields.len(), count, "{fields:?}");
+        for field in fields {
+            assert!(text.contains(field), "{field} is not explained");
+        }
     }
 }
 

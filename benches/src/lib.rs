@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods)] // what is measured here is the machine's own time, on threads of the host
 
+pub mod calls;
 pub mod contestant;
 pub mod machine;
 pub mod race;

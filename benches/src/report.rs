@@ -72,7 +72,7 @@ impl Row {
     #[must_use]
     pub fn heading() -> String {
         format!(
-            "{:<22} {:>7}  {:<12} {:>10} {:<19} {:>10} {:<19} {:>6}",
+            "{:<22} {:>7}  {:<14} {:>10} {:<19} {:>10} {:<19} {:>6}",
             "measure", "threads", "peer", "ours ns", "(min..max)", "theirs ns", "(min..max)", "ratio"
         )
     }
@@ -85,7 +85,7 @@ impl Row {
             format!("({least:.0}..{most:.0})")
         };
         format!(
-            "{:<22} {:>7}  {:<12} {:>10.0} {:<19} {:>10.0} {:<19} {:>6.2}",
+            "{:<22} {:>7}  {:<14} {:>10.0} {:<19} {:>10.0} {:<19} {:>6.2}",
             self.measure,
             self.threads,
             self.peer,

@@ -87,6 +87,24 @@ impl Random {
     }
 }
 
+/// `length` numbers below `count`, the popular ones more often: Zipf with exponent 0.99.
+#[must_use]
+pub fn zipf(count: u64, length: usize, seed: u64) -> Vec<u64> {
+    const EXPONENT: f64 = 0.99;
+    let mut sum = 0.0;
+    let weight = |rank: u64| {
+        sum += 1.0 / (rank as f64).powf(EXPONENT);
+        sum
+    };
+    let sums: Vec<f64> = (1..=count).map(weight).collect();
+    let mut random = Random::new(seed);
+    let draw = |_| {
+        let drawn = random.fraction() * sum;
+        sums.partition_point(|&upto| upto <= drawn) as u64
+    };
+    (0..length).map(draw).collect()
+}
+
 /// Keys to be asked for, in this order.
 ///
 /// They lie one behind the other in one text, as if each had just been formatted: keys that lie apart cost every
@@ -98,21 +116,10 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// `length` keys out of `count`, the popular ones more often: Zipf with exponent 0.99.
+    /// The keys of [`zipf`].
     #[must_use]
     pub fn zipf(count: u64, length: usize, seed: u64) -> Self {
-        const EXPONENT: f64 = 0.99;
-        let mut sum = 0.0;
-        let weight = |rank: u64| {
-            sum += 1.0 / (rank as f64).powf(EXPONENT);
-            sum
-        };
-        let sums: Vec<f64> = (1..=count).map(weight).collect();
-        let mut random = Random::new(seed);
-        Self::of((0..length).map(|_| {
-            let drawn = random.fraction() * sum;
-            sums.partition_point(|&upto| upto <= drawn) as u64
-        }))
+        Self::of(zipf(count, length, seed).into_iter())
     }
 
     /// The key of user 0, `length` times.

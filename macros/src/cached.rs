@@ -16,9 +16,17 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
     let function = Function::parse("cached", item)?;
     let options = options::cached(options)?;
     let template = template(&options, &function)?;
+    let names = function.names();
+    let tags =
+        options.tags.0.iter().map(|tag| Template::parse(tag, Use::Tag, &names)).collect::<Result<_>>()?;
+    if let (Some(stale), Run::Caller) = (&options.stale, options.run) {
+        let message = "`stale` has the value loaded anew behind its caller's back, which `run = \"caller\"` cannot; leave one \
+                       of them away";
+        return Err(Error::new_spanned(&stale.tokens, message));
+    }
     let returned = Returned::of(&function)?;
     let source = function.source("cached", options.cache.as_ref())?;
-    let writer = Writer { function, options, template, returned, source };
+    let writer = Writer { function, options, template, tags, returned, source };
     writer.write()
 }
 
@@ -133,6 +141,7 @@ pub(crate) struct Writer {
     pub(crate) function: Function,
     pub(crate) options: Cached,
     pub(crate) template: Template,
+    pub(crate) tags: Vec<Template>,
     pub(crate) returned: Returned,
     pub(crate) source: TokenStream,
 }
@@ -162,7 +171,8 @@ impl Writer {
             let name = &arg.name;
             *input.pat = syn::parse_quote!(#name);
         }
-        let (patterns, key, rules) = (self.function.patterns(), self.key(), self.rules());
+        let (patterns, key, policy, tags) =
+            (self.function.patterns(), self.key(), self.policy(), self.tags());
         let (source, body) = (&self.source, &self.returned.body);
         let deliver = if self.returned.hit { quote!(deliver_hit) } else { quote!(deliver) };
         let outcome = quote_spanned!(body.span()=> #krate::__private::Probe::<#body>::new().outcome());
@@ -172,6 +182,11 @@ impl Writer {
             Run::Caller => (quote!(__cache.cloned().as_ref()), quote_spanned!(body.span()=> run_in_caller)),
         };
         let make = if self.options.run == Run::Cache { self.make_kept()? } else { self.make_lent() };
+        let (before, tags) = match self.options.run {
+            // Written only when something is to be loaded.
+            Run::Cache => (quote!(), quote!(|| #tags)),
+            Run::Caller => (quote!(let __tags = #tags;), quote!(move || __tags)),
+        };
         Ok(quote! {
             #(#attrs)*
             #vis #sig {
@@ -186,7 +201,8 @@ impl Writer {
                 let __cache = #krate::__private::cache_of(__source);
                 let __outcome = #outcome;
                 let __kind = (__outcome, __outcome.value().absence(), __outcome.error().share());
-                #krate::__private::#run(#cache, __key, #rules, __kind, #make).await.#deliver(__outcome)
+                #before
+                #krate::__private::#run(#cache, __key, #policy, #tags, __kind, #make).await.#deliver(__outcome)
             }
         })
     }
@@ -201,18 +217,27 @@ impl Writer {
         })
     }
 
-    pub(crate) fn ttl(&self) -> TokenStream {
-        let Some(options::Span { tokens }) = &self.options.ttl else {
-            return quote!(::core::option::Option::None);
-        };
-        quote!(::core::option::Option::Some(#tokens))
-    }
-
-    fn rules(&self) -> TokenStream {
-        let (krate, ttl) = (&self.options.krate.0, self.ttl());
+    /// What is said about time, as a `LoadPolicy`.
+    pub(crate) fn policy(&self) -> TokenStream {
+        let krate = &self.options.krate.0;
+        let said = [("ttl", &self.options.ttl), ("stale", &self.options.stale)];
+        let said = said.iter().filter_map(|(word, span)| {
+            let (word, tokens) = (Ident::new(word, proc_macro2::Span::call_site()), &span.as_ref()?.tokens);
+            Some(quote!(.#word(#tokens)))
+        });
         let none = self.options.none.as_ref().map(|none| none.tokens.clone());
         let none = none.unwrap_or_else(|| quote!(::core::time::Duration::ZERO));
-        quote!(#krate::__private::Rules { ttl: #ttl, none: #none })
+        quote!(#krate::LoadPolicy::new()#(#said)*.not_found_ttl(#none))
+    }
+
+    /// An expression that is the tags, or why there are none.
+    pub(crate) fn tags(&self) -> TokenStream {
+        let krate = &self.options.krate.0;
+        if self.tags.is_empty() {
+            return quote!(#krate::Result::Ok(#krate::Tags::NONE));
+        }
+        let tags = self.tags.iter().map(|tag| tag.tag(krate));
+        quote!((|| #krate::Tags::new([#(#tags?),*]))())
     }
 
     /// A closure that begins the body with clones of all arguments.

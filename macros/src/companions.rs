@@ -8,6 +8,7 @@ use syn::{Attribute, FnArg, Ident, ItemFn};
 
 use crate::cached::Writer;
 use crate::signature::{mentions, needed};
+use crate::template::Template;
 
 impl Writer {
     pub(crate) fn companion(&self, suffix: &str) -> Ident {
@@ -87,11 +88,10 @@ impl Writer {
     /// Stores a value.
     pub(crate) fn prime_companion(&self) -> TokenStream {
         let (krate, vis, sig) = (&self.options.krate.0, &self.function.item.vis, &self.function.item.sig);
-        let (name, key, ttl, source) = (self.companion("prime"), self.key(), self.ttl(), &self.source);
+        let (name, key, source) = (self.companion("prime"), self.key(), &self.source);
+        let (policy, tags) = (self.policy(), self.tags());
         let cfgs = self.function.item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
-        let inputs = self.inputs(|ident| {
-            self.template.roots().any(|root| root == ident) || mentions(source.clone(), ident)
-        });
+        let inputs = self.inputs(|ident| self.is_named(ident) || mentions(source.clone(), ident));
         let value = &self.returned.primed;
         let generics = needed(&sig.generics, &quote!(#(#inputs),* #value));
         let clause = &generics.where_clause;
@@ -111,17 +111,21 @@ impl Writer {
                 use #krate::__private::{NoCache as _, SerializedHole as _};
                 let __key = #key.finish();
                 let __source = &(#source);
-                #krate::__private::prime(#krate::__private::cache_of(__source), __key, #ttl, value).await
+                let __tags = #tags;
+                #krate::__private::prime(#krate::__private::cache_of(__source), __key, #policy, __tags, value).await
             }
         }
+    }
+
+    /// Whether key or tags are made of it.
+    fn is_named(&self, ident: &Ident) -> bool {
+        self.tags.iter().chain([&self.template]).flat_map(Template::roots).any(|root| root == ident)
     }
 
     /// Says of what the key and the cache are made of that it is used, though the body may not.
     pub(crate) fn used(&self) -> TokenStream {
         let bound = self.function.args.iter().flat_map(|arg| &arg.bound);
-        let used = bound.filter(|name| {
-            self.template.roots().any(|root| root == *name) || mentions(self.source.clone(), name)
-        });
+        let used = bound.filter(|name| self.is_named(name) || mentions(self.source.clone(), name));
         quote!(#(let _ = &#used;)*)
     }
 }

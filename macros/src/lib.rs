@@ -100,9 +100,16 @@ mod template;
 ///
 /// **Errors are never cached**, and `E` is any type that is `Send + 'static`. One that is `Clone` is shared by all who
 /// wait. Any other goes to the caller whose body returned it, and the next of those who wait runs its own: under a
-/// source that fails, they fail one after another. **`None` is not kept** without `none = ".."`. What others store under
-/// the key is a `T`, whether the function returns `Option<T>`, `Arc<T>` or `T`; a stored `None` reads as no `T` at all.
-/// (What serde writes as nothing, such as `Some(())`, comes back as `None`.)
+/// source that fails, they fail one after another. **`None` is not kept** without `none = ".."`. A stored `None` reads as
+/// no `T` at all. (What serde writes as nothing, such as `Some(())`, comes back as `None`.)
+///
+/// **To warm or prime, store the `T`**, whether the function returns `T`, `Arc<T>` or `Option<T>`: that is what it stores
+/// itself, so `cache.get::<T>(..)` reads it too. Of an `Option<T>` that somebody set, the function makes use all the same;
+/// to `get::<T>` that is another type.
+///
+/// **It ends when its body does.** A deadline (`with_deadline`, or one that a middleware set) does not hurry it, for `E` has
+/// no word for it. Bound it from outside: `tokio::time::timeout`, or a timeout of the web framework around the handler,
+/// drops the call and answers in its place, while the load goes on for whoever asks next.
 ///
 /// **A body that panics** panics in the caller that ran it, and the next who waits runs its own. **When the cache is in
 /// trouble**, shut down, or cannot use the key, the body runs in the caller. A body that takes longer than `load_timeout`
@@ -129,7 +136,8 @@ mod template;
 /// # Companions
 ///
 /// Beside `profile`, as visible as it is: `profile_uncached(..)` is the body; `profile_prime(.., &user)` stores a value as if
-/// it had been loaded; `profile_key(..)` is the key. The last two take the arguments that the key needs.
+/// it had been loaded; `profile_key(..)` is the key. The last two take the arguments that the key needs. `profile_prime`
+/// takes the `T`; where an alias hides a `Result` from the attribute, use `cache.set(profile_key(..)?, &user)`.
 ///
 /// ```
 /// # use apex_cache::{Cache, cached};
@@ -150,6 +158,7 @@ mod template;
 ///
 /// - methods of traits, unless with `companions = false` (a trait takes no further methods; a body that defines types with
 ///   methods of their own does not work there). With `#[async_trait]`: cache a method of the type itself, and call that;
+/// - functions of an `impl` block without `self`, unless with `companions = false`;
 /// - functions that are not async, `const` parameters in keys, computed keys (give what is computed as an argument),
 ///   and types that borrow inside (`Cow<'_, str>`, `Vec<&str>`), unless with `run = "caller"`;
 /// - `impl` blocks of types with lifetimes: `Self` has to live as long as the load.

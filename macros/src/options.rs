@@ -9,6 +9,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
 
+use crate::signature::is_near;
+
 /// `#[cached(..)]`.
 #[derive(FromMeta)]
 pub(crate) struct Cached {
@@ -21,7 +23,11 @@ pub(crate) struct Cached {
     #[darling(default)]
     pub(crate) ttl: Option<Span>,
     #[darling(default)]
+    pub(crate) stale: Option<Span>,
+    #[darling(default)]
     pub(crate) none: Option<Span>,
+    #[darling(default)]
+    pub(crate) tags: Templates,
     #[darling(default)]
     pub(crate) cache: Option<Source>,
     #[darling(default)]
@@ -41,6 +47,8 @@ fn yes() -> bool {
 #[darling(default)]
 pub(crate) struct Invalidate {
     pub(crate) on: On,
+    pub(crate) tags: Templates,
+    pub(crate) fence: bool,
     pub(crate) cache: Option<Source>,
     pub(crate) report: Option<Source>,
     #[darling(rename = "crate")]
@@ -56,12 +64,47 @@ pub(crate) fn invalidate(tokens: TokenStream) -> Result<(Vec<LitStr>, Invalidate
             other => options.push(other),
         }
     }
+    const KNOWN: [&str; 6] = ["on", "tags", "cache", "report", "fence", "crate"];
+    all_known(&options, &KNOWN)?;
     Ok((templates, Invalidate::from_list(&options)?))
+}
+
+/// Tells of an option that there is not, with those that there are.
+fn all_known(options: &[NestedMeta], known: &[&str]) -> Result<()> {
+    let unknown = |option: &NestedMeta| {
+        let NestedMeta::Meta(meta) = option else { return None };
+        let name = meta.path().get_ident()?.to_string();
+        if known.contains(&name.as_str()) {
+            return None;
+        }
+        let near = known.iter().find(|known| is_near(known, &name));
+        let hint = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+        let known = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
+        let message = format!("there is no option `{name}`{hint}; there are {known}");
+        Some(darling::Error::custom(message).with_span(meta.path()))
+    };
+    let unknown: Vec<_> = options.iter().filter_map(unknown).collect();
+    if unknown.is_empty() { Ok(()) } else { Err(darling::Error::multiple(unknown)) }
 }
 
 /// `#[cached(..)]` as it was written.
 pub(crate) fn cached(tokens: TokenStream) -> Result<Cached> {
-    Cached::from_list(&NestedMeta::parse_meta_list(tokens)?)
+    const KNOWN: [&str; 11] = [
+        "key",
+        "key_prefix",
+        "key_params",
+        "ttl",
+        "stale",
+        "none",
+        "tags",
+        "cache",
+        "run",
+        "companions",
+        "crate",
+    ];
+    let options = NestedMeta::parse_meta_list(tokens)?;
+    all_known(&options, &KNOWN)?;
+    Cached::from_list(&options)
 }
 
 /// The crate under the name that the host gives it.
@@ -76,6 +119,25 @@ impl Default for Crate {
 impl FromMeta for Crate {
     fn from_expr(expr: &Expr) -> Result<Self> {
         Path::from_expr(expr).map(|path| Self(path.into_token_stream()))
+    }
+}
+
+/// Several templates: `["author:{author_id}", "articles"]`.
+#[derive(Default)]
+pub(crate) struct Templates(pub(crate) Vec<LitStr>);
+
+impl FromMeta for Templates {
+    fn from_expr(expr: &Expr) -> Result<Self> {
+        let fail = |expr: &Expr| {
+            darling::Error::custom("`tags` is a list, as in `tags = [\"author:{author_id}\", \"articles\"]`")
+                .with_span(expr)
+        };
+        let Expr::Array(list) = expr else { return Err(fail(expr)) };
+        let text = |item: &Expr| match item {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
+            other => Err(fail(other)),
+        };
+        list.elems.iter().map(text).collect::<Result<_>>().map(Self)
     }
 }
 

@@ -63,7 +63,7 @@ impl Names {
 }
 
 /// Whether at most two characters were swapped, left out or added.
-fn is_near(known: &str, typed: &str) -> bool {
+pub(crate) fn is_near(known: &str, typed: &str) -> bool {
     let (known, typed): (Vec<_>, Vec<_>) = (known.chars().collect(), typed.chars().collect());
     let same_start = known.iter().zip(&typed).take_while(|(a, b)| a == b).count();
     let same_end = known.iter().rev().zip(typed.iter().rev()).take_while(|(a, b)| a == b).count();
@@ -177,6 +177,12 @@ impl Arg {
         let (lent, inner) = match &self.ty {
             Type::Reference(borrow) if borrow.mutability.is_some() => {
                 return Err(self.refuse("is borrowed to be changed, which only one can do at a time"));
+            }
+            // Lives as long as any load does.
+            Type::Reference(borrow)
+                if borrow.lifetime.as_ref().is_some_and(|life| life.ident == "static") =>
+            {
+                return Ok(Lent::Owned);
             }
             Type::Reference(borrow) => (Lent::Borrowed, &*borrow.elem),
             other => match option_of_borrow(other) {

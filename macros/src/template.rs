@@ -22,6 +22,7 @@ const HOLES_MAX: usize = 8;
 pub(crate) enum Use {
     Key,
     Scope,
+    Tag,
 }
 
 enum Piece {
@@ -102,6 +103,16 @@ impl Template {
         }
     }
 
+    /// An expression that is the tag, or why there is none.
+    pub(crate) fn tag(&self, krate: &TokenStream) -> TokenStream {
+        let writes = self.writes(krate);
+        quote!({
+            let mut __text = #krate::__private::Text::new_tag();
+            #writes
+            __text.tag()
+        })
+    }
+
     /// Statements that write the text into `__text`.
     pub(crate) fn writes(&self, krate: &TokenStream) -> TokenStream {
         let writes = self.pieces.iter().map(|piece| match piece {
@@ -123,8 +134,28 @@ impl Template {
         quote!(#(#writes)*)
     }
 
+    /// What breaks the rules of tags.
+    fn mistake_of_tag(&self) -> Option<&'static str> {
+        let literals = self.pieces.iter().map(|piece| match piece {
+            Piece::Literal(text) => text.as_str(),
+            Piece::Hole(_) => "",
+        });
+        if self.pieces.is_empty() {
+            Some("it is empty; write a tag, as in \"author:{author_id}\"")
+        } else if literals.clone().map(str::len).sum::<usize>() > 32 || self.roots().count() > 1 {
+            Some("it is too long for a tag: at most 32 bytes of text and one argument")
+        } else if literals.flat_map(str::chars).any(char::is_control) {
+            Some("a tag holds no control characters")
+        } else {
+            None
+        }
+    }
+
     /// What breaks the rules of keys or scopes.
     fn mistake(&self, purpose: Use) -> Option<String> {
+        if purpose == Use::Tag {
+            return self.mistake_of_tag().map(String::from);
+        }
         let holes = self.roots().count();
         let literals = self.pieces.iter().map(|piece| match piece {
             Piece::Literal(text) => text.as_str(),

@@ -35,7 +35,7 @@ use crate::message::GetOrLoad;
 use crate::telemetry;
 
 /// Waits for a tier. A slot answers when it is dropped, so a lost sender means that the cache is gone.
-async fn told<R>(answer: oneshot::Receiver<Result<R>>) -> Result<R> {
+pub(super) async fn told<R>(answer: oneshot::Receiver<Result<R>>) -> Result<R> {
     answer.await.unwrap_or(Err(Error::Closed))
 }
 
@@ -55,15 +55,24 @@ pub(crate) struct LoadCall {
 }
 
 /// A call with a loader while it waits.
-#[derive(Debug, Clone, Copy)]
-struct Asked<'a> {
-    key: &'a Key,
-    cell: &'a LoadCell,
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(super) key: Key,
+    pub(super) cell: Arc<LoadCell>,
     /// Whether a loader asks.
-    nested: bool,
-    wanted: Wanted,
-    after: Option<At>,
-    terms: &'a Terms,
+    pub(super) nested: bool,
+    pub(super) wanted: Wanted,
+    pub(super) after: Option<At>,
+    pub(super) terms: Terms,
+}
+
+/// A call with a loader that was sent.
+pub(crate) struct Sent<F> {
+    pub(super) tier: TierId,
+    pub(super) asked: Asked,
+    pub(super) limit: Limit,
+    /// Its answer, without any limit on the wait.
+    pub(super) answered: F,
 }
 
 /// What a call with a loader finds in the view.
@@ -82,8 +91,8 @@ const ASK_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a caller waits for a load, and whose limit that is.
 #[derive(Debug, Clone, Copy)]
-struct Limit {
-    span: Duration,
+pub(crate) struct Limit {
+    pub(super) span: Duration,
     whose: Whose,
 }
 
@@ -99,7 +108,7 @@ enum Whose {
 
 impl Limit {
     /// The call's own `deadline` or the `timeout` of the load, but no longer than what is left to the `task`.
-    fn of(deadline: Option<Duration>, task: Option<Deadline>, timeout: Duration) -> Self {
+    pub(super) fn of(deadline: Option<Duration>, task: Option<Deadline>, timeout: Duration) -> Self {
         let whose = if deadline.is_some() { Whose::Call } else { Whose::Terms };
         let span = deadline.unwrap_or(timeout);
         match task.map(|task| (task, task.left())) {
@@ -109,7 +118,7 @@ impl Limit {
     }
 
     /// What is said when it is over.
-    fn over(self, key: &Key) -> Error {
+    pub(super) fn over(self, key: &Key) -> Error {
         match self.whose {
             Whose::Call => Error::Timeout { after: self.span },
             Whose::Task(task) => Error::Timeout { after: task.limit() },
@@ -118,13 +127,13 @@ impl Limit {
     }
 
     /// Whether the task's deadline has passed, so that no load should be begun for it.
-    fn has_passed(self) -> bool {
+    pub(super) fn has_passed(self) -> bool {
         self.span.is_zero() && matches!(self.whose, Whose::Task(_))
     }
 }
 
 /// Whether a loader asks. Errors: `Reentrant`, when it is that of `key` itself.
-fn asked_inside(key: &Key) -> Result<bool> {
+pub(super) fn asked_inside(key: &Key) -> Result<bool> {
     match nesting(key.as_str()) {
         Nesting::Itself => Err(Error::Reentrant { key: Shown::new(key.as_str()) }),
         Nesting::Inside => Ok(true),
@@ -202,7 +211,7 @@ impl Wiring {
 
     /// A value past its time to live for a call that has no better answer. Looked for at the last moment: what was
     /// removed while the call waited is not served.
-    fn stale(&self, tier: &TierShared, asked: Asked<'_>) -> Option<Given> {
+    pub(super) fn stale(&self, tier: &TierShared, asked: &Asked) -> Option<Given> {
         if asked.terms.stale.is_zero() {
             return None;
         }
@@ -245,23 +254,34 @@ impl Wiring {
     /// Carries out a call with a loader after the view had nothing for it. The request is in the inbox when this
     /// returns.
     pub(crate) fn load(self: &Arc<Self>, call: LoadCall) -> Pending<Given> {
-        let LoadCall { key, loader, policy, deadline, task, wanted, after, patience } = call;
-        let known = asked_inside(&key).and_then(|nested| Ok((nested, self.route_told(key.as_str())?)));
-        let (nested, (tier, terms)) = match known {
-            Ok(known) => known,
+        let Sent { tier, asked, limit, answered } = match self.ask(call) {
+            Ok(sent) => sent,
             Err(error) => return Pending::known(Err(error)),
         };
+        let wiring = Arc::clone(self);
+        Pending::task(async move {
+            wiring.within(wiring.tier(tier), &asked, limit, Duration::ZERO, answered).await
+        })
+    }
+
+    /// As [`Wiring::load`], and leaves the limit on the wait to the caller.
+    pub(crate) fn ask(
+        self: &Arc<Self>,
+        call: LoadCall,
+    ) -> Result<Sent<impl Future<Output = Result<Given>> + Send + use<>>> {
+        let LoadCall { key, loader, policy, deadline, task, wanted, after, patience } = call;
+        let nested = asked_inside(&key)?;
+        let (tier, terms) = self.route_told(key.as_str())?;
         let terms = policy.over(terms);
         let after = after.and_then(|stamp| stamp.of(tier.id));
         let limit = Limit::of(deadline, task, terms.timeout);
         if limit.has_passed() {
-            return Pending::known(Err(limit.over(&key)));
+            return Err(limit.over(&key));
         }
         let (id, cell) = (tier.id, LoadCell::new(loader));
         let spawner = Spawner::current().unwrap_or_else(|| self.spawner.clone());
         let bytes = key.as_str().len() as u64;
         let class = if nested { Class::Nested } else { Class::Caller };
-        let wiring = Arc::clone(self);
         let post = {
             let (wiring, key, cell) = (Arc::clone(self), key.clone(), Arc::clone(&cell));
             move |permit: Permit| {
@@ -276,57 +296,64 @@ impl Wiring {
             Ok(permit) => (Ok(post(permit)), None),
             Err(error) => (Err(error), (!patience.is_zero()).then_some(post)),
         };
-        Pending::task(async move {
-            let asked = Asked { key: &key, cell: &cell, nested, wanted, after, terms: &terms };
-            let answered = async {
-                let answer = match (posted, waiting) {
-                    (Ok(answer), _) => told(answer).await,
-                    (Err(full), Some(post)) if full.kind() == ErrorKind::Overloaded => {
-                        let place = wiring.tier(id).permits.wait(bytes);
-                        match wiring.spawner.within(patience, place).await {
-                            Some(permit) => told(post(permit)).await,
-                            None => Err(full),
-                        }
+        let asked = Asked { key, cell, nested, wanted, after, terms };
+        let (wiring, own) = (Arc::clone(self), asked.clone());
+        let answered = async move {
+            let answer = match (posted, waiting) {
+                (Ok(answer), _) => told(answer).await,
+                (Err(full), Some(post)) if full.kind() == ErrorKind::Overloaded => {
+                    let place = wiring.tier(id).permits.wait(bytes);
+                    match wiring.spawner.within(patience, place).await {
+                        Some(permit) => told(post(permit)).await,
+                        None => Err(full),
                     }
-                    (Err(error), _) => Err(error),
-                };
-                wiring.or_run_here(id, asked, answer).await
+                }
+                (Err(error), _) => Err(error),
             };
-            wiring.within(wiring.tier(id), asked, limit, answered).await
-        })
+            wiring.or_run_here(id, &own, answer).await
+        };
+        Ok(Sent { tier: id, asked, limit, answered })
     }
 
-    /// Waits for the answer to a call, and serves a stale value where that is allowed and nothing better comes in time.
-    async fn within(
+    /// Waits for the answer to a call, and serves a stale value where that is allowed and nothing better comes in time. It
+    /// has `waited` already.
+    pub(super) async fn within<R: From<Given>>(
         &self,
         tier: &TierShared,
-        asked: Asked<'_>,
+        asked: &Asked,
         limit: Limit,
-        answered: impl Future<Output = Result<Given>>,
-    ) -> Result<Given> {
+        waited: Duration,
+        answered: impl Future<Output = Result<R>>,
+    ) -> Result<R> {
         let mut answered = pin!(answered);
         let soft = asked.terms.soft_timeout;
         let has_soft = !asked.terms.stale.is_zero() && !soft.is_zero() && soft < limit.span;
         let first = if has_soft { soft } else { limit.span };
-        let mut answer = self.spawner.within(first, answered.as_mut()).await;
+        let mut answer = self.spawner.within(first.saturating_sub(waited), answered.as_mut()).await;
         if has_soft && answer.is_none() {
             if let Some(stale) = self.stale(tier, asked) {
-                return Ok(stale);
+                return Ok(stale.into());
             }
-            answer = self.spawner.within(limit.span.saturating_sub(first), answered).await;
+            let left = limit.span.saturating_sub(first.max(waited));
+            answer = self.spawner.within(left, answered).await;
         }
         match answer {
             Some(Ok(given)) => Ok(given),
             Some(Err(error)) if error.kind() == ErrorKind::Reentrant => Err(error),
             other => {
-                let failed = other.unwrap_or_else(|| Err(limit.over(asked.key)));
-                self.stale(tier, asked).map_or(failed, Ok)
+                let failed = other.unwrap_or_else(|| Err(limit.over(&asked.key)));
+                self.stale(tier, asked).map_or(failed, |stale| Ok(stale.into()))
             }
         }
     }
 
     /// The answer of tier `id`, or what the loader brings where that is of no use.
-    async fn or_run_here(&self, id: TierId, asked: Asked<'_>, answer: Result<Given>) -> Result<Given> {
+    pub(super) async fn or_run_here(
+        &self,
+        id: TierId,
+        asked: &Asked,
+        answer: Result<Given>,
+    ) -> Result<Given> {
         let tier = self.tier(id);
         match answer {
             Err(trouble) if trouble.is_cache_trouble() => match self.stale(tier, asked) {
@@ -346,7 +373,12 @@ impl Wiring {
     }
 
     /// The cache cannot serve: runs the loader in the caller's task, or waits for whoever runs it. Nothing is stored.
-    async fn bypass(&self, tier: &TierShared, asked: Asked<'_>, trouble: &Error) -> Result<Given> {
+    async fn bypass(&self, tier: &TierShared, asked: &Asked, trouble: &Error) -> Result<Given> {
+        self.warn_of_bypass(tier, trouble);
+        self.run_here(tier, asked).await
+    }
+
+    pub(super) fn warn_of_bypass(&self, tier: &TierShared, trouble: &Error) {
         // At the end of a cache this is no trouble, and nobody can do anything about it.
         if self.open().is_ok()
             && trouble.kind() != ErrorKind::Closed
@@ -354,16 +386,15 @@ impl Wiring {
         {
             telemetry::bypassed(&tier.name, trouble, left_out);
         }
-        self.run_here(tier, asked).await
     }
 
-    async fn run_here(&self, tier: &TierShared, asked: Asked<'_>) -> Result<Given> {
+    async fn run_here(&self, tier: &TierShared, asked: &Asked) -> Result<Given> {
         // No more loaders at a time than the tier would run: the source must not be flooded because the cache broke.
         tier.counters.bypassed.one();
         // A loader that asks for another key holds a place already, and would wait for itself.
         let _place = if asked.nested { None } else { Some(tier.bypass.acquire().await) };
         if asked.cell.is_loaded() {
-            self.env.observe_load(asked.key);
+            self.env.observe_load(&asked.key);
         }
         let value = asked.cell.run_here(asked.terms.timeout, &self.spawner).await?;
         Ok(Given { value, source: Source::Bypass, age: Duration::ZERO, stored: false })

@@ -23,8 +23,8 @@ use crate::engine::tier::Item;
 use crate::engine::weigh::weigh;
 use crate::error::{Error, Result};
 use crate::message::{
-    Contains, Get, History, Info, InfoSnapshot, Remove, Removed, ReviveTier, Sample, Set, SetMany, Shutdown,
-    Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
+    Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed, ReviveTier, Sample, Set,
+    SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
 };
 
 /// Bytes of a bulk message that go to a tier at once.
@@ -187,6 +187,16 @@ impl Request for Remove {
                 let taken = answer.await.unwrap_or(Err(Error::Closed)).map_err(partial)?;
                 Ok(Removed::new(taken.matched > 0, taken.revoked_loads))
             }),
+            Err(error) => Pending::known(Err(error)),
+        }
+    }
+}
+
+impl Request for RemoveMany {
+    type Reply = Vec<Removed>;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        match super::remove_many::remove(wiring, self.keys) {
+            Ok(answer) => Pending::task(answer),
             Err(error) => Pending::known(Err(error)),
         }
     }

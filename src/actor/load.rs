@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::reply::Reply;
 use super::request::ToTier;
 use super::wiring::Wiring;
+use crate::batch_loader::BatchLoader;
 use crate::codec::value::{Value, Wanted};
 use crate::engine::flight::FlightId;
 use crate::engine::given::Given;
@@ -28,6 +29,8 @@ pub struct Waiter {
     reply: Option<Reply<Given>>,
     wanted: Wanted,
     after: Option<At>,
+    /// What brings its key with others, if it was asked for with others.
+    batch: Option<Arc<BatchLoader>>,
 }
 
 impl Waiter {
@@ -38,7 +41,18 @@ impl Waiter {
         wanted: Wanted,
         after: Option<At>,
     ) -> Self {
-        Self { cell, spawner, reply, wanted, after }
+        Self { cell, spawner, reply, wanted, after, batch: None }
+    }
+
+    /// As one of those that `batch` brings together.
+    pub(crate) fn of_batch(mut self, batch: Arc<BatchLoader>) -> Self {
+        self.batch = Some(batch);
+        self
+    }
+
+    /// What brings its key with others, where to run it, and where its own loader lies.
+    pub(crate) fn batch(&self) -> (Option<&Arc<BatchLoader>>, &Spawner, &Arc<LoadCell>) {
+        (self.batch.as_ref(), &self.spawner, &self.cell)
     }
 
     pub(crate) fn answer(mut self, answer: Result<Given>) {
@@ -50,6 +64,9 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
+        if let Some(last) = self.batch.take().and_then(Arc::into_inner) {
+            self.spawner.spawn(async move { super::guard::drop_guarded(last) });
+        }
         // The caller is gone and nobody ran its loader. What that captured is the host's: it is dropped where the loader
         // would have run, not within an actor's turn, for its `Drop` may take its time.
         if let Some(loader) = self.cell.take_abandoned() {

@@ -6,8 +6,11 @@
 //! [`Wiring`], put recorders into the places of the neighbours with `connect_*`, start the one actor, and send it what
 //! [`request`] describes. Beside that nothing here is promised to stay as it is.
 
+mod batch;
 mod call;
 mod dispatch;
+mod events;
+mod explain;
 #[cfg(feature = "fault-injection")]
 mod fault;
 mod guard;
@@ -15,8 +18,10 @@ mod inbox;
 mod invalidate;
 mod load;
 mod permit;
+mod remove_many;
 mod reply;
 pub mod request;
+mod reserve;
 mod root;
 mod shutdown;
 mod stats;
@@ -29,13 +34,17 @@ mod warm_run;
 mod warmer;
 mod wiring;
 
+pub(crate) use batch::LoadMany;
 pub(crate) use call::{Found, LoadCall};
 pub use dispatch::{Pending, Request};
+pub use events::Events;
+pub(crate) use events::{Listener, listen};
 pub(crate) use guard::guarded;
 pub(crate) use invalidate::Open;
 pub use load::Waiter;
 pub use permit::{Permit, Permits, RESERVE};
 pub use reply::Reply;
+pub(crate) use reserve::{Begun, Vacancy};
 pub use root::Who;
 pub use stats::{SAMPLES_MAX, StatsActor};
 pub use supervisor::{Posted, Supervisor};

@@ -10,7 +10,9 @@ use actix::Message;
 
 use super::permit::Permit;
 use super::reply::Reply;
+use crate::batch_loader::BatchLoader;
 use crate::codec::value::Wanted;
+use crate::engine::explain::Explanation;
 use crate::engine::fences::{End, FenceId};
 use crate::engine::flight::{Class, FlightId};
 use crate::engine::given::Given;
@@ -20,9 +22,9 @@ use crate::engine::scope::{How, Scope};
 use crate::engine::stamp::At;
 use crate::engine::terms::Terms;
 pub use crate::engine::tier::Item;
-use crate::engine::tier::{Outcome, Stored, Taken, Warmed};
+use crate::engine::tier::{BatchLanded, Outcome, Stored, Taken, Warmed};
 use crate::env::Spawner;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::loader::LoadCell;
 use crate::message::{
     History, Info, InfoSnapshot, ReviveTier, Sample, SourceReport, StatsSnapshot, UserActive, Warm,
@@ -57,14 +59,20 @@ pub enum TierRequest {
     Get { key: Key, reply: Reply<Option<Given>> },
     /// Look, without counting it as a read.
     Contains { key: Key, reply: Reply<bool> },
+    /// Tell what is known of a key, without counting it as a read.
+    Explain { key: Key, route: Option<Arc<str>>, reply: Reply<Explanation> },
     /// Store one.
     Set { item: Item, reply: Reply<Stored> },
     /// Store several, one after the other, between two messages.
     SetMany { items: Vec<Item>, reply: Reply<Vec<Result<Stored>>> },
     /// Take one away.
     Remove { key: Key, reply: Reply<Taken> },
+    /// Take several away, between two messages.
+    RemoveMany { keys: Vec<Key>, reply: Reply<Vec<Taken>> },
     /// Read, or wait for a load, or lead one.
     Load(Box<LoadRequest>),
+    /// The same for several keys, with one load for all that are left.
+    LoadMany(Box<LoadManyRequest>),
     /// Take away what a scope matches.
     Invalidate { scope: Scope, how: How, dry_run: bool, reply: Reply<Taken> },
     /// Store nothing any more that a scope matches, but sets.
@@ -119,6 +127,51 @@ pub struct LoadRequest {
     pub reply: Option<Reply<Given>>,
 }
 
+impl LoadRequest {
+    /// Refuses it.
+    pub(crate) fn refuse(self, error: &Error) {
+        self.reply.into_iter().for_each(|reply| reply.answer(Err(error.clone())));
+    }
+}
+
+/// A request to load several keys.
+#[derive(Debug)]
+pub struct LoadManyRequest {
+    /// Which.
+    pub members: Vec<LoadMember>,
+    /// What is wanted; all else counts as absent.
+    pub wanted: Wanted,
+    /// For whom.
+    pub class: Class,
+    /// What brings those that are missing.
+    pub loader: Arc<BatchLoader>,
+    /// Where to run it.
+    pub spawner: Spawner,
+}
+
+impl LoadManyRequest {
+    /// Refuses it.
+    pub(crate) fn refuse(self, error: &Error) {
+        let replies = self.members.into_iter().filter_map(|member| member.reply);
+        replies.for_each(|reply| reply.answer(Err(error.clone())));
+    }
+}
+
+/// One key of a [`LoadManyRequest`].
+#[derive(Debug)]
+pub struct LoadMember {
+    /// Which key.
+    pub key: Key,
+    /// On what terms.
+    pub terms: Terms,
+    /// What its source has to be read after.
+    pub after: Option<At>,
+    /// Where its own loader is, should it have to be loaded alone.
+    pub cell: Arc<LoadCell>,
+    /// Who waits; nobody for a refresh.
+    pub reply: Option<Reply<Given>>,
+}
+
 /// What a tier actor takes.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -136,6 +189,8 @@ pub enum ToTier {
         /// How long it took.
         took: Duration,
     },
+    /// A load of several keys has ended, or here is a part of what it brought.
+    BatchLanded(Box<BatchLanded>),
     /// Take the next slice of long work.
     GoOn,
     /// The cache has ended: stop, for a timer would keep the actor alive.

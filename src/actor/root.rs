@@ -72,7 +72,9 @@ impl Wiring {
             let tier = self.tier(id);
             tier.incarnation.fetch_add(1, Ordering::Relaxed);
             tier.counters.restarts.one();
-            tier.counters.lost.add(tier.view.len() as u64);
+            let lost = tier.view.len() as u64;
+            tier.counters.lost.add(lost);
+            self.events.restarted(&tier.name, lost);
             // Their landings will be ignored, so they are counted here.
             tier.counters.loads_lost.add(tier.counters.loads_now.0.swap(0, Ordering::Relaxed));
             drop(tier.view.take_all());
@@ -163,6 +165,7 @@ impl Drop for End {
             tier.view.close();
             drop(tier.view.take_all());
         }
+        wiring.events.end();
         wiring.closed.send_replace(true);
     }
 }

@@ -109,6 +109,7 @@ fn info(wiring: &Wiring) -> InfoSnapshot {
             name: Arc::clone(&tier.name),
             description: Arc::clone(&plan.tiers[index].description),
             ttl: tier.terms.ttl,
+            stale: tier.terms.stale,
             prefixes: of_tier.map(|prefix| (Arc::clone(&prefix.prefix), prefix.ttl)).collect(),
             state: tier.state(),
             entries: tier.counters.entries.load(Relaxed),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
+use super::batch;
 use super::guard::{drop_guarded, guarded};
 use super::load::{self, Waiter};
 use super::reply::Reply;
@@ -17,7 +18,10 @@ use super::request::{Accepted, LoadRequest, TierRequest, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
 use super::wiring::{TierShared, Wiring, tell};
 use crate::codec::value::Wanted;
+use crate::engine::entry::Entry;
+use crate::engine::explain::Explanation;
 use crate::engine::given::Given;
+use crate::engine::key::Key;
 use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
 use crate::engine::store::Remains;
@@ -92,11 +96,13 @@ impl TierActor {
     fn turn<R>(&mut self, work: impl FnOnce(&mut Self, Moment, &mut Fx) -> R) -> Option<R> {
         let now = self.now();
         let mut fx = Fx::default();
+        self.tier.tick(now, self.wiring.events.is_watched());
         let done = guarded(|| work(self, now, &mut fx));
         let result = match done {
             Ok(result) => Some(result),
             Err(words) => {
                 fx.starts.clear();
+                fx.batches.clear();
                 self.broke(&words, now, &mut fx);
                 None
             }
@@ -112,6 +118,7 @@ impl TierActor {
         shared.view.close();
         let tables = shared.view.take_all();
         let mut wreck = self.tier.reset(Arc::clone(&shared.view), now);
+        let lost = guarded(|| wreck.store().len()).unwrap_or_default();
         shared.incarnation.store(self.tier.incarnation(), Ordering::Relaxed);
         let failed = shared.crashed(now);
         telemetry::tier_broke(&shared.name, words, failed);
@@ -119,6 +126,7 @@ impl TierActor {
         // it is dropped behind the guard.
         fx.taken.extend(guarded(|| wreck.drain().1).unwrap_or_default());
         drop_guarded((wreck, tables));
+        self.wiring.events.restarted(&self.shared().name, lost);
         self.sweeping = false;
         if !failed {
             self.wiring.tier(self.id).view.open();
@@ -127,13 +135,16 @@ impl TierActor {
 
     /// Does what a turn left to be done: answers, starts of loads, drops.
     fn settle(&mut self, fx: Fx) {
-        let Effects { answers, starts, taken, gone, remains } = fx;
+        let Effects { answers, starts, batches, taken, gone, happened, remains } = fx;
         self.tier.publish();
         let incarnation = self.tier.incarnation();
         for id in starts {
             if let Some((key, limit, waiter)) = self.tier.leader(id) {
                 load::start(&self.wiring, self.id, id, incarnation, &key, limit, waiter);
             }
+        }
+        for started in batches {
+            batch::start(&self.wiring, self.id, started, &mut self.tier);
         }
         self.ask_for_room();
         for (waiter, answer) in answers {
@@ -143,6 +154,7 @@ impl TierActor {
             reply.answer(Ok(taken));
         }
         self.remains.extend(remains);
+        self.wiring.events.turned(&self.shared().name, self.tier.seq(), self.tier.now(), &gone, happened);
         drop_guarded(gone);
         self.go_on();
     }
@@ -229,10 +241,11 @@ impl TierActor {
         match request {
             TierRequest::Get { key, reply } => reply.answer(Ok(self.get(key.as_str()))),
             TierRequest::Contains { key, reply } => {
-                let found =
-                    self.shared().view.peek(key.as_str()).is_some_and(|entry| entry.is_fresh(self.now()));
-                reply.answer(Ok(found));
+                let entry = self.shared().view.peek(key.as_str());
+                let served = |entry: Arc<Entry>| entry.is_fresh(self.now()) && !entry.value().is_nothing();
+                reply.answer(Ok(entry.is_some_and(served)));
             }
+            TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
             TierRequest::Set { item, reply } => {
                 // The reply stays outside the turn: when that panics, it is dropped here, and answers.
                 if let Some(stored) = self.turn(|this, now, fx| this.set(item, now, fx)) {
@@ -252,7 +265,16 @@ impl TierActor {
                     reply.answer(Ok(taken));
                 }
             }
+            TierRequest::RemoveMany { keys, reply } => {
+                if let Some(taken) = self.turn(|this, _, fx| this.tier.remove_many(&keys, fx)) {
+                    reply.answer(Ok(taken));
+                }
+            }
             TierRequest::Load(request) => self.load(*request),
+            TierRequest::LoadMany(request) => {
+                let (members, class) = batch::members(*request);
+                self.turn(|this, now, fx| this.tier.load_many(members, class, now, fx));
+            }
             TierRequest::Invalidate { scope, how, dry_run, reply } => {
                 let order = Order { scope, how, dry_run };
                 self.turn(|this, now, fx| this.tier.order(order, reply, now, fx));
@@ -300,11 +322,13 @@ impl TierActor {
     fn take_failed(&mut self, request: TierRequest) {
         match request {
             TierRequest::Revive { reply } => self.revive(reply),
+            TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
             TierRequest::Remove { reply, .. }
             | TierRequest::Invalidate { reply, .. }
             | TierRequest::CloseFence { reply, .. } => {
                 reply.answer(Ok(Taken::default()));
             }
+            TierRequest::RemoveMany { keys, reply } => reply.answer(Ok(vec![Taken::default(); keys.len()])),
             TierRequest::Drain { reply } | TierRequest::OpenFence { reply, .. } => reply.answer(Ok(())),
             TierRequest::Grant { bytes } => self.grant(bytes),
             TierRequest::EndWarm { .. } => {}
@@ -312,10 +336,8 @@ impl TierActor {
             TierRequest::Contains { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::Set { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::SetMany { reply, .. } => reply.answer(Err(self.shared().failed_error())),
-            TierRequest::Load(request) => {
-                let error = self.shared().failed_error();
-                request.reply.into_iter().for_each(|reply| reply.answer(Err(error.clone())));
-            }
+            TierRequest::Load(request) => request.refuse(&self.shared().failed_error()),
+            TierRequest::LoadMany(request) => request.refuse(&self.shared().failed_error()),
             TierRequest::BeginWarm { reply } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::StoreWarm { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             #[cfg(feature = "fault-injection")]
@@ -325,6 +347,11 @@ impl TierActor {
 
     fn get(&self, key: &str) -> Option<Given> {
         self.wiring.look(self.shared(), key, Wanted::ANY)
+    }
+
+    fn explain(&self, key: Key, route: Option<Arc<str>>) -> Explanation {
+        let bypassed = self.shared().state() == TierState::Failed;
+        Explanation { bypassed, ..self.tier.explain(key, route, self.now()) }
     }
 
     fn set(&mut self, item: Item, now: Moment, fx: &mut Fx) -> Result<Stored> {
@@ -384,6 +411,9 @@ impl Handler<ToTier> for TierActor {
             ToTier::Batch(batch) => batch.into_iter().for_each(|accepted| self.take(accepted)),
             ToTier::Landed { id, incarnation, outcome, took } => {
                 self.turn(|this, now, fx| this.tier.land(id, incarnation, outcome, took, now, fx));
+            }
+            ToTier::BatchLanded(landed) => {
+                self.turn(|this, now, fx| this.tier.land_batch(*landed, now, fx));
             }
             ToTier::GoOn => self.slice(),
             // Who still waits for a load is answered by the drop.

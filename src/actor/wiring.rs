@@ -13,6 +13,7 @@ use actix::{Addr, Recipient};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, watch};
 
+use super::events::EventHub;
 use super::inbox::{Inbox, Parcel};
 use super::permit::Permits;
 use super::request::{ToStats, ToSupervisor, ToTier, ToWarmer};
@@ -164,6 +165,8 @@ pub struct Wiring {
     pub(crate) host: Spawner,
     /// The number of the next fence.
     pub(crate) next_fence: AtomicU64,
+    /// Who is told what takes place.
+    pub(crate) events: EventHub,
     pub(crate) ready: watch::Sender<bool>,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) address: RwLock<Option<Addr<Supervisor>>>,
@@ -230,6 +233,7 @@ impl Wiring {
             root: Root::default(),
             host,
             next_fence: AtomicU64::new(0),
+            events: EventHub::default(),
             ready: watch::Sender::new(!required),
             closed: watch::Sender::new(false),
             address: RwLock::default(),

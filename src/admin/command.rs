@@ -21,6 +21,7 @@ use crate::message::WarmScope;
 /// ```text
 /// /cache-stats  [--top N]                     the N keys read most are shown, 0 to 10; 3 when left out
 /// /cache-info
+/// /cache-explain KEY                          key:KEY means the same
 /// /cache-clear  [all | key:KEY | prefix:PREFIX | tag:TAG | tier:NAME | PATTERN]  [--dry-run]
 /// /cache-warm   [all | NAME]                  NAME of a tier; all when left out
 /// /cache-revive NAME
@@ -46,6 +47,8 @@ pub enum Command {
     },
     /// Show the settings in force and the status of every tier.
     Info,
+    /// Tell what is known of one key.
+    Explain(Key),
     /// Take entries away, or count what would be taken.
     Clear {
         /// Which.
@@ -62,8 +65,8 @@ pub enum Command {
 }
 
 /// The words after the slash.
-const WORDS: [&str; 6] =
-    ["cache-stats", "cache-info", "cache-clear", "cache-warm", "cache-revive", "cache-help"];
+const WORDS: [&str; 7] =
+    ["cache-stats", "cache-info", "cache-explain", "cache-clear", "cache-warm", "cache-revive", "cache-help"];
 
 impl Command {
     /// Bytes that a line may have, 4,096.
@@ -104,6 +107,7 @@ impl Command {
             "cache-stats" => stats(&arguments),
             "cache-info" => alone(Self::Info, "/cache-info", &arguments),
             "cache-help" => alone(Self::Help, "/cache-help", &arguments),
+            "cache-explain" => explain(&arguments),
             "cache-clear" => clear(&arguments),
             "cache-warm" => warm(&arguments),
             "cache-revive" => revive(&arguments),
@@ -208,6 +212,16 @@ fn stats(arguments: &[&str]) -> Result<Command> {
     }
 }
 
+fn explain(arguments: &[&str]) -> Result<Command> {
+    match arguments {
+        [] => refuse("/cache-explain lacks a key; /cache-stats shows those that are read most"),
+        [text] => Key::parse(said(text, "key:").unwrap_or(text)).map(Command::Explain),
+        [_, argument, ..] => {
+            excess("/cache-explain", argument, "one key; one that holds blanks stands in quotes")
+        }
+    }
+}
+
 fn clear(arguments: &[&str]) -> Result<Command> {
     const TAKES: &str = "one of all, key:KEY, prefix:PREFIX, tag:TAG, tier:NAME or a pattern, and --dry-run; what holds blanks \
                          stands in quotes";
@@ -230,21 +244,25 @@ fn clear(arguments: &[&str]) -> Result<Command> {
     }
 }
 
+/// What stands behind `word`, if `text` begins with it; with a second colon it is the first segment of a key.
+fn said<'t>(text: &'t str, word: &str) -> Option<&'t str> {
+    text.strip_prefix(word).filter(|rest| !rest.starts_with(':'))
+}
+
 /// What `text` names, by its first word: see [`Command`].
 fn scope(text: &str) -> Result<Scope> {
-    let said = |word: &str| text.strip_prefix(word).filter(|rest| !rest.starts_with(':'));
     if text == "all" {
         Ok(Scope::All)
-    } else if let Some(key) = said("key:") {
+    } else if let Some(key) = said(text, "key:") {
         Key::parse(key).map(Scope::Key)
-    } else if let Some(prefix) = said("prefix:") {
+    } else if let Some(prefix) = said(text, "prefix:") {
         // Both ways to write it are common, and mean the same.
         Prefix::parse(prefix.strip_suffix(SEPARATOR).unwrap_or(prefix)).map(Scope::Prefix)
-    } else if let Some(tag) = said("tag:") {
+    } else if let Some(tag) = said(text, "tag:") {
         Tag::new(tag).map(Scope::Tag)
-    } else if let Some(tier) = said("tier:") {
+    } else if let Some(tier) = said(text, "tier:") {
         tier_name(tier, "/cache-clear").map(Scope::Tier)
-    } else if let Some(pattern) = said("pattern:") {
+    } else if let Some(pattern) = said(text, "pattern:") {
         Pattern::parse(pattern).map(Scope::Pattern)
     } else if text.contains(['*', '?']) {
         Pattern::parse(text).map(Scope::Pattern)

@@ -75,6 +75,9 @@ fn status(tier: &TierInfo, style: Style) -> String {
     if !prefixes.is_empty() {
         let _ = writeln!(text, "    Prefixes: {}", prefixes.join(", "));
     }
+    if !tier.stale.is_zero() {
+        let _ = writeln!(text, "    Stale values: served for {} more", time(tier.stale));
+    }
     let _ = match tier.state {
         TierState::Running => writeln!(text, "    State: running"),
         TierState::Failed => writeln!(

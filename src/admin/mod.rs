@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod command;
+mod explain_panel;
 mod info_panel;
 pub mod render;
 mod run;
@@ -13,6 +14,7 @@ mod text;
 
 pub use audit::{AuditAction, AuditEvent, AuditSink};
 pub use command::Command;
+pub use explain_panel::explain_panel;
 pub use info_panel::info_panel;
 pub use render::{Answer, Style};
 pub use stats_panel::{stats_panel, stats_panel_top};

@@ -1,14 +1,17 @@
 //! Answers as text for people.
 //!
-//! Owns: the words of every answer, in two styles; the two panels have files of their own. Never: asks for a number.
+//! Owns: the words of every answer, in two styles; the panels have files of their own. Never: asks for a number.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::text::{counted, foreign, size, time};
 use crate::engine::scope::Scope;
-use crate::message::{InfoSnapshot, Invalidated, SourceReport, StatsSnapshot, WarmReport, WarmScope};
+use crate::message::{
+    Explanation, InfoSnapshot, Invalidated, SourceReport, StatsSnapshot, WarmReport, WarmScope,
+};
 
+pub use super::explain_panel::explain_panel;
 pub use super::info_panel::info_panel;
 pub use super::stats_panel::{stats_panel, stats_panel_top};
 
@@ -47,6 +50,8 @@ pub enum Answer {
     },
     /// To `/cache-info`.
     Info(InfoSnapshot),
+    /// To `/cache-explain`.
+    Explained(Explanation),
     /// To `/cache-clear` with an object.
     Cleared {
         /// What was named.
@@ -81,6 +86,7 @@ impl Answer {
             Self::Help => help(style),
             Self::Stats { snapshot, top } => stats_panel_top(snapshot, style, *top),
             Self::Info(snapshot) => info_panel(snapshot, style),
+            Self::Explained(known) => explain_panel(known, style),
             Self::Cleared { scope, dry_run, taken } => cleared(taken, *dry_run, scope, style),
             Self::ClearUsage(preview) => clear_usage(preview, style),
             Self::Warmed { scope, report } => warmed(report, scope, style),
@@ -95,6 +101,7 @@ pub fn help(style: Style) -> String {
     text.push_str(
         "  /cache-stats [--top N]   counters, and the N keys read most (0 to 10, else 3)\n\
         \x20 /cache-info              settings in force, status of every tier\n\
+        \x20 /cache-explain KEY       where a key is, how fresh, why it was absent last\n\
         \x20 /cache-clear OBJECT      take entries away; with --dry-run only count them\n\
         \x20 /cache-warm [TIER]       run the warm sources of a tier, or of all\n\
         \x20 /cache-revive TIER       put a tier back into service that is bypassed\n\n",

@@ -8,7 +8,7 @@ use crate::engine::scope::Scope;
 use crate::env::Stopwatch;
 use crate::error::Result;
 use crate::handle::Cache;
-use crate::message::{Info, Invalidate, ReviveTier, Stats, Warm};
+use crate::message::{Explain, Info, Invalidate, ReviveTier, Stats, Warm};
 
 impl Cache {
     /// Carries out the line that `who` typed and returns the text to show; a line that cannot be carried out is answered
@@ -54,6 +54,7 @@ impl Cache {
             Command::Help => Answer::Help,
             Command::Stats { top } => Answer::Stats { snapshot: self.send(Stats).await?, top },
             Command::Info => Answer::Info(self.send(Info).await?),
+            Command::Explain(key) => Answer::Explained(self.send(Explain::new(key)).await?),
             Command::Clear { scope, dry_run } => {
                 let mut invalidate = Invalidate::new(scope.clone());
                 invalidate.dry_run = dry_run;

@@ -14,17 +14,17 @@ use tokio::sync::oneshot;
 
 use super::load::{Ended, Slot, Telling, caught, copy_of};
 use super::outcome::{Absence, Kind, Outcome, Share};
-use crate::actor::LoadCall;
-use crate::codec::value::Wanted;
+use crate::actor::{Found, LoadCall};
 use crate::engine::given::Given;
 use crate::engine::key::Key;
+use crate::engine::tag::Tags;
 use crate::engine::tier;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
 use crate::load_policy::LoadPolicy;
 use crate::loader::{Loader, inside};
-use crate::message::Stored;
+use crate::message::{Set, Stored};
 use crate::telemetry;
 
 /// How often a call asks the cache again, when the load that it waited for ended in a way that it cannot share.
@@ -33,54 +33,82 @@ const ROUNDS_MAX: usize = 3;
 /// works takes thousands in some milliseconds.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the attribute says about time.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// How long a value lives; `None`: as long as its route or tier says.
-    pub ttl: Option<Duration>,
-    /// How long `None` lives; zero: it is not kept.
-    pub none: Duration,
-}
-
 /// What every call needs to know, found out.
 struct Call<'c, E> {
     cache: &'c Cache,
     key: Key,
-    rules: Rules,
+    policy: LoadPolicy,
+    tags: Tags,
     share: Share<E>,
 }
 
-/// What the view holds, or what is needed to load it; `Err`: the cache can do nothing for this call.
-fn look<V, A, E>(
-    cache: Option<&Cache>,
+/// What the view says to a call.
+enum Looked<'c, V, E> {
+    /// Its answer.
+    Hit(Hit<V>),
+    /// Its answer, which is to be loaded anew.
+    Due(Hit<V>, Call<'c, E>),
+    /// It has to be loaded.
+    Absent(Call<'c, E>),
+    /// The cache can do nothing for this call.
+    Useless,
+}
+
+/// Looks; `tags` is asked only when something is to be loaded.
+fn look<'c, V, A, E>(
+    cache: Option<&'c Cache>,
     key: Result<String>,
-    rules: Rules,
+    policy: LoadPolicy,
+    tags: impl FnOnce() -> Result<Tags>,
     share: Share<E>,
-) -> Result<Result<Hit<V>, Call<'_, E>>, Option<Error>>
+) -> Looked<'c, V, E>
 where
     V: DeserializeOwned,
     A: Absence<V>,
 {
-    let cache = cache.ok_or(None)?;
-    let text = key?;
-    let wiring = cache.wiring();
-    let (tier, _) = wiring.route(&text)?;
-    let found = wiring.look(tier, &text, Wanted::of::<A::Shared>());
-    match found.map(|given| decode::<V>(&text, given)) {
-        Some(Ok(hit)) => Ok(Ok(hit)),
-        _ => Ok(Err(Call { cache, key: Key::parse(&text)?, rules, share })),
-    }
+    let Some(cache) = cache else { return Looked::Useless };
+    let looked = || -> Result<_> {
+        let text = key?;
+        let wiring = cache.wiring();
+        let (tier, terms) = wiring.route(&text)?;
+        let call = |text: &str| -> Result<_> {
+            Ok(Call { cache, key: Key::parse(text)?, policy, tags: tags()?, share })
+        };
+        Ok(match wiring.look_to_load(tier, &policy.over(terms), &text, A::wanted(), None) {
+            Found::Hit(given) => match decode::<V, A>(&text, given) {
+                Ok(hit) => Looked::Hit(hit),
+                Err(_) => Looked::Absent(call(&text)?),
+            },
+            Found::Due(given) => match decode::<V, A>(&text, given) {
+                Ok(hit) => Looked::Due(hit, call(&text)?),
+                Err(_) => Looked::Absent(call(&text)?),
+            },
+            Found::Nothing => Looked::Absent(call(&text)?),
+        })
+    };
+    looked().unwrap_or_else(|error| {
+        // The cache could not even be asked: a mistake in keys, tags or routes, told once.
+        if !error.is_cache_trouble() {
+            telemetry::not_cached(&error);
+        }
+        Looked::Useless
+    })
 }
 
-fn decode<V: DeserializeOwned>(key: &str, mut given: Given) -> Result<Hit<V>> {
+fn decode<V: DeserializeOwned, A: Absence<V>>(key: &str, mut given: Given) -> Result<Hit<V>> {
+    if given.value.is_nothing()
+        && let Some(none) = A::none()
+    {
+        return Ok(Hit::given(none, &given));
+    }
     given.value = given.value.counted_as::<V>();
     Hit::decode(key, &given)
 }
 
-/// What follows from an answer of the cache that is no value.
-enum Next<E> {
+/// What follows from an answer of the cache.
+enum Next<V, E> {
     /// It is the end of the call.
-    Fail(E),
+    End(Result<Hit<V>, E>),
     /// Others can still load.
     Again,
     /// The body runs in the caller's task.
@@ -95,26 +123,30 @@ impl<E: Send + 'static> Call<'_, E> {
         self.cache.wiring().load(LoadCall {
             key: self.key.clone(),
             loader,
-            policy: LoadPolicy { ttl: self.rules.ttl, ..LoadPolicy::new() },
+            policy: self.policy,
             deadline: None,
-            // The function's own error type has no word for it, and running the body again would not be faster.
+            // The function's own error type has no word for a deadline, and running the body again would not be
+            // faster: it ends when its body does, and whoever cannot wait so long drops the call.
             task: None,
-            wanted: Wanted::of::<A::Shared>(),
+            wanted: A::wanted(),
             after: None,
             patience: PATIENCE,
         })
     }
 
     fn telling(&self) -> Telling<E> {
-        Telling { key: self.key.clone(), none: self.rules.none, share: self.share }
+        Telling { key: self.key.clone(), tags: self.tags.clone(), share: self.share }
     }
 
-    /// After another caller's load, or none at all, ended with `error`.
-    fn next(&self, error: &Error) -> Next<E> {
-        match error {
-            Error::LoadFailed { source, .. } => copy_of(source, self.share).map_or(Next::Again, Next::Fail),
-            Error::LoadPanicked { .. } | Error::LoadLost { .. } => Next::Again,
-            _ => Next::Here,
+    /// After another caller's load, or none at all, ended with `answer`.
+    fn next<V: DeserializeOwned, A: Absence<V>>(&self, answer: Result<Given>) -> Next<V, E> {
+        match answer.and_then(|given| decode::<V, A>(self.key.as_str(), given)) {
+            Ok(hit) => Next::End(Ok(hit)),
+            Err(Error::LoadFailed { source, .. }) => {
+                copy_of(&source, self.share).map_or(Next::Again, |error| Next::End(Err(error)))
+            }
+            Err(Error::LoadPanicked { .. } | Error::LoadLost { .. }) => Next::Again,
+            Err(_) => Next::Here,
         }
     }
 }
@@ -132,7 +164,8 @@ fn conclude<V, E>(ended: Ended<V, E>) -> Result<Hit<V>, E> {
 pub async fn run<O, A, M, Fut>(
     cache: Option<&Cache>,
     key: Result<String>,
-    rules: Rules,
+    policy: LoadPolicy,
+    tags: impl FnOnce() -> Result<Tags>,
     (_, _, share): Kind<O, A>,
     make: M,
 ) -> Result<Hit<O::Value>, O::Error>
@@ -144,26 +177,29 @@ where
     M: Fn() -> Fut,
     Fut: Future<Output = O::Returned> + Send + 'static,
 {
-    match look::<O::Value, A, O::Error>(cache, key, rules, share) {
-        Ok(Ok(hit)) => return Ok(hit),
-        Ok(Err(call)) => {
-            for _ in 0..ROUNDS_MAX {
-                let slot = Slot::default();
-                let answer = call.ask::<A, O::Value>(loader::<O, A, Fut>(&call, &slot, make())).await;
-                if let Some(ended) = slot.lock().take() {
-                    return conclude(ended);
-                }
-                match answer.and_then(|given| decode(call.key.as_str(), given)) {
-                    Ok(hit) => return Ok(hit),
-                    Err(error) => match call.next(&error) {
-                        Next::Fail(error) => return Err(error),
-                        Next::Again => {}
-                        Next::Here => break,
-                    },
-                }
+    let call = match look::<O::Value, A, O::Error>(cache, key, policy, tags, share) {
+        Looked::Hit(hit) => return Ok(hit),
+        Looked::Due(hit, call) => {
+            let loader = loader::<O, A, Fut>(&call, &Slot::default(), make());
+            call.cache.wiring().refresh(call.key.clone(), loader, policy, A::wanted());
+            return Ok(hit);
+        }
+        Looked::Absent(call) => Some(call),
+        Looked::Useless => None,
+    };
+    if let Some(call) = call {
+        for _ in 0..ROUNDS_MAX {
+            let slot = Slot::default();
+            let answer = call.ask::<A, O::Value>(loader::<O, A, Fut>(&call, &slot, make())).await;
+            if let Some(ended) = slot.lock().take() {
+                return conclude(ended);
+            }
+            match call.next::<O::Value, A>(answer) {
+                Next::End(result) => return result,
+                Next::Again => {}
+                Next::Here => break,
             }
         }
-        Err(trouble) => tell(trouble),
     }
     O::split(make().await).map(Hit::unstored)
 }
@@ -193,7 +229,8 @@ where
 pub async fn run_in_caller<O, A, M, Fut>(
     cache: Option<&Cache>,
     key: Result<String>,
-    rules: Rules,
+    policy: LoadPolicy,
+    tags: impl FnOnce() -> Result<Tags>,
     (_, _, share): Kind<O, A>,
     make: M,
 ) -> Result<Hit<O::Value>, O::Error>
@@ -205,67 +242,59 @@ where
     M: FnOnce() -> Fut,
     Fut: Future<Output = O::Returned>,
 {
-    match look::<O::Value, A, O::Error>(cache, key, rules, share) {
-        Ok(Ok(hit)) => return Ok(hit),
-        Ok(Err(call)) => {
-            for _ in 0..ROUNDS_MAX {
-                let (begin, begun) = oneshot::channel::<oneshot::Sender<tier::Outcome>>();
-                let loader = Loader::of_outcome(call.key.clone(), move || async move {
-                    let (tell, told) = oneshot::channel();
-                    // Not sent, or never answered: the caller is gone, and the next one takes over.
-                    let _ = begin.send(tell);
-                    told.await.unwrap_or(tier::Outcome::Lost)
-                });
-                let mut answer = Box::pin(call.ask::<A, O::Value>(loader));
-                let answer = tokio::select! {
-                    biased;
-                    Ok(tell) = begun => {
-                        let returned = caught(inside(&call.key, make())).await;
-                        let (told, own) = call.telling().split::<O, A>(returned);
-                        let _ = tell.send(told);
-                        let value = match own {
-                            Ok(value) => value,
-                            Err(ended) => return conclude(ended),
-                        };
-                        // It is there already; what the cache says is only whether it was kept.
-                        let hit = answer.await.and_then(|given| decode(call.key.as_str(), given));
-                        return Ok(hit.unwrap_or_else(|_| Hit::unstored(value)));
-                    }
-                    answer = &mut answer => answer,
-                };
-                match answer.and_then(|given| decode(call.key.as_str(), given)) {
-                    Ok(hit) => return Ok(hit),
-                    Err(error) => match call.next(&error) {
-                        Next::Fail(error) => return Err(error),
-                        Next::Again => {}
-                        Next::Here => break,
-                    },
+    // What cannot run behind its caller's back cannot refresh: it serves what is fresh, and loads what is not.
+    let policy = policy.stale(Duration::ZERO);
+    let call = match look::<O::Value, A, O::Error>(cache, key, policy, tags, share) {
+        Looked::Hit(hit) | Looked::Due(hit, _) => return Ok(hit),
+        Looked::Absent(call) => Some(call),
+        Looked::Useless => None,
+    };
+    if let Some(call) = call {
+        for _ in 0..ROUNDS_MAX {
+            let (begin, begun) = oneshot::channel::<oneshot::Sender<tier::Outcome>>();
+            let loader = Loader::of_outcome(call.key.clone(), move || async move {
+                let (tell, told) = oneshot::channel();
+                // Not sent, or never answered: the caller is gone, and the next one takes over.
+                let _ = begin.send(tell);
+                told.await.unwrap_or(tier::Outcome::Lost)
+            });
+            let mut answer = Box::pin(call.ask::<A, O::Value>(loader));
+            let answer = tokio::select! {
+                biased;
+                Ok(tell) = begun => {
+                    let returned = caught(inside(&call.key, make())).await;
+                    let (told, own) = call.telling().split::<O, A>(returned);
+                    let _ = tell.send(told);
+                    let value = match own {
+                        Ok(value) => value,
+                        Err(ended) => return conclude(ended),
+                    };
+                    // It is there already; what the cache says is only whether it was kept.
+                    let hit = answer.await.and_then(|given| decode::<O::Value, A>(call.key.as_str(), given));
+                    return Ok(hit.unwrap_or_else(|_| Hit::unstored(value)));
                 }
+                answer = &mut answer => answer,
+            };
+            match call.next::<O::Value, A>(answer) {
+                Next::End(result) => return result,
+                Next::Again => {}
+                Next::Here => break,
             }
         }
-        Err(trouble) => tell(trouble),
     }
     O::split(make().await).map(Hit::unstored)
-}
-
-/// The cache could not even be asked: a mistake in keys or routes, told once.
-fn tell(trouble: Option<Error>) {
-    if let Some(error) = trouble.filter(|error| !error.is_cache_trouble()) {
-        telemetry::not_cached(&error);
-    }
 }
 
 /// Stores `value` as what a cached function would return.
 pub async fn prime<V: Serialize + ?Sized>(
     cache: Option<&Cache>,
     key: Result<String>,
-    ttl: Option<Duration>,
+    policy: LoadPolicy,
+    tags: Result<Tags>,
     value: &V,
 ) -> Result<Stored> {
     let Some(cache) = cache else { return Ok(Stored { kept: false, replaced: false }) };
-    let set = cache.set(key?, value);
-    match ttl {
-        Some(ttl) => set.ttl(ttl).await,
-        None => set.await,
-    }
+    let mut set = Set::of(key?, value)?.tags(tags?);
+    set.policy = policy;
+    cache.send(set).await
 }

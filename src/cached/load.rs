@@ -12,7 +12,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -20,6 +19,7 @@ use serde::Serialize;
 use super::outcome::{Absence, Outcome, Share};
 use crate::codec::value::Value;
 use crate::engine::key::Key;
+use crate::engine::tag::Tags;
 use crate::engine::tier::{self, Brought};
 use crate::error::{Error, SharedError, Shown};
 
@@ -42,8 +42,8 @@ pub(super) type Slot<V, E> = Arc<Mutex<Option<Ended<V, E>>>>;
 /// How a function's result is told to the cache.
 pub(super) struct Telling<E> {
     pub(super) key: Key,
-    /// How long `None` lives.
-    pub(super) none: Duration,
+    /// The names by which the value can be taken away.
+    pub(super) tags: Tags,
     pub(super) share: Share<E>,
 }
 
@@ -78,11 +78,10 @@ impl<E: Send + 'static> Telling<E> {
         };
         match returned {
             Ok(value) => match Value::encode(&value) {
+                Ok(_) if A::is_none(&value) => (tier::Outcome::NotFound, Ok(value)),
                 Ok(bytes) => {
-                    let bytes = bytes.counted_as::<A::Shared>();
-                    let ttl = A::is_none(&value).then_some(self.none);
-                    let told = tier::Outcome::Loaded(Brought { ttl, ..bytes.into() });
-                    (told, Ok(value))
+                    let (value_of, tags) = (bytes.counted_as::<A::Shared>(), self.tags.clone());
+                    (tier::Outcome::Loaded(Brought { tags, ..value_of.into() }), Ok(value))
                 }
                 Err(error) => (tier::Outcome::FailedAlone(error), Err(Ended::Unwritten(value))),
             },

@@ -11,7 +11,7 @@ mod outcome;
 mod source;
 mod text;
 
-pub use call::{Rules, prime, run, run_in_caller};
+pub use call::{prime, run, run_in_caller};
 pub use invalidate::{Invalidation, PlainSuccess, Success};
 pub use keep::{Keep, KeepBorrowed, Kept, keep, keep_borrowed};
 pub use outcome::{

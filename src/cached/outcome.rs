@@ -8,6 +8,7 @@
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
+use crate::codec::value::Wanted;
 use crate::hit::Hit;
 
 /// Asks what `R` is.
@@ -156,6 +157,16 @@ pub trait Absence<V>: Copy + Send + 'static {
     /// The type that others read it as.
     type Shared: 'static;
 
+    /// Which values of the cache the function can return.
+    fn wanted() -> Wanted {
+        Wanted::of::<Self::Shared>()
+    }
+
+    /// What it returns where the cache knows that there is none.
+    fn none() -> Option<V> {
+        None
+    }
+
     /// Whether there is none.
     fn is_none(value: &V) -> bool;
 }
@@ -169,6 +180,15 @@ pub struct AnyAbsence;
 
 impl<T: 'static> Absence<Option<T>> for OptionAbsence {
     type Shared = T;
+
+    /// Also an `Option`, as somebody may set it who thinks of what the function returns.
+    fn wanted() -> Wanted {
+        Wanted::of::<T>().or::<Option<T>>().or_nothing()
+    }
+
+    fn none() -> Option<Option<T>> {
+        Some(None)
+    }
 
     fn is_none(value: &Option<T>) -> bool {
         value.is_none()

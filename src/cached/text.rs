@@ -9,23 +9,35 @@ use serde::Serialize;
 use crate::engine::key::Key;
 use crate::engine::pattern::Pattern;
 use crate::engine::scope::{Prefix, Scope};
+use crate::engine::tag::Tag;
 use crate::error::{Error, Result, Shown};
 
 /// Bytes that an argument may take in a key before a hash takes its place.
 const READABLE_MAX: usize = 64;
+
+/// The same for a tag, which may have 64 in all.
+const TAG_PART_MAX: usize = 32;
 
 /// Text that grows by literals, which the macro has checked, and by arguments, which are encoded.
 #[derive(Debug, Default)]
 pub struct Text {
     text: String,
     failed: Option<Error>,
+    /// A tag has no segments, so arguments stand in it as they are.
+    is_tag: bool,
 }
 
 impl Text {
     /// Nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { text: String::with_capacity(READABLE_MAX), failed: None }
+        Self { text: String::with_capacity(READABLE_MAX), failed: None, is_tag: false }
+    }
+
+    /// Nothing yet, of what is to be a tag.
+    #[must_use]
+    pub fn new_tag() -> Self {
+        Self { is_tag: true, ..Self::new() }
     }
 
     /// Adds what stands in the template.
@@ -39,6 +51,9 @@ impl Text {
         let written = write!(self.text, "{part}");
         let raw = &self.text[start..];
         let plain = |byte: u8| !byte.is_ascii_control() && byte < 0x80 && !b"%*?:=~".contains(&byte);
+        if self.is_tag && written.is_ok() && raw.len() <= TAG_PART_MAX && !raw.chars().any(char::is_control) {
+            return;
+        }
         // Nearly every argument is a number or a short name, and stands in the key as it is.
         if written.is_ok() && (1..=READABLE_MAX).contains(&raw.len()) && raw.bytes().all(plain) {
             return;
@@ -61,6 +76,11 @@ impl Text {
             Ok(key) => self.text.extend(key.segments().nth(1)),
             Err(error) => drop(self.failed.get_or_insert(error)),
         }
+    }
+
+    /// The text as a tag. Errors: `InvalidTag`, `Encode`.
+    pub fn tag(self) -> Result<Tag> {
+        self.finish().and_then(Tag::new)
     }
 
     /// The text as a key, which is looked up as it is and checked when it is stored.

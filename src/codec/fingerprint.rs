@@ -9,7 +9,7 @@ use std::fmt;
 /// A number that stands for a type, the same in every process and on every machine.
 ///
 /// It is a hash of the path of the type that *owns* the value, so what one caller lends another can take:
-/// `&T`, `&mut T`, `Arc<T>`, `Rc<T>`, `Box<T>` and `Cow<T>` count as `T`, `str` as `String`, slices as `Vec`, at
+/// `&T`, `&mut T`, `Arc<T>`, `Rc<T>`, `Box<T>`, `Cow<T>` and [`Hit<T>`](crate::Hit) count as `T`, `str` as `String`, slices as `Vec`, at
 /// any depth (`Vec<&str>` is `Vec<String>`), and lifetimes do not count. Arrays do not count as `Vec`.
 ///
 /// # Limits
@@ -202,7 +202,14 @@ impl Reader<'_> {
 }
 
 fn counts_as_content(path: &str) -> bool {
-    matches!(path, "alloc::sync::Arc" | "alloc::rc::Rc" | "alloc::boxed::Box" | "alloc::borrow::Cow")
+    matches!(
+        path,
+        "alloc::sync::Arc"
+            | "alloc::rc::Rc"
+            | "alloc::boxed::Box"
+            | "alloc::borrow::Cow"
+            | "apex_cache::hit::Hit"
+    )
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl Value {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
     /// `None`: of any type.
-    of: Option<Fingerprint>,
+    of: Option<(Fingerprint, Fingerprint)>,
     nothing: bool,
 }
 
@@ -115,7 +115,13 @@ impl Wanted {
 
     /// A `T`.
     pub fn of<T: ?Sized>() -> Self {
-        Self { of: Some(Fingerprint::of::<T>()), nothing: false }
+        Self { of: Some((Fingerprint::of::<T>(), Fingerprint::of::<T>())), nothing: false }
+    }
+
+    /// Also an `U`.
+    #[must_use]
+    pub(crate) fn or<U: ?Sized>(self) -> Self {
+        Self { of: self.of.map(|(of, _)| (of, Fingerprint::of::<U>())), ..self }
     }
 
     /// Also that the source has nothing.
@@ -126,7 +132,8 @@ impl Wanted {
 
     /// Whether the reader takes `value`.
     pub fn takes(self, value: &Value) -> bool {
-        if value.is_nothing() { self.nothing } else { self.of.is_none_or(|of| of == value.fingerprint) }
+        let fits = |(of, or)| of == value.fingerprint || or == value.fingerprint;
+        if value.is_nothing() { self.nothing } else { self.of.is_none_or(fits) }
     }
 }
 

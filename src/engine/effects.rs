@@ -4,13 +4,15 @@
 
 use std::time::Duration;
 
-use super::flight::FlightId;
+use super::flight::{Class, FlightId};
 use super::given::Given;
+use super::journal::Ticket;
+use super::key::Key;
 use super::stamp::At;
 use super::store::{Gone, Remains};
 use super::tag::Tags;
 use crate::codec::value::Value;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// Who waits for a load.
 pub trait Waiter {
@@ -66,6 +68,15 @@ impl From<Value> for Brought {
 }
 
 impl Outcome {
+    /// In which way it failed, if it did.
+    pub fn failed(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Loaded(_) | Self::NotFound => None,
+            Self::Failed(error) | Self::FailedAlone(error) => Some(error.kind()),
+            Self::Lost => Some(ErrorKind::LoadLost),
+        }
+    }
+
     /// The value, or the error; `None` when it did not end.
     pub fn into_result(self) -> Option<Result<Value, Error>> {
         match self {
@@ -113,6 +124,59 @@ pub enum Warmed {
     NotKept,
 }
 
+/// Why a value that was brought is not held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NotStored {
+    /// A set or an invalidation of its key came while it was loaded.
+    Revoked,
+    /// It is larger than `max_entry_size`.
+    TooLarge,
+    /// Its time to live is zero, or the cache is switched off.
+    NotKept,
+}
+
+/// What took place in a turn beside entries that left; told only to a tier that is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened {
+    /// A load ended with a value, or with "there is nothing".
+    Loaded {
+        /// Of which key.
+        key: Key,
+        /// For whom it ran.
+        class: Class,
+        /// How long it took.
+        took: Duration,
+        /// Whether the source had something.
+        found: bool,
+        /// Why the value is not held, if it is not.
+        not_stored: Option<NotStored>,
+    },
+    /// A load ended without a value.
+    LoadFailed {
+        /// Of which key.
+        key: Key,
+        /// In which way.
+        kind: ErrorKind,
+    },
+    /// Everything was taken.
+    Cleared {
+        /// Entries.
+        entries: u64,
+        /// Bytes that they were charged with.
+        bytes: u64,
+    },
+}
+
+/// A load of several keys that is to be started.
+#[derive(Debug)]
+pub struct Batch {
+    /// The keys' flights.
+    pub flights: Vec<FlightId>,
+    /// The right to store what else it brings; ended when it lands.
+    pub ticket: Ticket,
+}
+
 /// What a turn leaves to be done after it.
 #[derive(Debug)]
 pub struct Effects<W, J> {
@@ -120,10 +184,14 @@ pub struct Effects<W, J> {
     pub answers: Vec<(W, Result<Given, Error>)>,
     /// Loads to be started.
     pub starts: Vec<FlightId>,
+    /// Loads of several keys to be started.
+    pub batches: Vec<Batch>,
     /// Invalidations that are complete.
     pub taken: Vec<(J, Taken)>,
     /// Entries that left, to be dropped.
     pub gone: Vec<Gone>,
+    /// What else took place, each with the number of entries in `gone` that left before it.
+    pub happened: Vec<(usize, Happened)>,
     /// Whole stores that were cleared, to be dropped.
     pub remains: Vec<Remains>,
 }
@@ -133,8 +201,10 @@ impl<W, J> Default for Effects<W, J> {
         Self {
             answers: Vec::new(),
             starts: Vec::new(),
+            batches: Vec::new(),
             taken: Vec::new(),
             gone: Vec::new(),
+            happened: Vec::new(),
             remains: Vec::new(),
         }
     }

@@ -14,9 +14,11 @@ use super::terms::Life;
 use crate::codec::value::Value;
 
 /// Who brought a value in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Origin {
     /// A host's `Set`.
+    #[default]
     Set,
     /// A loader.
     Load,

@@ -7,22 +7,20 @@
 //! for a place has read nothing yet, so no invalidation can make it stale. An invalidation or a set that reaches a
 //! running load detaches it: it may answer those who waited, but it stores nothing and nobody joins it.
 //!
-//! Invariants: a key leads to a flight in `attached` exactly while that flight may be joined; `running` counts the
-//! loads that were started and have not landed, detached ones included.
+//! Invariant: a key leads to a flight in `attached` exactly while that flight may be joined.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::key::Key;
 use super::scope::Scope;
 use super::terms::Terms;
+use super::trips::{TripId, Trips};
+
+pub use super::trips::{Class, FlightId, Group, Start};
 
 /// Detached loads of one key that may run out at the same time; past it a new load of the key waits.
 pub const DETACHED_MAX: u32 = 4;
-
-/// The number of a flight; never used twice by one tier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FlightId(pub u64);
 
 /// Where a flight is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,18 +33,6 @@ enum Phase {
     Detached(u64),
 }
 
-/// For whom a load is, which decides when it may start. In the order of preference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// For a loader, which holds a place itself. It does not wait for one, for the places may all be held by loaders that
-    /// wait for such as this.
-    Nested,
-    /// For a caller, who waits.
-    Caller,
-    /// For nobody: it renews what is served meanwhile.
-    Refresh,
-}
-
 /// Somebody who waits for a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked<W> {
@@ -56,13 +42,25 @@ pub struct Asked<W> {
     pub at: u64,
 }
 
+/// How far a load is that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LoadPhase {
+    /// It waits for a free place.
+    Waits,
+    /// It runs.
+    Runs,
+    /// It runs, but what it brings will not be stored: a set or an invalidation came meanwhile.
+    RunsRevoked,
+}
+
 /// One load and those who wait for it.
 #[derive(Debug)]
 struct Flight<W> {
     key: Key,
     terms: Terms,
     phase: Phase,
-    class: Class,
+    trip: TripId,
     waiters: Vec<Asked<W>>,
 }
 
@@ -77,6 +75,8 @@ pub struct Landed<W> {
     pub ticket: Option<u64>,
     /// The number at which its load began.
     pub began: u64,
+    /// For whom it was in the end.
+    pub class: Class,
     /// Who waited, the first caller first.
     pub waiters: Vec<Asked<W>>,
 }
@@ -98,13 +98,7 @@ pub struct Flights<W> {
     by_id: BTreeMap<FlightId, Flight<W>>,
     attached: HashMap<Key, FlightId>,
     detached: HashMap<Key, u32>,
-    /// Those that wait, by class; nested ones need no place.
-    queues: [VecDeque<FlightId>; 3],
-    running: usize,
-    /// Loads that may run now; less than `running_max` after much was invalidated at once.
-    limit: usize,
-    running_max: usize,
-    queue_max: usize,
+    trips: Trips,
     last_id: u64,
 }
 
@@ -115,18 +109,14 @@ impl<W> Flights<W> {
             by_id: BTreeMap::new(),
             attached: HashMap::new(),
             detached: HashMap::new(),
-            queues: Default::default(),
-            running: 0,
-            limit: running_max,
-            running_max,
-            queue_max,
+            trips: Trips::new(running_max, queue_max),
             last_id: 0,
         }
     }
 
     /// Loads that run, and loads that wait for a place.
     pub fn counts(&self) -> (usize, usize) {
-        (self.running, self.queues.iter().map(VecDeque::len).sum())
+        self.trips.counts()
     }
 
     /// Forgets those who wait for the load of `key` and went away, whenever their number has doubled: callers that give up
@@ -143,9 +133,10 @@ impl<W> Flights<W> {
         }
     }
 
-    /// Joins the flight of `key`, or begins one on these `terms`. A refresh joins nobody: it is not wanted where a load is
-    /// under way.
-    pub fn join(&mut self, key: &Key, terms: &Terms, class: Class, waiter: Asked<W>) -> Joined<W> {
+    /// Joins the flight of `key`, or begins one on these `terms`, in the trip of its `group`. A refresh joins nobody: it is
+    /// not wanted where a load is under way.
+    pub fn join(&mut self, key: &Key, terms: &Terms, group: &mut Group, waiter: Asked<W>) -> Joined<W> {
+        let class = group.class();
         if let Some(&id) = self.attached.get(key)
             && let Some(flight) = self.by_id.get_mut(&id)
         {
@@ -153,62 +144,40 @@ impl<W> Flights<W> {
                 return Joined::Refused(waiter);
             }
             flight.waiters.push(waiter);
-            self.hurry(id, class);
+            self.trips.hurry(flight.trip, class);
             return Joined::Waits;
         }
-        let full = self.running >= self.limit && self.queues[class as usize].len() >= self.queue_max;
-        if class != Class::Nested && full {
-            return Joined::Refused(waiter);
-        }
+        let Some(trip) = self.trips.of(group) else { return Joined::Refused(waiter) };
         self.last_id += 1;
         let id = FlightId(self.last_id);
+        self.trips.add(trip, id);
         self.attached.insert(key.clone(), id);
         let flight =
-            Flight { key: key.clone(), terms: *terms, phase: Phase::Queued, class, waiters: vec![waiter] };
+            Flight { key: key.clone(), terms: *terms, phase: Phase::Queued, trip, waiters: vec![waiter] };
         self.by_id.insert(id, flight);
-        self.queues[class as usize].push_back(id);
         Joined::Leads(id)
     }
 
-    /// Somebody of `class` waits for the flight: it waits no longer than that class does.
-    fn hurry(&mut self, id: FlightId, class: Class) {
-        let Some(flight) = self.by_id.get_mut(&id).filter(|flight| class < flight.class) else { return };
-        let before = std::mem::replace(&mut flight.class, class);
-        if flight.phase == Phase::Queued {
-            self.queues[before as usize].retain(|&other| other != id);
-            self.queues[class as usize].push_back(id);
-        }
-    }
-
-    /// Starts the next flight that may start; `ticket` becomes its right to store.
-    pub fn next_start(&mut self, ticket: u64) -> Option<FlightId> {
-        let may_start = |id: &FlightId| {
+    /// Starts the next trip that may start; `ticket` becomes the right of its flights to store.
+    pub fn next_start(&mut self, ticket: u64) -> Option<Start> {
+        let may_run = |id: &FlightId| {
             let key = &self.by_id[id].key;
             self.detached.get(key).is_none_or(|&count| count < DETACHED_MAX)
         };
-        let has_place = self.running < self.limit;
-        let mut next = None;
-        for class in [Class::Nested, Class::Caller, Class::Refresh] {
-            if class == Class::Nested || has_place {
-                next = self.queues[class as usize].iter().position(may_start).map(|place| (class, place));
-            }
-            if next.is_some() {
-                break;
+        let may_start = |flights: &[FlightId]| self.detached.is_empty() || flights.iter().all(may_run);
+        let start = self.trips.next(may_start)?;
+        for id in start.flights() {
+            if let Some(flight) = self.by_id.get_mut(id) {
+                flight.phase = Phase::Running(ticket);
             }
         }
-        let (class, place) = next?;
-        let id = self.queues[class as usize].remove(place)?;
-        if let Some(flight) = self.by_id.get_mut(&id) {
-            flight.phase = Phase::Running(ticket);
-        }
-        self.running += 1;
-        Some(id)
+        Some(start)
     }
 
     /// Much was invalidated at once, so many loads will be asked for: a quarter of them may run now, and one more each
     /// time that one ends, until all places are free again. The source is cold too.
     pub fn slow_start(&mut self) {
-        self.limit = (self.running_max / 4).max(1);
+        self.trips.slow_start();
     }
 
     /// Whether the load of `id` was started and has not landed.
@@ -231,12 +200,24 @@ impl<W> Flights<W> {
         self.attached.get(key).copied()
     }
 
+    /// How far the load of `key` is; one that may store goes before one that may not.
+    pub fn phase(&self, key: &Key) -> Option<LoadPhase> {
+        let attached = self.attached.get(key).and_then(|id| self.by_id.get(id));
+        match attached.map(|flight| flight.phase) {
+            Some(Phase::Queued) => Some(LoadPhase::Waits),
+            Some(Phase::Running(_)) => Some(LoadPhase::Runs),
+            Some(Phase::Detached(_)) | None => {
+                self.detached.contains_key(key).then_some(LoadPhase::RunsRevoked)
+            }
+        }
+    }
+
     /// Ends the load of `id`. `None` if no load of that flight runs: it landed before.
     pub fn land(&mut self, id: FlightId) -> Option<Landed<W>> {
         if !self.is_running(id) {
             return None;
         }
-        let Flight { key, terms, phase, waiters, .. } = self.by_id.remove(&id)?;
+        let Flight { key, terms, phase, waiters, trip } = self.by_id.remove(&id)?;
         let (ticket, began) = match phase {
             Phase::Queued => return None,
             Phase::Running(began) => {
@@ -253,19 +234,18 @@ impl<W> Flights<W> {
                 (None, began)
             }
         };
-        self.running -= 1;
-        self.limit = (self.limit + 1).min(self.running_max);
-        Some(Landed { key, terms, ticket, began, waiters })
+        let class = self.trips.class(trip);
+        self.trips.land(trip, id);
+        Some(Landed { key, terms, ticket, began, class, waiters })
     }
 
-    /// The load of `id` was lost before it told anything: queues the flight again if it may still be joined, so that
-    /// the next waiter's loader runs. `false`: it may not, and lands.
+    /// The load of `id` was lost before it told anything: queues the flight again, in a trip of its own, if it may still be
+    /// joined, so that the next waiter's loader runs. `false`: it may not, and lands.
     pub fn requeue(&mut self, id: FlightId) -> bool {
         match self.by_id.get_mut(&id) {
             Some(flight) if matches!(flight.phase, Phase::Running(_)) && !flight.waiters.is_empty() => {
                 flight.phase = Phase::Queued;
-                self.running -= 1;
-                self.queues[flight.class as usize].push_front(id);
+                flight.trip = self.trips.again(flight.trip, id);
                 true
             }
             _ => false,
@@ -333,7 +313,7 @@ impl<W> Flights<W> {
         // It never started, so nothing is left to run out.
         self.attached.remove(key);
         let Some(flight) = self.by_id.remove(&id) else { return Vec::new() };
-        self.queues[flight.class as usize].retain(|&other| other != id);
+        self.trips.leave(flight.trip, id);
         flight.waiters.into_iter().map(|asked| asked.who).collect()
     }
 
@@ -341,14 +321,9 @@ impl<W> Flights<W> {
     pub fn drain(&mut self) -> Vec<W> {
         self.attached.clear();
         self.detached.clear();
-        self.queues.iter_mut().for_each(VecDeque::clear);
-        self.running = 0;
-        self.limit = self.running_max;
-        std::mem::take(&mut self.by_id)
-            .into_values()
-            .flat_map(|flight| flight.waiters)
-            .map(|asked| asked.who)
-            .collect()
+        self.trips.clear();
+        let flights = std::mem::take(&mut self.by_id).into_values();
+        flights.flat_map(|flight| flight.waiters).map(|asked| asked.who).collect()
     }
 
     /// Recomputes what is derived.
@@ -359,13 +334,14 @@ impl<W> Flights<W> {
     pub fn check(&self) {
         let count =
             |phase: fn(&Phase) -> bool| self.by_id.values().filter(|flight| phase(&flight.phase)).count();
-        assert_eq!(count(|phase| *phase != Phase::Queued), self.running, "running drifted");
-        assert_eq!(count(|phase| *phase == Phase::Queued), self.counts().1, "the queues drifted");
-        for class in [Class::Nested, Class::Caller, Class::Refresh] {
-            let queue = &self.queues[class as usize];
-            assert!(queue.iter().all(|id| self.by_id[id].class == class), "a load waits in another's queue");
+        self.trips.check();
+        let mut flights = 0;
+        for (trip, started, id) in self.trips.all() {
+            let flight = &self.by_id[&id];
+            assert!(flight.trip == trip && started == (flight.phase != Phase::Queued), "a flight strayed");
+            flights += 1;
         }
-        assert!((1..=self.running_max).contains(&self.limit), "the limit drifted");
+        assert_eq!(flights, self.by_id.len(), "a flight has no trip");
         assert_eq!(
             count(|phase| !matches!(phase, Phase::Detached(_))),
             self.attached.len(),

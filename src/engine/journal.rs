@@ -1,4 +1,4 @@
-//! What a warm run must not bring back: invalidations and lost keys since its ticket was given.
+//! What a warm run, or a load of several keys, must not bring back: invalidations and lost keys since its ticket was given.
 //!
 //! Owns: the open tickets, and since the oldest of them the scopes invalidated and the keys set and lost again.
 //! Never: stores anything. A load of one key has its flight for this; a warm run brings many keys, and which ones is

@@ -5,8 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::effects::{Brought, Effects, Outcome, Waiter};
-use super::flight::{Asked, Class, FlightId, Joined, Landed};
+use super::departures::Why;
+use super::effects::{Brought, Effects, Happened, NotStored, Outcome, Waiter};
+use super::flight::{Asked, Class, FlightId, Group, Joined, Landed, Start};
 use super::given::{Given, Source};
 use super::key::Key;
 use super::moment::Moment;
@@ -15,7 +16,7 @@ use super::terms::Terms;
 use super::tier::{Item, Right, Tier};
 use super::weigh::weigh;
 use crate::codec::value::Value;
-use crate::error::{Error, Shown};
+use crate::error::{Error, ErrorKind, Shown};
 
 impl<W: Waiter, J> Tier<W, J> {
     /// Gives `waiter` the value of `key`: from the store, from a load under way, or from one that is begun.
@@ -29,20 +30,21 @@ impl<W: Waiter, J> Tier<W, J> {
         fx: &mut Effects<W, J>,
     ) {
         let asked = Asked { who: waiter, at: self.seq };
-        self.ask(key, terms, class, asked, now, fx);
+        self.ask(key, terms, &mut Group::single(class), asked, now, fx);
+        self.start_loads(fx);
     }
 
-    /// As [`Tier::load`], for one who may have asked before.
-    fn ask(
+    /// As [`Tier::load`], for one of a `group`, or one who has asked before; what it leads is not started yet.
+    pub(super) fn ask(
         &mut self,
         key: &Key,
         terms: &Terms,
-        class: Class,
+        group: &mut Group,
         asked: Asked<W>,
         now: Moment,
         fx: &mut Effects<W, J>,
     ) {
-        let least = asked.who.not_before(self.incarnation);
+        let (class, least) = (group.class(), asked.who.not_before(self.incarnation));
         // A load may have landed between the caller's look at the view and this turn. A refresh wants it anew as long as
         // it is the entry whose time has come.
         if let Some(entry) = self.store.find(key.as_str()).filter(|entry| {
@@ -58,7 +60,7 @@ impl<W: Waiter, J> Tier<W, J> {
         if least > 0 {
             self.flights.outdate(key, least);
         }
-        match self.flights.join(key, terms, class, asked) {
+        match self.flights.join(key, terms, group, asked) {
             Joined::Waits => {
                 self.counters.joined.one();
                 self.flights.prune(key, W::is_gone);
@@ -73,15 +75,17 @@ impl<W: Waiter, J> Tier<W, J> {
                 fx.answers.push((waiter, Err(error)));
             }
         }
-        self.start_loads(fx);
     }
 
     /// Starts as many loads as may start.
     pub(super) fn start_loads(&mut self, fx: &mut Effects<W, J>) {
-        while let Some(id) = self.flights.next_start(self.seq + 1) {
+        while let Some(start) = self.flights.next_start(self.seq + 1) {
             self.seq += 1;
             self.counters.loads.one();
-            fx.starts.push(id);
+            match start {
+                Start::One(id) => fx.starts.push(id),
+                Start::Batch(flights) => fx.batches.push(self.begin_batch(flights)),
+            }
         }
     }
 
@@ -108,6 +112,19 @@ impl<W: Waiter, J> Tier<W, J> {
             return; // begun before the tier broke or closed: who waited was answered then
         }
         self.count_landing(&outcome, took);
+        self.end_flight(id, outcome, took, now, fx);
+    }
+
+    /// What [`Tier::land`] does with a flight that is running.
+    pub(super) fn end_flight(
+        &mut self,
+        id: FlightId,
+        outcome: Outcome,
+        took: Duration,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) {
+        let failed = outcome.failed();
         let outcome = match outcome {
             Outcome::FailedAlone(error) => {
                 self.answer_leader(id, error, fx);
@@ -126,6 +143,9 @@ impl<W: Waiter, J> Tier<W, J> {
         };
         self.prune_tag_fence();
         let (key, terms) = (landed.key.clone(), landed.terms);
+        if let Some(kind) = failed {
+            self.note_failed(&key, kind, now, fx);
+        }
         let answer = match outcome {
             Outcome::Loaded(brought) => Ok(self.given_loaded(&landed, brought, took, now, fx)),
             Outcome::NotFound => Ok(self.given_loaded(&landed, Value::nothing().into(), took, now, fx)),
@@ -199,11 +219,11 @@ impl<W: Waiter, J> Tier<W, J> {
         let can_join = !leaders.is_empty() || self.flights.attached(key).is_some();
         for asked in leaders {
             // As if nested: they had a place, so they are not refused now.
-            self.ask(key, terms, Class::Nested, asked, now, fx);
+            self.ask(key, terms, &mut Group::single(Class::Nested), asked, now, fx);
         }
         for asked in others {
             if can_join {
-                self.ask(key, terms, Class::Nested, asked, now, fx);
+                self.ask(key, terms, &mut Group::single(Class::Nested), asked, now, fx);
             } else {
                 fx.answers.push((asked.who, Err(Error::LoadLost { key: Shown::new(key.as_str()) })));
             }
@@ -211,7 +231,7 @@ impl<W: Waiter, J> Tier<W, J> {
         self.start_loads(fx);
     }
 
-    fn count_landing(&self, outcome: &Outcome, took: Duration) {
+    pub(super) fn count_landing(&self, outcome: &Outcome, took: Duration) {
         let counters = &self.counters;
         counters.load_took(took);
         match outcome {
@@ -236,8 +256,9 @@ impl<W: Waiter, J> Tier<W, J> {
         let mut terms = landed.terms;
         terms.ttl = ttl.unwrap_or(terms.ttl);
         let item = Item { key: landed.key.clone(), value: value.clone(), tags, terms };
-        let stored = self.store_loaded(item, landed.ticket, took, now, fx);
-        Given { value, source: Source::Loaded, age: Duration::ZERO, stored }
+        let not_stored = self.store_loaded(item, landed.ticket, took, now, fx).err();
+        self.note_loaded(landed, value.is_nothing(), not_stored, took, now, fx);
+        Given { value, source: Source::Loaded, age: Duration::ZERO, stored: not_stored.is_none() }
     }
 
     /// Stores what a load brought, if nothing overtook it.
@@ -248,7 +269,7 @@ impl<W: Waiter, J> Tier<W, J> {
         took: Duration,
         now: Moment,
         fx: &mut Effects<W, J>,
-    ) -> bool {
+    ) -> Result<(), NotStored> {
         let Item { key, value, tags, terms } = &item;
         // The load may have read the source before an invalidation or a set of its key. Order that bites:
         //   1 the load starts   2 the source changes, the key is invalidated   3 the load ends with the old row
@@ -258,11 +279,11 @@ impl<W: Waiter, J> Tier<W, J> {
         let good = |ticket: &u64| present.is_none_or(|since| since < *ticket);
         let Some(ticket) = ticket.filter(good).filter(|_| !self.fences.hold(key.as_str(), tags)) else {
             self.counters.revoked.one();
-            return false;
+            return Err(NotStored::Revoked);
         };
         if weigh(key, value, tags) > self.rules.max_entry {
             self.counters.too_large.one();
-            return false;
+            return Err(NotStored::TooLarge);
         }
         let life = if value.is_nothing() {
             terms.life_of_nothing(now)
@@ -270,10 +291,42 @@ impl<W: Waiter, J> Tier<W, J> {
             terms.life(now, self.store.draw(key, ticket))
         };
         if !self.rules.keeps(life.fresh_until.since(now)) {
-            return false;
+            return Err(NotStored::NotKept);
         }
         self.put(item, life, took, Right::Load(ticket), now, fx);
         self.counters.stored_by_load.one();
-        true
+        Ok(())
+    }
+
+    fn note_failed(&mut self, key: &Key, kind: ErrorKind, now: Moment, fx: &mut Effects<W, J>) {
+        self.note_absent(key, Why::LoadFailed(kind), now);
+        self.tell(fx, || Happened::LoadFailed { key: key.clone(), kind });
+    }
+
+    fn note_loaded(
+        &mut self,
+        landed: &Landed<W>,
+        nothing: bool,
+        not_stored: Option<NotStored>,
+        took: Duration,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) {
+        let Landed { key, class, .. } = landed;
+        let why = not_stored.map(|not_stored| match not_stored {
+            NotStored::Revoked => Why::Revoked,
+            NotStored::TooLarge => Why::TooLarge,
+            NotStored::NotKept => Why::NotKept,
+        });
+        if let Some(why) = why {
+            self.note_absent(key, why, now);
+        }
+        self.tell(fx, || Happened::Loaded {
+            key: key.clone(),
+            class: *class,
+            took,
+            found: !nothing,
+            not_stored,
+        });
     }
 }

@@ -5,12 +5,17 @@
 //! Never: knows an actor, a runtime, a log, a clock or any input and output. Time and randomness are arguments, and
 //! what has to be done is returned.
 
+mod batch;
+#[cfg(test)]
+mod batch_race_tests;
 #[cfg(test)]
 mod bench_tests;
 pub mod budget;
 pub mod counters;
+pub mod departures;
 pub mod effects;
 pub mod entry;
+pub mod explain;
 #[cfg(test)]
 mod fence_race_tests;
 pub mod fences;
@@ -24,6 +29,7 @@ pub mod key;
 mod landing;
 mod links;
 pub mod moment;
+mod nothings;
 mod params;
 mod path;
 pub mod pattern;
@@ -52,6 +58,7 @@ pub mod tier;
 #[cfg(test)]
 mod tier_model_tests;
 pub mod top;
+pub mod trips;
 pub mod view;
 #[cfg(test)]
 mod view_tests;

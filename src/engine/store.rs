@@ -12,6 +12,7 @@ use super::entry::{Draft, Entry, Freshness, Origin};
 use super::groups::{Groups, Names};
 use super::key::Key;
 use super::moment::Moment;
+use super::nothings::{self, Nothings};
 use super::policy::{Lru, Policy};
 use super::tags::TagIndex;
 use super::view::View;
@@ -24,7 +25,8 @@ pub use super::remains::{Emptied, Remains};
 const WARM_LOOKS: usize = 64;
 
 /// Why an entry left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Cause {
     /// Its time to live was over.
     Expired,
@@ -60,6 +62,13 @@ impl Slots {
     }
 }
 
+impl Slots {
+    /// Whether `slot` holds what was stored under `seq`.
+    fn holds(&self, slot: u32, seq: u64) -> bool {
+        self.0.get(slot as usize).and_then(Option::as_ref).is_some_and(|entry| entry.seq() == seq)
+    }
+}
+
 impl Names for Slots {
     fn key(&self, slot: u32) -> &str {
         self.entry(slot).key().as_str()
@@ -76,6 +85,7 @@ pub struct Store {
     pub(super) tags: TagIndex,
     wheel: Wheel,
     policy: Box<dyn Policy>,
+    nothings: Nothings,
     len: u64,
     used: u64,
     grant: u64,
@@ -92,6 +102,7 @@ impl Store {
             tags: TagIndex::default(),
             wheel: Wheel::new(now),
             policy: Box::new(Lru::default()),
+            nothings: Nothings::default(),
             len: 0,
             used: 0,
             grant,
@@ -123,6 +134,11 @@ impl Store {
         self.view.find(key)
     }
 
+    /// What stands for `key` where the key itself is not kept.
+    pub(crate) fn hash(&self, key: &str) -> u64 {
+        self.view.hash(key)
+    }
+
     /// A number that looks random and is the same in each run with the same seed: for jitter.
     pub(crate) fn draw(&self, key: &Key, seq: u64) -> u64 {
         (self.view.hash(key.as_str()) ^ seq).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32)
@@ -133,6 +149,9 @@ impl Store {
     pub fn insert(&mut self, draft: Draft, now: Moment, gone: &mut Vec<Gone>) -> bool {
         let replaced = self.put(draft, gone);
         self.shed(now, gone);
+        while let Some(slot) = self.surplus_nothing() {
+            self.push_out(slot, now, gone);
+        }
         replaced
     }
 
@@ -187,11 +206,16 @@ impl Store {
         self.policy.stored(slot, epoch);
         self.slots.0[slot as usize] = Some(Arc::clone(&entry));
         self.used += weight;
+        if entry.value().is_nothing() {
+            let slots = &self.slots;
+            self.nothings.stored(slot, entry.seq(), weight, |slot, seq| slots.holds(slot, seq));
+        }
         if let Some(before) = &before {
             self.tags.remove(slot, before.weight(), |text| self.view.hash(text));
         }
         self.tags.insert(slot, entry.tags(), weight, |text| self.view.hash(text));
         if let Some(before) = before {
+            self.note_left(&before);
             self.used -= before.weight();
             self.view.insert(entry);
             gone.push(Gone { entry: before, cause: Cause::Replaced });
@@ -227,10 +251,22 @@ impl Store {
         let entry = self.slots.0[slot as usize].take().expect("only held slots are taken");
         self.tags.remove(slot, entry.weight(), |text| self.view.hash(text));
         self.view.remove(&entry);
+        self.note_left(&entry);
         self.used -= entry.weight();
         self.len -= 1;
         self.free.push(slot);
         gone.push(Gone { entry, cause });
+    }
+
+    fn surplus_nothing(&mut self) -> Option<u32> {
+        let slots = &self.slots;
+        self.nothings.surplus(self.grant / nothings::SHARE, |slot, seq| slots.holds(slot, seq))
+    }
+
+    fn note_left(&mut self, entry: &Entry) {
+        if entry.value().is_nothing() {
+            self.nothings.gone(entry.weight());
+        }
     }
 
     /// Brings the bytes in use down to the grant: expired entries first, then those that the policy names.
@@ -331,6 +367,9 @@ impl Store {
             .collect();
         self.tags.check(&tagged, |text| self.view.hash(text));
         self.policy.check(&slots);
+        let nothings = entries.iter().filter(|entry| entry.value().is_nothing());
+        let nothings: Vec<_> = nothings.map(|entry| (entry.slot(), entry.seq(), entry.weight())).collect();
+        self.nothings.check(&nothings);
         self.wheel.check(
             &slots
                 .iter()

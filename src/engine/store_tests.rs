@@ -17,6 +17,7 @@ use super::tag::Tags;
 use super::testing::{self, Rng, each_seed, key, number, pattern, some_key, value};
 use super::view::View;
 use super::weigh::{OVERHEAD, weigh};
+use crate::codec::value::Value;
 
 /// What the model knows of an entry.
 #[derive(Debug, Clone)]
@@ -329,4 +330,41 @@ fn what_can_be_reached_is_told_without_a_look_at_each_segment() {
     assert_eq!(store.reachable(&pattern("k7")), 1);
     assert_eq!(store.reachable(&pattern("k7::*")), 1);
     assert!(store.reachable(&pattern("*")) >= 100);
+}
+
+#[test]
+fn entries_that_say_there_is_nothing_take_a_twentieth_and_the_oldest_go_first() {
+    each_seed(20, |seed| {
+        let mut rng = Rng::new(seed);
+        let room = 200 * weigh(&key("k::100"), &Value::nothing(), &Tags::NONE);
+        let mut store = Store::new(Arc::new(View::new(seed)), room, Moment::START);
+        for number in 0..10 {
+            store.insert(
+                draft(&format!("v::{number}"), number, Origin::Load),
+                Moment::START,
+                &mut Vec::new(),
+            );
+        }
+        for seq in 10..500 {
+            let mut gone = Vec::new();
+            let some = format!("k::{}", rng.below(60));
+            match rng.below(10) {
+                0 => drop(store.remove(&some, Cause::Removed, &mut gone)),
+                1 => drop(store.insert(draft(&some, seq, Origin::Set), Moment::START, &mut gone)),
+                _ => {
+                    let nothing = Draft { value: Value::nothing(), ..draft(&some, seq, Origin::Load) };
+                    store.insert(nothing, Moment::START, &mut gone);
+                    assert!(store.find(&some).is_some(), "the newest was pushed out");
+                }
+            }
+            store.check();
+            let nothings: Vec<_> = store.keys().iter().filter_map(|key| store.find(key.as_str())).collect();
+            let bytes: u64 = nothings.iter().filter(|e| e.value().is_nothing()).map(|e| e.weight()).sum();
+            assert!(bytes <= room / 20, "{bytes} of {room} bytes say that there is nothing");
+        }
+        assert!(
+            (0..10).all(|number| store.find(&format!("v::{number}")).is_some()),
+            "values made room for nothing"
+        );
+    });
 }

@@ -5,12 +5,13 @@
 //! An invalidation takes its number first. Entries stored since carry a higher one and are left alone, so it may take
 //! its time without touching what is newer; readers need no check, for until the answer either value is legal.
 
+use super::departures::Why;
 use super::groups::Step;
 use super::moment::Moment;
 use super::path::Path;
 use super::scope::{How, Scope};
 use super::store::{Cause, Emptied};
-use super::tier::{Effects, Taken, Tier, Waiter};
+use super::tier::{Effects, Happened, Taken, Tier, Waiter};
 
 /// Steps of a walk that one turn takes at most.
 pub const SLICE: usize = 4_096;
@@ -146,17 +147,22 @@ impl<W: Waiter, J> Tier<W, J> {
                 .iter()
                 .for_each(|gone| self.journal.lost(gone.entry.seq(), gone.entry.key()));
         }
-        self.note_gone(&fx.gone[first_gone..]);
+        if fx.gone.len() > first_gone {
+            self.departures.scope(*seq, scope);
+            self.note_taken(&fx.gone[first_gone..], *seq);
+        }
         done
     }
 
     /// Takes everything at once: the store is exchanged for an empty one.
     fn clear(&mut self, scope: &Scope, now: Moment, fx: &mut Effects<W, J>) -> Taken {
-        let (_, revoked_loads) = self.fence(scope);
+        let (seq, revoked_loads) = self.fence(scope);
         // What other invalidations were looking for is gone with the rest.
         fx.taken.extend(std::mem::take(&mut self.walking).into_iter().map(Walking::abandon));
         let Emptied { entries, bytes, remains } = self.store.clear(now);
         self.count_cleared(entries);
+        self.departures.everything(Why::Cleared, seq);
+        self.tell(fx, || Happened::Cleared { entries, bytes });
         fx.remains.push(remains);
         Taken { matched: entries, bytes, revoked_loads, at: self.at() }
     }

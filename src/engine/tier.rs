@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::counters::Counters;
+use super::departures::{Departures, Why};
 use super::entry::{Draft, Origin};
 use super::fences::Fences;
 use super::flight::Flights;
@@ -31,7 +32,10 @@ use super::weigh::weigh;
 use crate::codec::value::Value;
 use crate::error::{Error, Shown};
 
-pub use super::effects::{Brought, Effects, Outcome, Stored, Taken, Waiter, Warmed};
+pub use super::batch::{BatchLanded, Member};
+pub use super::effects::{
+    Batch, Brought, Effects, Happened, NotStored, Outcome, Stored, Taken, Waiter, Warmed,
+};
 
 /// Entries that one turn expires at most.
 pub const EXPIRE_SLICE: usize = 1_024;
@@ -78,6 +82,8 @@ pub(super) enum Right {
     Load(u64),
     /// The ticket of a warm run, which stores only where there is room.
     Warm(Ticket),
+    /// The ticket of a batch, for what it brought beside: that is stored only where there is room, too.
+    Extra(Ticket),
 }
 
 impl Item {
@@ -96,6 +102,9 @@ pub struct Tier<W, J> {
     pub(super) journal: Journal,
     pub(super) tag_fence: TagFence,
     pub(super) fences: Fences,
+    pub(super) departures: Departures,
+    /// Somebody wants to be told what takes place.
+    pub(super) watched: bool,
     pub(super) walking: VecDeque<Walking<J>>,
     /// Steps of a walk that one turn takes at most.
     pub(super) slice: usize,
@@ -109,6 +118,8 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn new(rules: Rules, view: Arc<View>, counters: Arc<Counters>, grant: u64, now: Moment) -> Self {
         let flights = Flights::new(rules.load_concurrency, rules.load_queue);
         let store = Store::new(view, grant, now);
+        let mut departures = Departures::default();
+        departures.tick(now);
         Self {
             rules,
             store,
@@ -116,6 +127,8 @@ impl<W: Waiter, J> Tier<W, J> {
             journal: Journal::default(),
             tag_fence: TagFence::default(),
             fences: Fences::default(),
+            departures,
+            watched: false,
             walking: VecDeque::new(),
             slice: SLICE,
             counters,
@@ -132,11 +145,30 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Begins as life number `incarnation`, for a tier that takes the place of one that died.
     pub fn live_as(&mut self, incarnation: u64) {
         self.incarnation = incarnation;
+        if incarnation > 0 {
+            self.departures.everything(Why::Restarted, self.seq);
+        }
     }
 
     /// Which life of the tier this is; raised when it breaks.
     pub fn incarnation(&self) -> u64 {
         self.incarnation
+    }
+
+    /// A turn begins at `now`; `watched`: somebody wants to be told what takes place in it.
+    pub fn tick(&mut self, now: Moment, watched: bool) {
+        self.departures.tick(now);
+        self.watched = watched;
+    }
+
+    /// When its last turn began.
+    pub fn now(&self) -> Moment {
+        self.departures.now()
+    }
+
+    /// The number of its last ticket, store or invalidation.
+    pub fn seq(&self) -> u64 {
+        self.seq
     }
 
     pub(super) fn next_seq(&mut self) -> u64 {
@@ -168,6 +200,8 @@ impl<W: Waiter, J> Tier<W, J> {
             self.store.insert(draft, now, &mut fx.gone)
         } else {
             self.journal.lost(seq, &key);
+            let why = if fits { Why::NotKept } else { Why::TooLarge };
+            self.departures.note(self.store.hash(key.as_str()), why, seq);
             let replaced = self.store.remove(key.as_str(), Cause::Displaced, &mut fx.gone);
             if !fits {
                 self.counters.too_large.one();
@@ -205,7 +239,7 @@ impl<W: Waiter, J> Tier<W, J> {
         At { incarnation: self.incarnation, seq: self.seq }
     }
 
-    /// Stores what passed all checks; what a warm run brings only where there is room for it.
+    /// Stores what passed all checks; what nobody asked for only where there is room for it.
     pub(super) fn put(
         &mut self,
         item: Item,
@@ -220,10 +254,11 @@ impl<W: Waiter, J> Tier<W, J> {
         let (origin, since) = match right {
             Right::Load(ticket) => (Origin::Load, ticket),
             Right::Warm(ticket) => (Origin::Warm, ticket.seq0),
+            Right::Extra(ticket) => (Origin::Load, ticket.seq0),
         };
         let draft = Draft { key, value, tags, life, took, seq, since, origin };
         let first_gone = fx.gone.len();
-        let stored = if let Right::Warm(ticket) = right {
+        let stored = if let Right::Warm(ticket) | Right::Extra(ticket) = right {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
         } else {
             self.store.insert(draft, now, &mut fx.gone);
@@ -257,10 +292,17 @@ impl<W: Waiter, J> Tier<W, J> {
         }
     }
 
-    /// Counts entries that left, and keeps their keys for warm runs that began before they were stored.
+    /// Counts entries that left, remembers why, and keeps their keys for warm runs that began before they were stored.
     pub(super) fn note_gone(&mut self, gone: &[Gone]) {
+        self.note_taken(gone, self.seq);
+    }
+
+    /// As [`Tier::note_gone`], for what the invalidation of number `seq` took.
+    pub(super) fn note_taken(&mut self, gone: &[Gone], seq: u64) {
         let counters = &self.counters;
-        for Gone { entry, cause } in gone {
+        for one in gone {
+            let Gone { entry, cause } = one;
+            self.departures.gone(one, seq);
             match cause {
                 Cause::Expired => counters.expired.one(),
                 Cause::Evicted => counters.evicted.one(),
@@ -310,8 +352,9 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn reset(&mut self, view: Arc<View>, now: Moment) -> Self {
         let mut fresh =
             Self::new(self.rules.clone(), view, Arc::clone(&self.counters), self.store.grant(), now);
-        fresh.incarnation = self.incarnation + 1;
         fresh.seq = self.seq;
+        fresh.live_as(self.incarnation + 1);
+        fresh.watched = self.watched;
         self.counters.restarts.one();
         self.counters.lost.add(self.store.len());
         std::mem::replace(self, fresh)

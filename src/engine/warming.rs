@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::departures::Why;
 use super::effects::{Effects, Waiter, Warmed};
 use super::journal::Ticket;
 use super::moment::Moment;
@@ -27,18 +28,22 @@ impl<W: Waiter, J> Tier<W, J> {
             && !self.fences.hold(key.as_str(), tags);
         if !allowed {
             self.counters.warm_revoked.one();
+            self.note_absent(key, Why::Revoked, now);
             return Warmed::Revoked;
         }
         if weigh(key, value, tags) > self.rules.max_entry {
             self.counters.too_large.one();
+            self.note_absent(key, Why::TooLarge, now);
             return Warmed::NotKept;
         }
         if !self.rules.keeps(terms.ttl) {
+            self.note_absent(key, Why::NotKept, now);
             return Warmed::NotKept;
         }
-        let life = terms.life(now, self.store.draw(key, ticket.seq0));
+        let (life, shared) = (terms.life(now, self.store.draw(key, ticket.seq0)), key.clone());
         if !self.put(item, life, Duration::ZERO, Right::Warm(ticket), now, fx) {
             self.counters.warm_no_room.one();
+            self.note_absent(&shared, Why::NoRoom, now);
             return Warmed::NoRoom;
         }
         self.counters.stored_by_warm.one();

@@ -50,8 +50,22 @@ impl Contains {
     }
 }
 
-/// Stores a value. Right when you are the one who writes the source; a value that you *read* from a source belongs into
-/// [`GetOrLoad`](super::GetOrLoad), for the cache cannot know when you read it.
+/// Stores a value. Right when you are the one who writes the source, and nobody else writes the same row at the same time:
+/// what you set is then what the source holds.
+///
+/// Wrong for a value that you *read* from the source: the cache cannot know when you read it. Order of events that bites:
+///
+/// ```text
+/// 1  you call get and find nothing
+/// 2  you read the old row from the source
+/// 3  a writer changes the row, and invalidates the key: nothing is there to be taken away
+/// 4  you call set: the old row is served for a whole time to live
+/// ```
+///
+/// What you read belongs into [`Cache::get_or_load`](crate::Cache::get_or_load), or, if you cannot hand over a loader, into
+/// a reservation ([`Cache::get_or_reserve`](crate::Cache::get_or_reserve)): both take their right to store before the source
+/// is read, and step 3 takes it away. Where several write one row at the same time, invalidate after the write instead: two
+/// sets may arrive in another order than their writes.
 ///
 /// Reply: whether it is held now, and whether it replaced one. Errors: `TooLarge`: the entry is larger than
 /// `max_entry_size`; the older value of the key is gone all the same, for it is no longer what you wrote.
@@ -139,6 +153,28 @@ impl Remove {
     /// Removes `key`.
     pub fn new(key: Key) -> Self {
         Self { key }
+    }
+}
+
+/// Takes `keys` away, in any tiers; see [`Remove`] for each of them.
+///
+/// Reply: what it came to, for each key in the order given; of a key given twice, the second was not there. Errors:
+/// `UnknownPrefix`, for any key: nothing is taken away then. `Partial`: those tiers broke meanwhile; they start again
+/// empty, so nothing older is served.
+/// Order: as [`Remove`]; within a tier all are taken away between two messages. Loads of absent keys are revoked too.
+/// Cost: one message for each tier.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Vec<Removed>, Error>")]
+#[non_exhaustive]
+pub struct RemoveMany {
+    /// Which.
+    pub keys: Vec<Key>,
+}
+
+impl RemoveMany {
+    /// Removes `keys`.
+    pub fn new(keys: Vec<Key>) -> Self {
+        Self { keys }
     }
 }
 

@@ -11,6 +11,8 @@
 
 mod control;
 mod data;
+mod event;
+mod explain;
 #[cfg(feature = "fault-injection")]
 mod fault;
 mod invalidate;
@@ -20,7 +22,9 @@ mod stats;
 mod warm;
 
 pub use control::{History, Info, ReviveTier, Sample, Shutdown, Stats};
-pub use data::{Contains, Get, Remove, Removed, Set, SetMany};
+pub use data::{Contains, Get, Remove, RemoveMany, Removed, Set, SetMany};
+pub use event::Event;
+pub use explain::Explain;
 #[cfg(feature = "fault-injection")]
 pub use fault::{Break, Breaks};
 pub use invalidate::{Invalidate, Invalidated};
@@ -31,7 +35,11 @@ pub use stats::{
 };
 pub use warm::{SourceReport, UserActive, Warm, WarmReport, WarmScope};
 
+pub use crate::engine::entry::Origin;
+pub use crate::engine::explain::{Absence, Explanation, Held, KeyState, Reason};
+pub use crate::engine::flight::LoadPhase;
 pub use crate::engine::given::{Given, Source};
 pub use crate::engine::scope::How;
 pub use crate::engine::stamp::Stamp;
-pub use crate::engine::tier::Stored;
+pub use crate::engine::store::Cause;
+pub use crate::engine::tier::{NotStored, Stored};

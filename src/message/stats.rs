@@ -200,6 +200,8 @@ pub struct TierInfo {
     pub description: Arc<str>,
     /// How long its values live when nothing else is said.
     pub ttl: Duration,
+    /// How long after that they may still be served when nothing else is said; zero: never.
+    pub stale: Duration,
     /// First segments that lead here, each with its own time to live if it has one.
     pub prefixes: Vec<(Arc<str>, Option<Duration>)>,
     /// Whether it serves.

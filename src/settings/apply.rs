@@ -1,10 +1,9 @@
 //! Putting values into the settings by their path.
 //!
-//! Owns: the shape of the tree, which keys exist, and what was written where.
+//! Owns: the shape of the tree, which keys exist beside the tiers, and what was written where; `tiers` has the rest.
 //! Never: judges limits; `check` does, with the notes that are taken here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use config::{Value, ValueKind};
 
@@ -13,15 +12,11 @@ use super::file::Table;
 use super::problem::{Problem, near, plain};
 use super::read::PREFIX;
 use super::values::{KEYS, Kind, Raw, Wrong};
-use super::{Settings, TierSettings};
+use super::{Settings, terms};
 
 /// The keys of the original's flat form, for the tiers that it has.
 const FLAT: [(&str, &str); 4] =
     [("ttl_config", "config"), ("ttl_reference", "reference"), ("ttl_user", "user"), ("ttl_query", "query")];
-/// The keys of a tier.
-const OF_TIER: [&str; 3] = ["description", "ttl", "prefixes"];
-/// What a prefix has in place of a TTL when it has none of its own.
-const TTL_OF_TIER: &str = "tier";
 
 /// Where a value stands.
 #[derive(Debug, Clone)]
@@ -33,13 +28,13 @@ pub(super) enum Place {
 }
 
 impl Place {
-    fn key(&self, path: &[&str]) -> String {
+    pub(super) fn key(&self, path: &[&str]) -> String {
         let root = if let Self::File { root, .. } = self { root } else { "" };
         let path: Vec<_> = path.iter().map(|part| plain(part)).collect();
         format!("{root}{}", path.join("."))
     }
 
-    fn origin(&self) -> String {
+    pub(super) fn origin(&self) -> String {
         match self {
             Self::File { origin, .. } => origin.clone(),
             Self::Variable { name } => format!("environment variable {name}"),
@@ -58,11 +53,11 @@ impl Place {
 /// The settings while they are being read.
 #[derive(Debug, Default)]
 pub(super) struct Apply {
-    settings: Settings,
-    notes: Notes,
+    pub(super) settings: Settings,
+    pub(super) notes: Notes,
     pub(super) problems: Vec<Problem>,
     /// The prefixes that a source gave to a tier, as (prefix, tier).
-    claims: BTreeSet<(String, String)>,
+    pub(super) claims: BTreeSet<(String, String)>,
     /// What the present source has set, and under which key.
     seen: BTreeMap<String, String>,
 }
@@ -115,6 +110,11 @@ impl Apply {
                     }
                     self.walk(place, &path, inner);
                 }
+                (ValueKind::Table(inner), ["tiers", name, "prefixes", prefix]) => {
+                    let tier = self.tier_index(place, name);
+                    self.claim(place, tier, prefix);
+                    self.walk(place, &path, inner);
+                }
                 (ValueKind::Array(list), _) => self.value(place, &path, &Raw::List, Some(list)),
                 (kind, _) => self.value(place, &path, &Raw::new(kind), None),
             }
@@ -125,27 +125,13 @@ impl Apply {
     pub(super) fn value(&mut self, place: &Place, path: &[&str], raw: &Raw, list: Option<&[Value]>) {
         match path {
             ["tiers"] => self.wrong(place, path, raw, "expected a table of tiers by name", None),
-            ["tiers", _] => {
-                self.wrong(place, path, raw, "expected a table with description, ttl and prefixes", None);
-            }
-            ["tiers", name, "ttl"] => self.ttl(place, path, name, raw),
-            ["tiers", name, "description"] => match raw.text() {
-                Ok(text) => {
-                    self.note(place, path, &path.join("."), raw, false);
-                    self.tier(place, name).description = text;
-                }
-                Err(Wrong(guess)) => {
-                    self.failed(place, path, &path.join("."), raw, Kind::Text.allowed(), guess);
-                }
-            },
-            ["tiers", name, "prefixes"] => self.prefixes(place, path, name, raw, list),
-            ["tiers", name, "prefixes", prefix] => self.prefix(place, path, name, prefix, raw),
+            ["tiers", name, below @ ..] => self.of_tier(place, path, name, below, raw, list),
             [key] => match FLAT.iter().find(|(flat, _)| flat == key) {
                 Some((_, tier)) => self.ttl(place, path, tier, raw),
                 None if KEYS.iter().any(|(known, _)| known == key) => self.top(place, path, key, raw),
-                None => self.unknown(place, path),
+                None => self.unknown(place, path, &[], &known_at_the_top()),
             },
-            _ => self.unknown(place, path),
+            _ => self.unknown(place, path, &[], &known_at_the_top()),
         }
     }
 
@@ -156,91 +142,7 @@ impl Apply {
         }
     }
 
-    fn ttl(&mut self, place: &Place, path: &[&str], tier: &str, raw: &Raw) {
-        let note = format!("tiers.{tier}.ttl");
-        let index = self.tier_index(place, tier);
-        match raw.time() {
-            Ok(ttl) => {
-                self.note(place, path, &note, raw, false);
-                self.settings.tiers[index].ttl = ttl;
-            }
-            Err(Wrong(guess)) => self.failed(place, path, &note, raw, Kind::TTL.allowed(), guess),
-        }
-    }
-
-    /// The list form: it replaces what the tier took before.
-    fn prefixes(&mut self, place: &Place, path: &[&str], tier: &str, raw: &Raw, list: Option<&[Value]>) {
-        let items: Vec<Raw> = match (raw, list) {
-            (Raw::List, Some(list)) => list.iter().map(|value| Raw::new(&value.kind)).collect(),
-            (Raw::Untyped(text), _) => text.split(',').map(|item| Raw::Text(String::from(item))).collect(),
-            _ => {
-                let allowed = "expected a list of prefixes, or a table of prefixes with their TTL";
-                let guess = if let Raw::Text(_) = raw { Some(format!("[{}]", raw.show())) } else { None };
-                return self.failed(place, path, &path.join("."), raw, String::from(allowed), guess);
-            }
-        };
-        let index = self.tier_index(place, tier);
-        self.note(place, path, &path.join("."), raw, false);
-        self.settings.tiers[index].prefixes.clear();
-        self.claims.retain(|(_, owner)| owner != tier);
-        for item in &items {
-            let Ok(Raw::Text(prefix)) = item.text().map(Raw::Text) else {
-                let (allowed, value) = (String::from("expected every prefix to be text"), item.show());
-                self.problem(place, path, value, allowed, None);
-                continue;
-            };
-            self.note(place, path, &format!("tiers.{tier}.prefixes.{prefix}"), item, false);
-            self.claim(index, prefix, None);
-        }
-    }
-
-    /// The table form: it adds to what the tier takes already.
-    fn prefix(&mut self, place: &Place, path: &[&str], tier: &str, prefix: &str, raw: &Raw) {
-        let index = self.tier_index(place, tier);
-        let note = path.join(".");
-        let ttl = match raw {
-            Raw::Text(text) | Raw::Untyped(text) if text == TTL_OF_TIER => Ok(None),
-            raw => raw.time().map(Some),
-        };
-        match ttl {
-            Ok(_) => self.note(place, path, &note, raw, false),
-            Err(Wrong(ref guess)) => {
-                let allowed = format!("{}, or {TTL_OF_TIER:?} for the TTL of the tier", Kind::TTL.allowed());
-                let of_tier = match raw {
-                    Raw::Text(text) | Raw::Untyped(text) => near(text, [TTL_OF_TIER]),
-                    _ => None,
-                };
-                let guess = guess.clone().or_else(|| of_tier.map(|word| format!("{word:?}")));
-                self.failed(place, path, &note, raw, allowed, guess);
-            }
-        }
-        self.claim(index, String::from(prefix), ttl.unwrap_or(None));
-    }
-
-    fn claim(&mut self, index: usize, prefix: String, ttl: Option<Duration>) {
-        let tier = &mut self.settings.tiers[index];
-        self.claims.insert((prefix.clone(), tier.name.clone()));
-        tier.prefixes.insert(prefix, ttl);
-    }
-
-    fn tier(&mut self, place: &Place, name: &str) -> &mut TierSettings {
-        let index = self.tier_index(place, name);
-        &mut self.settings.tiers[index]
-    }
-
-    /// Where the tier stands; a new one is noted, so that what it lacks can be told with its place.
-    fn tier_index(&mut self, place: &Place, name: &str) -> usize {
-        let path = ["tiers", name];
-        self.notes.entry(path.join(".")).or_insert_with(|| Note {
-            key: place.key(&path),
-            value: String::new(),
-            origin: place.origin(),
-            failed: false,
-        });
-        self.settings.tier_index(name)
-    }
-
-    fn note(&mut self, place: &Place, path: &[&str], note: &str, raw: &Raw, failed: bool) {
+    pub(super) fn note(&mut self, place: &Place, path: &[&str], note: &str, raw: &Raw, failed: bool) {
         let key = place.key(path);
         let name = if let Place::Variable { name } = place { name.clone() } else { key.clone() };
         if let Some(other) = self.seen.insert(String::from(note), name) {
@@ -251,7 +153,7 @@ impl Apply {
         self.notes.insert(String::from(note), Note { key, value, origin: place.origin(), failed });
     }
 
-    fn failed(
+    pub(super) fn failed(
         &mut self,
         place: &Place,
         path: &[&str],
@@ -264,24 +166,39 @@ impl Apply {
         self.problem(place, path, raw.show(), allowed, guess);
     }
 
-    fn wrong(&mut self, place: &Place, path: &[&str], raw: &Raw, allowed: &str, guess: Option<String>) {
+    pub(super) fn wrong(
+        &mut self,
+        place: &Place,
+        path: &[&str],
+        raw: &Raw,
+        allowed: &str,
+        guess: Option<String>,
+    ) {
         self.problem(place, path, raw.show(), String::from(allowed), guess);
     }
 
-    /// Tells that there is no such key, without its value.
-    fn unknown(&mut self, place: &Place, path: &[&str]) {
-        let (parents, known): (&[&str], Vec<&str>) = match path {
-            ["tiers", _, _, ..] => (&path[..2], OF_TIER.to_vec()),
-            _ => (&[], KEYS.iter().map(|(key, _)| *key).chain(["tiers"]).collect()),
-        };
+    /// Tells that there is no such key below `parents`, where these are `known`, without its value.
+    pub(super) fn unknown(&mut self, place: &Place, path: &[&str], parents: &[&str], known: &[&str]) {
         let word = path.get(parents.len()).copied().unwrap_or_default();
         let flat = FLAT.iter().map(|(flat, _)| *flat).filter(|_| parents.is_empty());
         // A path that goes on below a setting has the right word in the wrong place: no guess.
         let guess = near(word, known.iter().copied().chain(flat)).filter(|guess| *guess != word);
         let guess = guess.map(|guess| place.guess(&[parents, &[guess]].concat()));
-        let allowed = format!("there is no such setting; there are {}", known.join(", "));
+        let known = known.join(", ");
+        let allowed = if parents.is_empty() && terms::kind(word).is_some() {
+            format!("this is set for a tier, or a prefix of a tier; beside the tiers there are {known}")
+        } else if !parents.is_empty() && terms::ONLY_IN_CODE.contains(&word) {
+            format!("this can only be set in code, with a LoadPolicy; here there are {known}")
+        } else {
+            format!("there is no such setting; there are {known}")
+        };
         self.problem(place, path, String::new(), allowed, guess);
     }
+}
+
+/// The keys that stand beside the tiers.
+fn known_at_the_top() -> Vec<&'static str> {
+    KEYS.iter().map(|(key, _)| *key).chain(["tiers"]).collect()
 }
 
 /// Sets one of the values outside the tiers.

@@ -1,6 +1,6 @@
 //! From settings to a plan, or to everything that is wrong with them.
 //!
-//! Owns: the limits of tiers and prefixes, and those that take several settings to judge.
+//! Owns: the limits of tiers and prefixes, and those that take several settings to judge; `terms` has those of policies.
 //! Never: reads a source; finds again what reading has found; changes a value to make it fit.
 
 use std::collections::BTreeMap;
@@ -53,6 +53,7 @@ pub(super) fn check(settings: &Settings, notes: &Notes) -> Result<Plan, Vec<Prob
     let floor = check.floor();
     check.tiers();
     check.prefixes();
+    check.policies();
     let default_tier = check.unknown_prefix();
     let max_entry = check.max_entry(floor);
     check.queue_bytes(max_entry);
@@ -95,21 +96,31 @@ impl Number {
             Self::Size(bytes) => show_size(bytes),
         }
     }
+
+    /// Whether it is of that kind and within its limits.
+    pub(super) fn is_inside(self, kind: Kind) -> bool {
+        match (kind, self) {
+            (Kind::Count(least, most), Self::Count(count)) => (least..=most).contains(&count),
+            (Kind::Size(least, most), Self::Size(bytes)) => (least..=most).contains(&bytes),
+            (Kind::Time(least, most), Self::Time(time)) => (least..=most).contains(&time),
+            _ => false,
+        }
+    }
 }
 
-struct Check<'a> {
-    settings: &'a Settings,
+pub(super) struct Check<'a> {
+    pub(super) settings: &'a Settings,
     notes: &'a Notes,
     problems: Vec<Problem>,
 }
 
 impl Check<'_> {
     /// Whether a value of this setting was understood, or never written.
-    fn known(&self, key: &str) -> bool {
+    pub(super) fn known(&self, key: &str) -> bool {
         self.notes.get(key).is_none_or(|note| !note.failed)
     }
 
-    fn problem(&mut self, key: &str, value: String, allowed: String, guess: Option<String>) {
+    pub(super) fn problem(&mut self, key: &str, value: String, allowed: String, guess: Option<String>) {
         // What no source wrote is a host's code, or a default that does not fit what was written.
         let (key, value, origin) = self.notes.get(key).map_or_else(
             || {
@@ -134,14 +145,8 @@ impl Check<'_> {
         });
     }
 
-    fn number(&mut self, key: &str, kind: Kind, number: Number) {
-        let inside = match (kind, number) {
-            (Kind::Count(least, most), Number::Count(count)) => (least..=most).contains(&count),
-            (Kind::Size(least, most), Number::Size(bytes)) => (least..=most).contains(&bytes),
-            (Kind::Time(least, most), Number::Time(time)) => (least..=most).contains(&time),
-            _ => false,
-        };
-        if !inside && self.known(key) {
+    pub(super) fn number(&mut self, key: &str, kind: Kind, number: Number) {
+        if !number.is_inside(kind) && self.known(key) {
             self.problem(key, number.show(), kind.allowed(), None);
         }
     }
@@ -154,8 +159,7 @@ impl Check<'_> {
 
     /// Whether a size was understood and is within its own limits; comparing it with another makes sense only then.
     fn sound(&self, key: &str, bytes: u64) -> bool {
-        let inside = matches!(Kind::of(key), Kind::Size(least, most) if (least..=most).contains(&bytes));
-        inside && self.known(key)
+        Number::Size(bytes).is_inside(Kind::of(key)) && self.known(key)
     }
 
     fn max_entry(&mut self, floor: u64) -> u64 {

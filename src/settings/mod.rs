@@ -12,6 +12,8 @@ mod file;
 mod plan;
 mod problem;
 mod read;
+mod terms;
+mod tiers;
 mod values;
 
 use std::collections::BTreeMap;
@@ -70,8 +72,8 @@ pub struct Settings {
     pub stats_interval: Duration,
     /// The tier of keys whose first segment no tier claims, or `refuse`. Default: `query`.
     pub unknown_prefix: String,
-    /// How values are loaded and served where tier, route and call say nothing. Its time to live and its timeout are not
-    /// asked: those are the tiers' and `load_timeout`.
+    /// How values are loaded and served where tier, prefix and call say nothing; only in code. It must say no time to
+    /// live and no timeout: the tiers have theirs, and `load_timeout` is that of all.
     pub policy: LoadPolicy,
     /// The tiers, in the order they are shown in. 1 ..= 64. Default: `config`, `reference`, `user`, `query`.
     pub tiers: Vec<TierSettings>,
@@ -89,9 +91,11 @@ pub struct TierSettings {
     pub ttl: Duration,
     /// The first segments of the keys it takes, each with a TTL of its own or `None` for that of the tier.
     pub prefixes: BTreeMap<String, Option<Duration>>,
-    /// How its values are loaded and served; its time to live is not asked, that is `ttl`.
+    /// How its values are loaded and served (keys `stale`, `timeout`, `not_found_ttl`; the rest only in code). It must
+    /// say no time to live, that is `ttl`. A `stale` may be 0 ..= 3650 d, a `timeout` 1 ms ..= 1 d, a `not_found_ttl`
+    /// 0 ..= 1 d and at most the TTL.
     pub policy: LoadPolicy,
-    /// The same for single prefixes.
+    /// The same for single prefixes, which must be among `prefixes`; their TTL stands there.
     pub prefix_policies: BTreeMap<String, LoadPolicy>,
 }
 
@@ -218,6 +222,12 @@ impl Settings {
         self
     }
 
+    /// Sets [`policy`](Self::policy).
+    pub fn policy(mut self, policy: LoadPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
     /// Changes the tier of that name, or adds it behind the others; a new one needs a TTL and a prefix.
     ///
     /// A prefix that this tier gains is taken from the tier that had it.
@@ -229,6 +239,7 @@ impl Settings {
         for prefix in gained.iter().filter(|prefix| !before.prefixes.contains_key(*prefix)) {
             for (_, other) in self.tiers.iter_mut().enumerate().filter(|(other, _)| *other != index) {
                 other.prefixes.remove(prefix);
+                other.forget_left_policies();
             }
         }
         self
@@ -297,17 +308,38 @@ impl TierSettings {
         self
     }
 
-    /// Sets how its values are loaded and served, beside their time to live.
+    /// Sets how its values are loaded and served, and how long they live if the policy says so.
     pub fn policy(mut self, policy: LoadPolicy) -> Self {
-        self.policy = policy;
+        self.ttl = policy.ttl.unwrap_or(self.ttl);
+        self.policy = LoadPolicy { ttl: None, ..policy };
         self
     }
 
-    /// Takes keys whose first segment is `prefix`, and sets how their values are loaded and served.
+    /// Takes keys whose first segment is `prefix`, and sets how their values are loaded and served; what the policy does
+    /// not say, the TTL too, is as in the tier.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use apex_cache::{LoadPolicy, settings::Settings};
+    ///
+    /// // In a file: [cache.tiers.user.prefixes.user_orders], and in it ttl = "30m", stale = "1m".
+    /// let orders = LoadPolicy::new().ttl(Duration::from_secs(1_800)).stale(Duration::from_secs(60));
+    /// let settings = Settings::default().tier("user", |tier| tier.prefix_policy("user_orders", orders));
+    /// # assert!(settings.check().is_ok());
+    /// ```
     pub fn prefix_policy(mut self, prefix: impl Into<String>, policy: LoadPolicy) -> Self {
         let prefix = prefix.into();
         self.prefixes.insert(prefix.clone(), policy.ttl);
-        self.prefix_policies.insert(prefix, policy);
+        self.prefix_policies.insert(prefix, LoadPolicy { ttl: None, ..policy });
+        self.forget_left_policies();
         self
+    }
+
+    /// Forgets the policies of prefixes that the tier has no more, and those that say nothing, so that the same
+    /// settings are equal however they were written.
+    fn forget_left_policies(&mut self) {
+        let prefixes = &self.prefixes;
+        self.prefix_policies
+            .retain(|prefix, policy| prefixes.contains_key(prefix) && *policy != LoadPolicy::new());
     }
 }

@@ -74,13 +74,29 @@ pub struct PrefixPlan {
     pub terms: Terms,
 }
 
+/// What holds where no tier says anything.
+pub(super) fn of_all(settings: &Settings) -> Terms {
+    let terms = Terms { timeout: settings.load_timeout, ..Terms::default() };
+    LoadPolicy { ttl: None, timeout: None, ..settings.policy }.over(&terms)
+}
+
+/// What holds in the tier where no prefix says anything.
+pub(super) fn of_tier(settings: &Settings, tier: &TierSettings) -> Terms {
+    LoadPolicy { ttl: Some(tier.ttl), ..tier.policy }.over(&of_all(settings))
+}
+
+/// What holds for the keys of a prefix, where this holds in its tier.
+pub(super) fn of_prefix(of_tier: &Terms, tier: &TierSettings, prefix: &str) -> Terms {
+    let policy = tier.prefix_policies.get(prefix).copied().unwrap_or_default();
+    LoadPolicy { ttl: tier.prefixes.get(prefix).copied().flatten(), ..policy }.over(of_tier)
+}
+
 /// The tiers, each with what holds in it.
 pub(super) fn tiers(settings: &Settings) -> Vec<TierPlan> {
-    let global = Terms { timeout: settings.load_timeout, ..Terms::default() };
-    let plan = |tier: &TierSettings| {
-        let global = LoadPolicy { ttl: None, timeout: None, ..settings.policy }.over(&global);
-        let terms = LoadPolicy { ttl: Some(tier.ttl), ..tier.policy }.over(&global);
-        TierPlan { name: tier.name.as_str().into(), description: tier.description.as_str().into(), terms }
+    let plan = |tier: &TierSettings| TierPlan {
+        name: tier.name.as_str().into(),
+        description: tier.description.as_str().into(),
+        terms: of_tier(settings, tier),
     };
     settings.tiers.iter().map(plan).collect()
 }
@@ -89,8 +105,7 @@ pub(super) fn tiers(settings: &Settings) -> Vec<TierPlan> {
 pub(super) fn prefixes(settings: &Settings, tiers: &[TierPlan]) -> Vec<PrefixPlan> {
     let of_tier = |(tier, settings): (usize, &TierSettings)| {
         let plan = |(prefix, &ttl): (&String, &Option<Duration>)| {
-            let policy = settings.prefix_policies.get(prefix).copied().unwrap_or_default();
-            let terms = LoadPolicy { ttl, ..policy }.over(&tiers[tier].terms);
+            let terms = of_prefix(&tiers[tier].terms, settings, prefix);
             PrefixPlan { prefix: prefix.as_str().into(), tier, ttl, terms }
         };
         settings.prefixes.iter().map(plan).collect::<Vec<_>>()

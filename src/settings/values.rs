@@ -19,7 +19,7 @@ const KIB: u64 = 1 << 10;
 pub(super) const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
-const DAY: u64 = 86_400;
+pub(super) const DAY: u64 = 86_400;
 
 /// What a setting may be; limits are inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -295,6 +295,7 @@ pub(super) fn show_size(bytes: u64) -> String {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::terms::WORDS;
     use super::*;
 
     const DEFAULT: &str = include_str!("../../config/default.toml");
@@ -315,8 +316,16 @@ mod tests {
                 assert!(comment.contains(&limit), "{key}: {limit} is not in {comment}");
             }
         }
-        let Kind::Time(least, most) = Kind::TTL else { panic!("a TTL is a time") };
-        assert!(DEFAULT.contains(&format!("from {} to {}", show_time(least), show_time(most))));
+        for (word, kind) in WORDS {
+            let at = DEFAULT.find(&format!("\n# {word}: ")).expect(word);
+            let begun = DEFAULT[at..].lines().skip(1).enumerate();
+            // The lines that go on with it are indented.
+            let comment: Vec<_> =
+                begun.take_while(|(line, text)| *line == 0 || text.starts_with("#  ")).collect();
+            let Kind::Time(least, most) = kind else { panic!("{word} is a time") };
+            let limits = format!("A duration from {} to {}.", show_time(least), show_time(most));
+            assert!(comment.iter().any(|(_, line)| line.contains(&limits)), "{word}: {limits}");
+        }
     }
 
     #[test]

@@ -71,6 +71,9 @@ impl CacheLayer {
     }
 
     /// Handles a request under [`with_deadline`](crate::with_deadline) whenever `find` finds one in its head.
+    ///
+    /// It shortens the waits of calls that can return [`Error::Timeout`](crate::Error::Timeout), and ends no handler:
+    /// `#[cached]` functions need a timeout of the host around them.
     pub fn deadline(mut self, find: impl Fn(&Parts) -> Option<Duration> + Send + Sync + 'static) -> Self {
         self.deadline = Some(Arc::new(find));
         self

@@ -68,6 +68,9 @@ impl CacheMiddleware {
     }
 
     /// Handles a request under [`with_deadline`](crate::with_deadline) whenever `find` finds one in it.
+    ///
+    /// It shortens the waits of calls that can return [`Error::Timeout`](crate::Error::Timeout), and ends no handler:
+    /// `#[cached]` functions need a timeout of the host around them.
     pub fn deadline(
         mut self,
         find: impl Fn(&ServiceRequest) -> Option<Duration> + Send + Sync + 'static,

@@ -6,12 +6,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use apex_cache::Key;
 use apex_cache::admin::{Answer, Command, Style, render};
 use apex_cache::message::{
-    InfoSnapshot, Invalidated, NamedTierStats, SourceReport, StatsSnapshot, TierInfo, TierState, TierStats,
-    TopEntry, WarmReport, WarmScope, WarmStats,
+    Absence, Explanation, Held, InfoSnapshot, Invalidated, KeyState, LoadPhase, NamedTierStats, Origin,
+    Reason, SourceReport, StatsSnapshot, TierInfo, TierState, TierStats, TopEntry, WarmReport, WarmScope,
+    WarmStats,
 };
+use apex_cache::{ErrorKind, Key, Pattern, Scope, Tag, Tags};
 use proptest::prelude::*;
 
 /// The panel of the system that this one replaces, as its document shows it.
@@ -139,6 +140,7 @@ fn info() -> InfoSnapshot {
             tier("query", "", 1_800, &[]),
         ];
         (info.tiers[0].entries, info.tiers[0].bytes) = (1, 12_345);
+        info.tiers[1].stale = Duration::from_secs(300);
         (info.tiers[1].loads, info.tiers[1].queued) = ((2, 1), (12, 3_456));
         (info.tiers[2].state, info.tiers[2].restarts) = (TierState::Failed, 5);
     })
@@ -166,6 +168,90 @@ fn report() -> WarmReport {
             }),
         ];
     })
+}
+
+fn pattern(text: &str) -> Scope {
+    Scope::Pattern(Pattern::parse(text).expect("a pattern"))
+}
+
+fn explained(key: &str, tier: &str, fill: impl FnOnce(&mut Explanation)) -> Answer {
+    let mut known = Explanation::of_unknown(Key::parse(key).expect("a key"), tier);
+    fill(&mut known);
+    Answer::Explained(known)
+}
+
+fn held(age: u64, fresh: u64, served: u64, fill: impl FnOnce(&mut Held)) -> Held {
+    filled(|held: &mut Held| {
+        (held.age, held.fresh_for, held.served_for) =
+            (Duration::from_secs(age), Duration::from_secs(fresh), Duration::from_secs(served));
+        fill(held);
+    })
+}
+
+/// A key in each state, and with each thing that can be said of it.
+fn states() -> Vec<Answer> {
+    vec![
+        explained("user::123456::profile", "user", |known| {
+            (known.state, known.route, known.last_absence) = (KeyState::Fresh, Some("user".into()), None);
+            known.held = Some(held(720, 2_880, 2_880, |held| (held.size, held.hits) = (312, 89)));
+        }),
+        explained("query::café", "query", |known| {
+            (known.state, known.load) = (KeyState::Stale, Some(LoadPhase::Runs));
+            let tags = ["author:7", "shop:1"].map(|tag| Tag::new(tag).expect("a tag"));
+            known.held = Some(held(2_100, 0, 300, |held| {
+                (held.origin, held.took, held.failures) = (Origin::Load, Duration::from_millis(84), 3);
+                (held.size, held.hits, held.tags) = (12_345, 1_234, Tags::new(tags).expect("two tags"));
+            }));
+            let scope = pattern("query::*");
+            known.last_absence =
+                Some(Absence::new(Reason::Invalidated(Some(scope)), Duration::from_secs(5_400)));
+        }),
+        explained("user::9", "user", |known| {
+            (known.state, known.route) = (KeyState::NothingThere, Some("user".into()));
+            known.held = Some(held(3, 27, 27, |held| (held.origin, held.size) = (Origin::Load, 180)));
+            known.last_absence = Some(Absence::new(Reason::Expired, Duration::from_secs(3)));
+        }),
+        explained("user::10", "user", |known| {
+            (known.state, known.load) = (KeyState::Loading, Some(LoadPhase::Waits));
+        }),
+        explained("user::11", "user", |known| {
+            known.held = Some(held(3_700, 0, 0, |held| (held.origin, held.size) = (Origin::Warm, 99)));
+            known.load = Some(LoadPhase::RunsRevoked);
+            known.last_absence = Some(Absence::new(Reason::Expired, Duration::from_secs(100)));
+        }),
+        explained("user::12", "user", |known| known.bypassed = true),
+        explained("user::13", "user", |known| known.enabled = false),
+    ]
+}
+
+/// An absent key for each reason.
+fn reasons() -> Vec<Answer> {
+    let scope = pattern("user::1*");
+    let reasons = [
+        Reason::NeverStored,
+        Reason::NoRecord,
+        Reason::Expired,
+        Reason::Evicted,
+        Reason::Removed,
+        Reason::Invalidated(Some(scope)),
+        Reason::Invalidated(None),
+        Reason::Cleared,
+        Reason::Restarted,
+        Reason::Revoked,
+        Reason::TooLarge,
+        Reason::NotKept,
+        Reason::NoRoom,
+        Reason::LoadFailed(ErrorKind::LoadFailed),
+        Reason::LoadFailed(ErrorKind::LoadPanicked),
+        Reason::LoadFailed(ErrorKind::LoadTimeout),
+        Reason::LoadFailed(ErrorKind::LoadLost),
+        Reason::LoadFailed(ErrorKind::Encode),
+    ];
+    let absent = |reason| {
+        let absence = Some(Absence::new(reason, Duration::from_secs(75)));
+        explained("user::1", "user", |known| known.last_absence = absence)
+    };
+    reasons.map(absent).into()
 }
 
 /// Holds the text of `answer` against its golden file, in both styles.
@@ -200,6 +286,8 @@ fn every_panel_is_as_it_was_agreed() {
         &[Answer::Stats { snapshot: original(), top: 3 }, Answer::Stats { snapshot: busy(), top: 10 }],
     );
     golden("info", &[Answer::Info(info())]);
+    golden("explain", &states());
+    golden("explain_reasons", &reasons());
     golden("help", &[Answer::Help]);
     golden("clear_usage", &[Answer::ClearUsage(taken(156, 47_395_635, 0, 4))]);
 }

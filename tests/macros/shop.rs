@@ -112,6 +112,14 @@ impl Database {
         self.update_wallet(user_id, amount)
     }
 
+    /// Looks at what the cache has before it writes.
+    #[cache_invalidate("user::{user_id}::*")]
+    async fn pay_if_rich(&self, user_id: u64, amount: i64) -> Result<bool, DbError> {
+        let rich = self.get_user_profile(user_id).await?.balance >= amount;
+        self.update_wallet(user_id, if rich { -amount } else { 0 })?;
+        Ok(rich)
+    }
+
     #[cache_invalidate("products:*", "categories:*")]
     async fn update_product(&self, category: &str, name: &str) -> Result<(), DbError> {
         self.ask("write", |rows| rows.products.entry(category.into()).or_default().push(name.into()));
@@ -205,6 +213,16 @@ fn a_new_balance_is_seen_at_once_and_only_that_user_is_asked_again() {
         db.get_user_profile(421).await.unwrap();
         assert_eq!(db.cache.loads("user::42::get_user_profile"), 3);
         assert_eq!(db.cache.loads("user::421::get_user_profile"), 1);
+    });
+}
+
+#[test]
+fn what_the_function_itself_brought_into_the_cache_is_taken_out_after_it() {
+    paused(|| async {
+        let db = database().await;
+        assert!(db.pay_if_rich(42, 60).await.unwrap());
+        assert_eq!(db.get_user_profile(42).await.unwrap().balance, 40);
+        assert!(!db.pay_if_rich(42, 60).await.unwrap());
     });
 }
 

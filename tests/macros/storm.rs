@@ -12,19 +12,19 @@ use tokio::sync::Semaphore;
 
 /// A source that answers when it is let.
 #[derive(Debug, Clone)]
-struct Slow {
-    cache: Cache,
-    gate: Arc<Semaphore>,
-    value: Arc<AtomicU32>,
+pub(super) struct Slow {
+    pub(super) cache: Cache,
+    pub(super) gate: Arc<Semaphore>,
+    pub(super) value: Arc<AtomicU32>,
     runs: Arc<AtomicU32>,
 }
 
 /// Not `Clone`, and no error to Rust.
 #[derive(Debug, PartialEq)]
-struct Refused(u32);
+pub(super) struct Refused(pub(super) u32);
 
 impl Slow {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let gate = Arc::new(Semaphore::new(0));
         Self { cache: Cache::for_tests().await, gate, value: Arc::default(), runs: Arc::default() }
     }
@@ -42,7 +42,7 @@ impl Slow {
     }
 
     #[cached(key = "query::slow::{id}", ttl = "1h")]
-    async fn load(&self, id: u32) -> Result<u32, Refused> {
+    pub(super) async fn load(&self, id: u32) -> Result<u32, Refused> {
         let value = self.read().await;
         if value == 7 { Err(Refused(id)) } else { Ok(value) }
     }
@@ -54,25 +54,25 @@ impl Slow {
     }
 
     #[cached(key = "query::lent::{id}", ttl = "1h", run = "caller")]
-    async fn load_here(&self, id: u32, seen: &mut u32) -> Result<u32, Refused> {
+    pub(super) async fn load_here(&self, id: u32, seen: &mut u32) -> Result<u32, Refused> {
         let value = self.read().await;
         *seen += 1;
         if value == 7 { Err(Refused(id)) } else { Ok(value) }
     }
 
-    fn runs(&self) -> u32 {
+    pub(super) fn runs(&self) -> u32 {
         self.runs.load(Relaxed)
     }
 }
 
-async fn settle() {
+pub(super) async fn settle() {
     apex_cache::testing::advance(Duration::ZERO).await;
 }
 
-type Call<'a, E = Refused> = Pin<Box<dyn Future<Output = Result<u32, E>> + 'a>>;
+pub(super) type Call<'a, E = Refused> = Pin<Box<dyn Future<Output = Result<u32, E>> + 'a>>;
 
 /// Polls every call once; returns those that are not ready, with what the others said.
-async fn poll_all<E>(calls: Vec<Call<'_, E>>) -> (Vec<Call<'_, E>>, Vec<Result<u32, E>>) {
+pub(super) async fn poll_all<E>(calls: Vec<Call<'_, E>>) -> (Vec<Call<'_, E>>, Vec<Result<u32, E>>) {
     let (mut waiting, mut said) = (Vec::new(), Vec::new());
     for mut call in calls {
         match poll(&mut call).await {

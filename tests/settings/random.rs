@@ -1,9 +1,50 @@
-//! Random sources: no panic, and nothing accepted that has no plan.
+//! Random sources: no panic, nothing accepted that has no plan, and the nearest of several words is heard.
 
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use apex_cache::LoadPolicy;
 use apex_cache::settings::Settings;
 use proptest::prelude::*;
 
+use crate::terms::of_prefix;
 use crate::{Files, read, sources, ttl};
+
+/// What a tier or a prefix says, in seconds, in the order of `NAMES`.
+type Words = [Option<u64>; 4];
+
+const NAMES: [&str; 4] = ["ttl", "stale", "timeout", "not_found_ttl"];
+
+const DAY: u64 = 86_400;
+
+fn words() -> impl Strategy<Value = Words> {
+    let near =
+        |limit: u64| prop_oneof![4 => 1..100_u64, 1 => Just(0), 1 => Just(limit), 1 => Just(limit + 1)];
+    let said = |limit| proptest::option::of(near(limit));
+    (said(3_650 * DAY), said(3_650 * DAY), said(DAY), said(DAY)).prop_map(Into::into)
+}
+
+fn policy(words: Words) -> LoadPolicy {
+    let mut policy = LoadPolicy::new();
+    for (name, said) in NAMES.iter().zip(words) {
+        let Some(said) = said.map(Duration::from_secs) else { continue };
+        policy = match *name {
+            "ttl" => policy.ttl(said),
+            "stale" => policy.stale(said),
+            "timeout" => policy.timeout(said),
+            _ => policy.not_found_ttl(said),
+        };
+    }
+    policy
+}
+
+/// Whether each word is within its limits.
+fn inside([ttl, stale, timeout, nothing]: Words) -> bool {
+    ttl.is_none_or(|ttl| (1..=3_650 * DAY).contains(&ttl))
+        && stale.is_none_or(|stale| stale <= 3_650 * DAY)
+        && timeout.is_none_or(|timeout| (1..=DAY).contains(&timeout))
+        && nothing.is_none_or(|nothing| nothing <= DAY)
+}
 
 /// Words that make it likely for random text to get somewhere.
 fn word() -> impl Strategy<Value = String> {
@@ -12,7 +53,11 @@ fn word() -> impl Strategy<Value = String> {
         "tiers",
         "user",
         "ttl",
+        "stale",
+        "timeout",
+        "not_found_ttl",
         "prefixes",
+        "user_orders",
         "max_size_mb",
         "enabled",
         "ttl_user",
@@ -108,6 +153,45 @@ proptest! {
             prop_assert_eq!(i64::try_from(ttl(&settings, "user").as_secs()), Ok(seconds));
             let text = read("env", &format!("APEX_CACHE__TTL_USER={seconds}s")).expect("the same as text");
             prop_assert_eq!(settings, text);
+        }
+    }
+
+    #[test]
+    fn the_nearest_word_is_heard_however_it_is_written(tier in words(), prefix in words()) {
+        let (mut toml, mut env) = (String::from("[tiers.user]\n"), String::new());
+        let places = [("", "", tier), ("prefixes.carts.", "PREFIXES__CARTS__", prefix)];
+        toml.push_str("prefixes.carts.ttl = \"tier\"\n"); // claimed even when nothing is said of it
+        env.push_str("APEX_CACHE__TIERS__USER__PREFIXES__CARTS__TTL=tier\n");
+        for (file, variable, words) in places {
+            for (name, said) in NAMES.iter().zip(words) {
+                let Some(said) = said else { continue };
+                let _ = writeln!(toml, "{file}{name} = {said}");
+                let _ = writeln!(env, "APEX_CACHE__TIERS__USER__{variable}{}={said}s", name.to_uppercase());
+            }
+        }
+        if prefix[0].is_some() {
+            toml = toml.replacen("prefixes.carts.ttl = \"tier\"\n", "", 1);
+            env = env.replacen("APEX_CACHE__TIERS__USER__PREFIXES__CARTS__TTL=tier\n", "", 1);
+        }
+        let of_tier = tier[0].unwrap_or(3_600);
+        let of_key = prefix[0].unwrap_or(of_tier);
+        let fits = |nothing: Option<u64>, ttl| nothing.is_none_or(|nothing| nothing <= ttl);
+        let allowed = inside(tier) && inside(prefix) && fits(tier[3], of_tier) && fits(prefix[3], of_key);
+
+        let code = Settings::default()
+            .tier("user", |settings| settings.policy(policy(tier)).prefix_policy("carts", policy(prefix)));
+        prop_assert_eq!(code.check().is_ok(), allowed, "{}", toml);
+        for (format, text) in [("toml", &toml), ("env", &env)] {
+            match read(format, text) {
+                Ok(settings) => prop_assert_eq!(&settings, &code, "{}", text),
+                Err(error) => prop_assert!(!allowed, "{} {}", text, error),
+            }
+        }
+        if let Ok(plan) = code.check() {
+            let terms = of_prefix(&plan, "carts");
+            let heard = |word: usize, otherwise| prefix[word].or(tier[word]).unwrap_or(otherwise);
+            let held = [terms.ttl, terms.stale, terms.timeout, terms.not_found_ttl].map(|time| time.as_secs());
+            prop_assert_eq!(held, [heard(0, 3_600), heard(1, 0), heard(2, 30), heard(3, 30)]);
         }
     }
 }

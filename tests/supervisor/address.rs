@@ -3,7 +3,8 @@
 use apex_cache::actor::request::{TierRequest, ToStats, ToWarmer};
 use apex_cache::engine::tier::{Stored, Taken};
 use apex_cache::message::{
-    Contains, Get, GetOrLoad, History, Info, Invalidate, Remove, ReviveTier, SetMany, Stats, UserActive, Warm,
+    Contains, Get, GetOrLoad, History, Info, Invalidate, Remove, RemoveMany, ReviveTier, SetMany, Stats,
+    UserActive, Warm,
 };
 use apex_cache::{ErrorKind, Scope, Settings, WarmScope};
 
@@ -30,6 +31,9 @@ fn answered(alone: &Alone) {
                     reply.answer(Ok(Taken { matched: 1, ..Taken::default() }));
                 }
                 TierRequest::Revive { reply } => reply.answer(Ok(false)),
+                TierRequest::RemoveMany { keys, reply } => {
+                    reply.answer(Ok(vec![Taken { matched: 1, ..Taken::default() }; keys.len()]));
+                }
                 other => drop(other),
             }
         }
@@ -60,6 +64,8 @@ fn every_public_message_can_be_sent_to_the_bare_address() {
         let many = SetMany::new(vec![set("user::1", 1), set("user::2", 2)]);
         assert_eq!(addr.send(many).await.expect("alive").expect("answered").len(), 2);
         assert!(addr.send(Remove::new(user())).await.expect("alive").expect("answered").was_present);
+        let many = RemoveMany::new(vec![user(), key("user::2")]);
+        assert_eq!(addr.send(many).await.expect("alive").expect("answered").len(), 2);
         let tier = Invalidate::new(Scope::Tier("user".into()));
         assert_eq!(addr.send(tier).await.expect("alive").expect("answered").matched, 1);
         // The tier lets the request fall, so the loader is run for the caller.

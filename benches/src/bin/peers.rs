@@ -1,4 +1,5 @@
-//! How do we compare with moka and `quick_cache` on a hit, on an awaited set, on 64 sets at a time?
+//! How do we compare with moka and `quick_cache` on a hit, on an awaited set, on 64 sets at a time, and with moka and
+//! `cached` on a whole call of a cached function?
 //!
 //! Run: `cargo run --release -p apex-cache-bench --bin peers -- [--quick] [--json]`
 //! Owns: which work is measured, and on how many threads. Never: compares figures of different runs.
@@ -10,11 +11,12 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use apex_cache_bench::Failure;
+use apex_cache_bench::calls::{COUNT, Caller};
 use apex_cache_bench::contestant::Contestant;
 use apex_cache_bench::machine;
 use apex_cache_bench::report::Row;
 use apex_cache_bench::samples::{Samples, interleave};
-use apex_cache_bench::work::{Profile, Random, Requests, key};
+use apex_cache_bench::work::{Profile, Random, Requests, key, zipf};
 use tokio::runtime::{Builder, Runtime};
 
 /// Keys that writes and loads are spread over.
@@ -68,7 +70,7 @@ fn main() -> ExitCode {
 fn measure() -> Result<(), Failure> {
     let options = Options::parse(std::env::args().skip(1))?;
     let machine = machine::describe();
-    let peers = ["moka", "quick_cache"].map(machine::versioned).join(", ");
+    let peers = ["moka", "quick_cache", "cached"].map(machine::versioned).join(", ");
     let about = format!("{} beside {peers}; {machine}", machine::versioned("apex-cache"));
     // Rows alone go to standard output when a program reads it.
     if options.json {
@@ -110,37 +112,65 @@ fn measure() -> Result<(), Failure> {
         sets(&host, one, (0..TASKS).map(|_| entries(&mut random, each)).collect())
     })?;
     show(&options, &contestants, "set_64_tasks", WORKERS, &measured);
+    drop(contestants);
+    for (measure, shared) in [("cached_fn_hit", false), ("cached_fn_hit_arc", true)] {
+        let callers = host.block_on(Caller::all(shared))?;
+        for threads in [1, 2] {
+            let ids = |thread| zipf(COUNT, options.reads, thread as u64 + 1);
+            let work: Vec<Vec<u64>> = (0..threads).map(ids).collect();
+            let measured = interleave(&callers, options.repetitions, |one| calls(one, &work))?;
+            for (peer, theirs) in callers.iter().zip(&measured).skip(1) {
+                row(&options, measure, threads, peer.name(), &measured[0], theirs);
+            }
+        }
+    }
     Ok(())
 }
 
 const NOTES: &str = "\
 Time is nanoseconds for one operation: of a read, as each thread sees it; of a set with 64 tasks, time of all by number
 of all. Medians, with the smallest and the largest; a ratio above 1 means that we are faster. All in one run, in turns.
-Peers hand out a shared Arc<Profile>; get and get_with of ours decode the value at each read, and set encodes it.";
+Peers hand out a shared Arc<Profile>; get and get_with of ours decode the value at each read, and set encodes it. In
+cached_fn_hit each function returns a Profile of its caller's own, which peers clone; in cached_fn_hit_arc an Arc.";
 
 /// Nanoseconds for each read, as the threads see it; each thread does its own part of `work`.
 fn reads(contestant: &Contestant, work: &[Requests], load: bool) -> Result<f64, Failure> {
+    let took = on_threads(work, async |requests: &Requests| {
+        let read =
+            if load { contestant.read_or_load(requests).await } else { contestant.read(requests).await };
+        match read? {
+            found if found == requests.len() => Ok(()),
+            found => Err(format!("{} found {found} of {} keys", contestant.name(), requests.len()).into()),
+        }
+    })?;
+    let all: usize = work.iter().map(Requests::len).sum();
+    Ok(took.as_nanos() as f64 / all as f64)
+}
+
+/// Nanoseconds for each call of a cached function, likewise.
+fn calls(caller: &Caller, work: &[Vec<u64>]) -> Result<f64, Failure> {
+    let took = on_threads(work, async |ids: &Vec<u64>| caller.call(ids).await)?;
+    let all: usize = work.iter().map(Vec::len).sum();
+    Ok(took.as_nanos() as f64 / all as f64)
+}
+
+/// Does each part of `work` in a thread of its own, at the same time. Returns what they took, summed.
+fn on_threads<W: Sync>(
+    work: &[W],
+    act: impl AsyncFn(&W) -> Result<(), Failure> + Sync,
+) -> Result<Duration, Failure> {
     let gate = Barrier::new(work.len());
-    let read = |requests: &Requests| -> Result<Duration, Failure> {
+    let run = |part: &W| -> Result<Duration, Failure> {
         let runtime = Builder::new_current_thread().build()?;
         gate.wait();
         let began = Instant::now();
-        let found = runtime.block_on(async {
-            if load { contestant.read_or_load(requests).await } else { contestant.read(requests).await }
-        })?;
-        let took = began.elapsed();
-        if found == requests.len() {
-            Ok(took)
-        } else {
-            Err(format!("{} found {found} of {} keys", contestant.name(), requests.len()).into())
-        }
+        runtime.block_on(act(part))?;
+        Ok(began.elapsed())
     };
-    let took: Result<Duration, Failure> = std::thread::scope(|scope| {
-        let threads: Vec<_> = work.iter().map(|requests| scope.spawn(|| read(requests))).collect();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = work.iter().map(|part| scope.spawn(|| run(part))).collect();
         threads.into_iter().map(|thread| thread.join().map_err(|_| "a reader panicked")?).sum()
-    });
-    let all: usize = work.iter().map(Requests::len).sum();
-    Ok(took?.as_nanos() as f64 / all as f64)
+    })
 }
 
 /// Overwrites of keys drawn evenly.
@@ -206,8 +236,19 @@ fn rows(
 ) {
     let is_ours = |one: &Contestant| matches!(one, Contestant::Ours(_) | Contestant::OursLook(_));
     for (peer, theirs) in contestants.iter().zip(measured).filter(|(one, _)| !is_ours(one)) {
-        let (measure, ours, theirs) = (measure.to_owned(), ours.clone(), theirs.clone());
-        let row = Row { measure, threads, peer: peer.name(), ours, theirs };
-        println!("{}", if options.json { row.json() } else { row.line() });
+        row(options, measure, threads, peer.name(), ours, theirs);
     }
+}
+
+fn row(
+    options: &Options,
+    measure: &str,
+    threads: usize,
+    peer: &'static str,
+    ours: &Samples,
+    theirs: &Samples,
+) {
+    let (measure, ours, theirs) = (measure.to_owned(), ours.clone(), theirs.clone());
+    let row = Row { measure, threads, peer, ours, theirs };
+    println!("{}", if options.json { row.json() } else { row.line() });
 }

@@ -1,0 +1,391 @@
+//! Loads of several keys: from the host's call to the tiers, the task that runs the loader, and the way back.
+//!
+//! Owns: that each key of such a call has an answer in time, whatever becomes of the others. Never: decides whether a value
+//! is stored.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::call::{Asked, Limit, asked_inside, told};
+use super::guard::drop_guarded;
+use super::inbox::Parcel;
+use super::load::Waiter;
+use super::permit::Lane;
+use super::reply::Reply;
+use super::request::{Accepted, LoadManyRequest, LoadMember, TierRequest, ToTier};
+use super::wiring::{TierShared, Wiring};
+use crate::batch_loader::{BatchLoader, Brought};
+use crate::codec::value::{Value, Wanted};
+use crate::deadline::Deadline;
+use crate::engine::flight::{Class, FlightId};
+use crate::engine::given::{Given, Source};
+use crate::engine::journal::Ticket;
+use crate::engine::key::Key;
+use crate::engine::route::TierId;
+use crate::engine::stamp::Stamp;
+use crate::engine::tag::Tags;
+use crate::engine::terms::Terms;
+use crate::engine::tier::{Batch, BatchLanded, Item, Member, Outcome, Taken, Tier};
+use crate::env::{Spawner, Stopwatch};
+use crate::error::{Error, Result, Shown};
+use crate::load_policy::LoadPolicy;
+use crate::loader::LoadCell;
+
+/// Keys that one run of a loader brings at most.
+const MEMBERS_MAX: usize = 500;
+/// Values that a tier is handed at once beside those that were asked for.
+const EXTRAS_MAX: usize = 256;
+/// Share of the time to live by which a value may live shorter, where nothing else is said: what is loaded together would
+/// else expire together.
+const BATCH_JITTER: f64 = 0.1;
+
+/// On what terms the values of a load of several keys are kept.
+pub(crate) fn terms_of_batch(policy: &LoadPolicy, below: &Terms) -> Terms {
+    let jitter = if below.jitter > 0.0 { below.jitter } else { BATCH_JITTER };
+    policy.over(&Terms { jitter, ..*below })
+}
+
+/// What a call with a loader of several keys asks for.
+pub(crate) struct LoadMany {
+    pub(crate) keys: Vec<Key>,
+    pub(crate) loader: Arc<BatchLoader>,
+    pub(crate) deadline: Option<Duration>,
+    /// The deadline of the caller's task.
+    pub(crate) task: Option<Deadline>,
+    pub(crate) wanted: Wanted,
+    pub(crate) after: Option<Stamp>,
+}
+
+/// One key of a call while it waits.
+struct Wait {
+    /// Where its answer belongs.
+    place: usize,
+    asked: Asked,
+    limit: Limit,
+    /// `Err`: the tier was not asked.
+    answer: Result<oneshot::Receiver<Result<Given>>>,
+}
+
+/// Keys of one tier that go to it in one message.
+struct Chunk {
+    tier: TierId,
+    waits: Vec<Wait>,
+}
+
+impl Wiring {
+    /// Carries out a call with a loader of several keys after the view had nothing for them. The requests are in the inbox
+    /// when this returns. The answers are in the order of the keys.
+    pub(crate) fn load_many(
+        self: &Arc<Self>,
+        call: LoadMany,
+    ) -> impl Future<Output = Vec<Result<Given>>> + Send + use<> {
+        let began = Stopwatch::start();
+        let LoadMany { keys, loader, deadline, task, wanted, after } = call;
+        let mut answers: Vec<Option<Result<Given>>> = keys.iter().map(|_| None).collect();
+        let mut chunks: Vec<Chunk> = Vec::new();
+        for (place, key) in keys.into_iter().enumerate() {
+            let (tier, asked) = match self.member(&key, &loader, wanted, after.as_ref()) {
+                Ok(found) => found,
+                Err(error) => {
+                    answers[place] = Some(Err(error));
+                    continue;
+                }
+            };
+            let limit = Limit::of(deadline, task, asked.terms.timeout);
+            if limit.has_passed() {
+                answers[place] = Some(Err(limit.over(&key)));
+                continue;
+            }
+            let wait = Wait { place, asked, limit, answer: Err(Error::Closed) };
+            match chunks.iter_mut().rev().find(|chunk| chunk.tier == tier) {
+                Some(chunk) if chunk.waits.len() < MEMBERS_MAX => chunk.waits.push(wait),
+                _ => chunks.push(Chunk { tier, waits: vec![wait] }),
+            }
+        }
+        for chunk in &mut chunks {
+            self.post_chunk(chunk, &loader, wanted);
+        }
+        let wiring = Arc::clone(self);
+        async move {
+            for Chunk { tier, waits } in chunks {
+                wiring.answers(wiring.tier(tier), waits, &loader, began, &mut answers).await;
+            }
+            answers.into_iter().map(|answer| answer.unwrap_or(Err(Error::Closed))).collect()
+        }
+    }
+
+    fn member(
+        &self,
+        key: &Key,
+        loader: &Arc<BatchLoader>,
+        wanted: Wanted,
+        after: Option<&Stamp>,
+    ) -> Result<(TierId, Asked)> {
+        let nested = asked_inside(key)?;
+        let (tier, terms) = self.route_told(key.as_str())?;
+        let terms = terms_of_batch(&loader.policy, terms);
+        let cell = LoadCell::new(loader.alone(key));
+        let after = after.and_then(|stamp| stamp.of(tier.id));
+        Ok((tier.id, Asked { key: key.clone(), cell, nested, wanted, after, terms }))
+    }
+
+    /// Puts the request for a chunk into the inbox.
+    fn post_chunk(&self, chunk: &mut Chunk, loader: &Arc<BatchLoader>, wanted: Wanted) {
+        let tier = self.tier(chunk.tier);
+        let bytes = chunk.waits.iter().map(|wait| wait.asked.key.as_str().len() as u64).sum();
+        let permit = match self.open().and_then(|()| self.permit(tier.id, Lane::Data, bytes)) {
+            Ok(permit) => permit,
+            Err(error) => {
+                chunk.waits.iter_mut().for_each(|wait| wait.answer = Err(error.clone()));
+                return;
+            }
+        };
+        let nested = chunk.waits.iter().any(|wait| wait.asked.nested);
+        let member = |wait: &mut Wait| {
+            let (reply, answer) = Reply::new(Arc::clone(&tier.name));
+            wait.answer = Ok(answer);
+            let Asked { key, cell, terms, after, .. } = wait.asked.clone();
+            LoadMember { key, terms, after, cell, reply: Some(reply.behind(&tier.view)) }
+        };
+        let request = LoadManyRequest {
+            members: chunk.waits.iter_mut().map(member).collect(),
+            wanted,
+            class: if nested { Class::Nested } else { Class::Caller },
+            loader: Arc::clone(loader),
+            spawner: self.spawner_here(),
+        };
+        let request = TierRequest::LoadMany(Box::new(request));
+        self.post(Parcel::Tier(tier.id, Accepted::with(request, permit)));
+    }
+
+    fn spawner_here(&self) -> Spawner {
+        Spawner::current().unwrap_or_else(|| self.spawner.clone())
+    }
+
+    /// Waits for the answers of a chunk. One after the other: a key that was answered while another was waited for is
+    /// answered at once, and the limit of each counts from the beginning of the call.
+    async fn answers(
+        &self,
+        tier: &TierShared,
+        waits: Vec<Wait>,
+        loader: &Arc<BatchLoader>,
+        began: Stopwatch,
+        answers: &mut [Option<Result<Given>>],
+    ) {
+        let mut left = Vec::new();
+        for Wait { place, asked, limit, answer } in waits {
+            let answered = self.answer_of(tier, &asked, answer);
+            match self.within(tier, &asked, limit, began.elapsed(), answered).await {
+                Ok(Some(given)) => answers[place] = Some(Ok(given)),
+                Ok(None) => left.push((place, asked, limit)),
+                Err(error) => answers[place] = Some(Err(error)),
+            }
+        }
+        if left.is_empty() {
+            return;
+        }
+        let results = self.run_left(tier, &left, loader, began).await;
+        for ((place, asked, limit), result) in left.iter().zip(results) {
+            // Of the limit nothing is left to wait for: it only looks for a stale value.
+            let result = self.within(tier, asked, *limit, began.elapsed(), async { result }).await;
+            answers[*place] = Some(result);
+        }
+    }
+
+    /// The answer of the tier. `None`: it is of no use, and the loader can still be run here.
+    async fn answer_of(
+        &self,
+        tier: &TierShared,
+        asked: &Asked,
+        answer: Result<oneshot::Receiver<Result<Given>>>,
+    ) -> Result<Option<Given>> {
+        let answer = match answer {
+            Ok(answer) => told(answer).await,
+            Err(error) => Err(error),
+        };
+        let is_of_use = match &answer {
+            Err(trouble) => !trouble.is_cache_trouble(),
+            Ok(given) => asked.wanted.takes(&given.value),
+        };
+        if is_of_use {
+            return answer.map(Some);
+        }
+        match &answer {
+            Ok(_) => tier.counters.wrong_type.one(), // it joined the load of another type under the same key
+            Err(trouble) => {
+                if let Some(stale) = self.stale(tier, asked) {
+                    return Ok(Some(stale));
+                }
+                self.warn_of_bypass(tier, trouble);
+            }
+        }
+        if asked.cell.is_loaded() {
+            return Ok(None);
+        }
+        // It began before the tier broke: whoever runs it leaves the result in the cell.
+        self.or_run_here(tier.id, asked, answer).await.map(Some)
+    }
+
+    /// The cache cannot serve these: one run of the loader in the caller's task brings them all. Nothing is stored.
+    async fn run_left(
+        &self,
+        tier: &TierShared,
+        left: &[(usize, Asked, Limit)],
+        loader: &Arc<BatchLoader>,
+        began: Stopwatch,
+    ) -> Vec<Result<Given>> {
+        tier.counters.bypassed.one();
+        let keys: Vec<Key> = left.iter().map(|(_, asked, _)| asked.key.clone()).collect();
+        let longest = left.iter().map(|(_, _, limit)| limit.span).max().unwrap_or_default();
+        let timeout = left.iter().map(|(_, asked, _)| asked.terms.timeout).max().unwrap_or_default();
+        let run = async {
+            let nested = left.iter().any(|(_, asked, _)| asked.nested);
+            let _place = if nested { None } else { Some(tier.bypass.acquire().await) };
+            for (_, asked, _) in left {
+                drop(asked.cell.take()); // all are brought by the one run
+                self.env.observe_load(&asked.key);
+            }
+            loader.run(&keys, timeout, &self.spawner).await
+        };
+        let Some(brought) = self.spawner.within(longest.saturating_sub(began.elapsed()), run).await else {
+            return left.iter().map(|(_, asked, limit)| Err(limit.over(&asked.key))).collect();
+        };
+        let given = |(outcome, key): (Outcome, &Key)| {
+            let lost = || Err(Error::LoadLost { key: Shown::new(key.as_str()) });
+            let value = outcome.into_result().unwrap_or_else(lost)?;
+            Ok(Given { value, source: Source::Bypass, age: Duration::ZERO, stored: false })
+        };
+        brought.outcomes.into_iter().zip(&keys).map(given).collect()
+    }
+
+    /// Has `keys` loaded anew while their values are served; nobody waits. Where there is no room it is left to later
+    /// readers.
+    pub(crate) fn refresh_many(&self, keys: Vec<Key>, loader: &Arc<BatchLoader>, wanted: Wanted) {
+        let mut chunks: Vec<(TierId, Vec<LoadMember>)> = Vec::new();
+        for key in keys {
+            let Ok((tier, terms)) = self.route(key.as_str()) else { continue };
+            let terms = terms_of_batch(&loader.policy, terms);
+            let cell = LoadCell::alone(loader.alone(&key));
+            let member = LoadMember { key, terms, after: None, cell, reply: None };
+            match chunks.iter_mut().rev().find(|chunk| chunk.0 == tier.id) {
+                Some((_, members)) if members.len() < MEMBERS_MAX => members.push(member),
+                _ => chunks.push((tier.id, vec![member])),
+            }
+        }
+        for (id, members) in chunks {
+            let bytes = members.iter().map(|member| member.key.as_str().len() as u64).sum();
+            let taken = self.open().and_then(|()| self.tier(id).permits.take(Lane::Data, bytes));
+            let Ok(permit) = taken else { continue };
+            let (loader, spawner) = (Arc::clone(loader), self.spawner_here());
+            let request = LoadManyRequest { members, wanted, class: Class::Refresh, loader, spawner };
+            let request = TierRequest::LoadMany(Box::new(request));
+            self.post(Parcel::Tier(id, Accepted::with(request, permit)));
+        }
+    }
+}
+
+/// What a request asks of the tier, for each key.
+pub(super) fn members(request: LoadManyRequest) -> (Vec<Member<Waiter>>, Class) {
+    let LoadManyRequest { members, wanted, class, loader, spawner } = request;
+    let member = |LoadMember { key, terms, after, cell, reply }| {
+        let waiter = Waiter::new(cell, spawner.clone(), reply, wanted, after).of_batch(Arc::clone(&loader));
+        Member { key, terms, waiter }
+    };
+    (members.into_iter().map(member).collect(), class)
+}
+
+/// Starts the loader of a batch in a task that belongs to it: callers may come and go.
+pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut Tier<Waiter, Reply<Taken>>) {
+    let Batch { flights, ticket } = started;
+    let (mut members, mut leads, mut limit) = (Vec::new(), None, Duration::ZERO);
+    for flight in flights {
+        let Some((key, timeout, waiter)) = tier.leader(flight) else { continue };
+        let (batch, spawner, cell) = waiter.batch();
+        wiring.env.observe_load(&key);
+        members.push(Running { flight, key, cell: Arc::clone(cell) });
+        limit = limit.max(timeout);
+        leads = leads.or_else(|| Some((Arc::clone(batch?), spawner.clone())));
+    }
+    let landing = Landing {
+        wiring: Arc::clone(wiring),
+        tier: id,
+        ticket,
+        began: Stopwatch::start(),
+        members,
+        brought: None,
+        loader: None,
+    };
+    let Some((loader, spawner)) = leads else { return }; // the landing tells that it is lost
+    // Moved into the task before it is polled: a task that is dropped unpolled, with its runtime, reports too.
+    let task = async move {
+        let mut landing = landing;
+        // The loader brings them together; their own are not needed.
+        landing.members.iter().for_each(|member| drop_guarded(member.cell.take()));
+        let keys: Vec<Key> = landing.members.iter().map(|member| member.key.clone()).collect();
+        let timers = landing.wiring.spawner.clone();
+        let loader = landing.loader.insert(loader);
+        landing.brought = Some(loader.run(&keys, limit, &timers).await);
+    };
+    spawner.spawn(task);
+}
+
+/// One key of a batch that is being loaded.
+struct Running {
+    flight: FlightId,
+    key: Key,
+    cell: Arc<LoadCell>,
+}
+
+/// Reports the end of a load of several keys when it is dropped: at its end, and when its task is lost.
+struct Landing {
+    wiring: Arc<Wiring>,
+    tier: TierId,
+    ticket: Ticket,
+    began: Stopwatch,
+    members: Vec<Running>,
+    brought: Option<Brought>,
+    loader: Option<Arc<BatchLoader>>,
+}
+
+impl Landing {
+    /// What the tier keeps of what nobody asked for; keys of other tiers have no business here.
+    fn extra(&self, key: Key, value: Value) -> Option<Item> {
+        let (tier, terms) = self.wiring.route(key.as_str()).ok()?;
+        let terms = terms_of_batch(&self.loader.as_ref()?.policy, terms);
+        (tier.id == self.tier).then(|| Item { key, value, tags: Tags::NONE, terms })
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let lost = || {
+            // A task that was dropped unpolled left the loaders in their cells; see the landing of a single load.
+            self.members.iter().for_each(|member| drop_guarded(member.cell.take()));
+            Brought { outcomes: self.members.iter().map(|_| Outcome::Lost).collect(), extras: Vec::new() }
+        };
+        let Brought { outcomes, extras } = self.brought.take().unwrap_or_else(lost);
+        let mut members = Vec::with_capacity(outcomes.len());
+        for (Running { flight, key, cell }, outcome) in self.members.iter().zip(outcomes) {
+            let lost = || Err(Error::LoadLost { key: Shown::new(key.as_str()) });
+            cell.finish(outcome.clone().into_result().unwrap_or_else(lost));
+            members.push((*flight, outcome));
+        }
+        let mut extras: VecDeque<Item> =
+            extras.into_iter().filter_map(|(key, value)| self.extra(key, value)).collect();
+        let (ticket, took) = (self.ticket, self.began.elapsed());
+        // In parts, so that a loader that brings very much holds up nobody for long.
+        loop {
+            let part = extras.drain(..extras.len().min(EXTRAS_MAX)).collect();
+            let is_last = extras.is_empty();
+            let members = std::mem::take(&mut members);
+            let landed = BatchLanded { ticket, members, extras: part, is_last, took };
+            self.wiring.tier(self.tier).tell(ToTier::BatchLanded(Box::new(landed)));
+            if is_last {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The host's function that brings the values of several keys: run with a time limit and a panic guard, and made into one
+//! outcome for each key.
+//!
+//! Owns: what its answer means for each key. Never: stores a value; the tier does, if the key's own ticket is still good.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::codec::value::Value;
+use crate::engine::key::Key;
+use crate::engine::tier::Outcome;
+use crate::env::Spawner;
+use crate::error::{BoxError, Error, SharedError, Shown};
+use crate::load_policy::LoadPolicy;
+use crate::loader::{Loader, chain, within_chain};
+
+type Found = Vec<(Key, Result<Value, Error>)>;
+type FoundFuture = Pin<Box<dyn Future<Output = Result<Found, SharedError>> + Send>>;
+type BatchFn = Box<dyn Fn(Vec<Key>) -> FoundFuture + Send + Sync>;
+
+/// A host's function that brings the values of several keys. It may run several times, each time with other keys.
+pub struct BatchLoader {
+    /// Taken out by the drop alone.
+    load: Option<BatchFn>,
+    /// What the call says about time; it holds for what is brought beside, too.
+    pub(crate) policy: LoadPolicy,
+    /// Whether a key that it leaves out is one that the source does not have.
+    absent_is_not_found: bool,
+    /// Keys whose loaders wait for this one.
+    chain: Vec<Key>,
+}
+
+impl std::fmt::Debug for BatchLoader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BatchLoader").finish_non_exhaustive()
+    }
+}
+
+impl Drop for BatchLoader {
+    fn drop(&mut self) {
+        // It may be dropped within an actor's turn, with a request that is refused. What it captured is the host's, and its
+        // `Drop` may panic: that must not take the actor with it.
+        let load = self.load.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(load)));
+    }
+}
+
+/// What a run of a [`BatchLoader`] came to.
+#[derive(Debug)]
+pub(crate) struct Brought {
+    /// One for each key that was asked for, in that order.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// Values of other keys.
+    pub(crate) extras: Vec<(Key, Value)>,
+}
+
+impl BatchLoader {
+    /// Wraps `load`, for a call of the current task.
+    pub(crate) fn new<F, Fut, L, T, E>(load: F, policy: LoadPolicy, absent_is_not_found: bool) -> Arc<Self>
+    where
+        F: Fn(Vec<Key>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: IntoIterator<Item = (Key, T)>,
+        T: Serialize,
+        E: Into<BoxError>,
+    {
+        let load = move |keys| -> FoundFuture {
+            let load = load(keys);
+            Box::pin(async move {
+                match load.await {
+                    // Encoded one by one: what cannot be written fails for its own key alone.
+                    Ok(found) => Ok(found
+                        .into_iter()
+                        .map(|(key, value)| {
+                            let value = Value::encode(&value);
+                            (key, value)
+                        })
+                        .collect()),
+                    Err(error) => Err(SharedError::from(error.into())),
+                }
+            })
+        };
+        Arc::new(Self { load: Some(Box::new(load)), policy, absent_is_not_found, chain: chain() })
+    }
+
+    fn begin(&self, keys: Vec<Key>) -> FoundFuture {
+        self.load.as_ref().expect("only the drop takes it out")(keys)
+    }
+
+    /// The loader of `key` alone, for a key that others were loading when it was asked for, and did not bring.
+    pub(crate) fn alone(self: &Arc<Self>, key: &Key) -> Loader {
+        let (batch, own) = (Arc::clone(self), key.clone());
+        Loader::of_outcome(key.clone(), move || async move {
+            let keys = vec![own];
+            let found = batch.begin(keys.clone()).await;
+            let lost = Outcome::Lost;
+            batch.sort(&keys, found).outcomes.pop().unwrap_or(lost)
+        })
+    }
+
+    /// Brings `keys` within `limit`; every way in which that can end is an outcome of each.
+    pub(crate) async fn run(&self, keys: &[Key], limit: Duration, spawner: &Spawner) -> Brought {
+        let chain = self.chain.iter().chain(keys).cloned().collect();
+        let load = within_chain(chain, || self.begin(keys.to_vec()));
+        let fail = |error: fn(Shown, Duration) -> Error| {
+            let failed = |key: &Key| Outcome::Failed(error(Shown::new(key.as_str()), limit));
+            Brought { outcomes: keys.iter().map(failed).collect(), extras: Vec::new() }
+        };
+        match spawner.within(limit, load).await {
+            Some(Ok(found)) => self.sort(keys, found),
+            Some(Err(_panic)) => fail(|key, _| Error::LoadPanicked { key }),
+            None => fail(|key, after| Error::LoadTimeout { key, after }),
+        }
+    }
+
+    /// To each key what is its own.
+    fn sort(&self, keys: &[Key], found: Result<Found, SharedError>) -> Brought {
+        let failed = |key: &Key, source: &SharedError| {
+            let (key, source) = (Shown::new(key.as_str()), Arc::clone(source));
+            Outcome::Failed(Error::LoadFailed { key, source })
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                let outcomes = keys.iter().map(|key| failed(key, &error)).collect();
+                return Brought { outcomes, extras: Vec::new() };
+            }
+        };
+        let places: HashMap<&Key, usize> = keys.iter().zip(0..).collect();
+        let mut outcomes: Vec<Option<Outcome>> = keys.iter().map(|_| None).collect();
+        let mut extras = Vec::new();
+        for (key, value) in found {
+            match (places.get(&key), value) {
+                (Some(&place), Ok(value)) => outcomes[place] = Some(Outcome::Loaded(value.into())),
+                (Some(&place), Err(error)) => outcomes[place] = Some(Outcome::Failed(error)),
+                (None, Ok(value)) => extras.push((key, value)),
+                (None, Err(_)) => {} // nobody asked for it
+            }
+        }
+        let absent = || SharedError::from(BoxError::from(ABSENT));
+        let absent = |key: &Key| {
+            if self.absent_is_not_found { Outcome::NotFound } else { failed(key, &absent()) }
+        };
+        let outcomes = outcomes.into_iter().zip(keys);
+        Brought { outcomes: outcomes.map(|(one, key)| one.unwrap_or_else(|| absent(key))).collect(), extras }
+    }
+}
+
+const ABSENT: &str =
+    "the loader brought nothing for it; if that means that the source has nothing, say absent_is_not_found";

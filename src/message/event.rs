@@ -1,0 +1,97 @@
+//! What a cache tells those who listen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Cause, NotStored};
+use crate::engine::key::Key;
+use crate::error::ErrorKind;
+
+/// Something that took place in a cache. From [`Cache::events`](crate::Cache::events) and
+/// [`Builder::on_event`](crate::Builder::on_event).
+///
+/// Order: events of one tier come in the order in which they took place, each after the change itself; between two tiers
+/// there is no order. Each is told at most once. Loss: a listener is up to 1,024 events behind; the oldest of more are
+/// lost to it, and [`Event::Missed`] says how many. Cost: nothing is made when nobody listens; else about a hundred
+/// nanoseconds in the tier for each event, and no more when a listener is slow. Events name keys and show no values; a key
+/// may name a person, so mind where you write it.
+///
+/// A set or a warm run that stores tells nothing but the `Removed` of the entry that it replaces. At the end of the cache
+/// what it held is not told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// An entry left. One that expired is noticed at the next sweep or when room is needed, up to `cleanup_interval` later.
+    #[non_exhaustive]
+    Removed {
+        /// Its key.
+        key: Key,
+        /// Its tier.
+        tier: Arc<str>,
+        /// Why.
+        cause: Cause,
+        /// Time since it was set or its load ended.
+        age: Duration,
+        /// Bytes that it was charged with.
+        size: u64,
+        /// How often it was served, its forerunners under the key included.
+        hits: u32,
+        /// The tier's sequence number: never lower than that of an earlier removal there.
+        seq: u64,
+    },
+    /// A load ended with a value, or with the word that there is nothing.
+    #[non_exhaustive]
+    Loaded {
+        /// Of which key.
+        key: Key,
+        /// In which tier.
+        tier: Arc<str>,
+        /// How long it took.
+        took: Duration,
+        /// Whether the source had something.
+        found: bool,
+        /// Why what it brought is not held; `None`: it is.
+        not_stored: Option<NotStored>,
+    },
+    /// A load for which nobody waited ended, and what it brought took the place of the older value. One that was not stored,
+    /// or for which somebody came to wait, is [`Event::Loaded`].
+    #[non_exhaustive]
+    Refreshed {
+        /// Of which key.
+        key: Key,
+        /// In which tier.
+        tier: Arc<str>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A load ended without a value.
+    #[non_exhaustive]
+    LoadFailed {
+        /// Of which key.
+        key: Key,
+        /// In which tier.
+        tier: Arc<str>,
+        /// In which way.
+        kind: ErrorKind,
+    },
+    /// Everything in a tier was taken; its entries are not told one by one.
+    #[non_exhaustive]
+    Cleared {
+        /// Which tier.
+        tier: Arc<str>,
+        /// Entries.
+        count: u64,
+        /// Bytes that they were charged with.
+        bytes: u64,
+    },
+    /// A tier broke and began anew, empty; its entries are not told one by one.
+    #[non_exhaustive]
+    Restarted {
+        /// Which tier.
+        tier: Arc<str>,
+        /// Entries that were lost.
+        count: u64,
+    },
+    /// So many events were lost to this listener, because it was too slow.
+    Missed(u64),
+}
