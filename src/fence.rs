@@ -55,7 +55,7 @@ impl<'c> IntoFuture for BeginCall<'c> {
             match opened.await {
                 Ok(()) => Ok(fence),
                 Err(error) => {
-                    let _ = fence.end(End::Abort); // no transaction was begun
+                    drop(fence.end(End::Abort)); // no transaction was begun
                     Err(error)
                 }
             }

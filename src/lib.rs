@@ -25,7 +25,8 @@
 //! | look at | for |
 //! | --- | --- |
 //! | [`Cache`] | everything that a host calls; made by [`Builder`] |
-//! | [`Key`], [`Pattern`], [`Prefix`], [`Scope`] | naming entries, one or many |
+//! | [`Key`], [`Pattern`], [`Prefix`], [`Tag`], [`Scope`] | naming entries, one or many |
+//! | [`Fence`], [`Stamp`] | invalidation around a transaction; reads that take nothing older than an invalidation |
 //! | [`Hit`], [`Source`], [`Error`] | what calls return |
 //! | [`Reserved`], [`Reservation`], [`Filled`] | loading by yourself, as safely as with a loader |
 //! | [`Settings`], [`settings`] | settings from code, files and the environment; all problems at once |

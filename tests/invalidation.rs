@@ -1,7 +1,7 @@
 //! The headline: what was invalidated does not come back, whatever was under way.
 //!
-//! Owns: the race of a load against an invalidation of each scope, what is taken and what is counted, and the order of
-//! calls. Never: looks inside; every race is staged by a source that holds its reads back.
+//! Owns: the race of a load against an invalidation of each scope, what is taken and what is counted, the order of
+//! calls, and what a host can say with tags, expiry, stamps and fences. Never: looks inside; every race is staged by a source that holds its reads back.
 #![allow(clippy::unwrap_used)] // what cannot be had fails the test, in helpers too
 
 mod common;
@@ -14,7 +14,15 @@ mod cancelled;
 mod disabled;
 #[path = "invalidation/exact.rs"]
 mod exact;
+#[path = "invalidation/expire.rs"]
+mod expire;
 #[path = "invalidation/order.rs"]
 mod order;
 #[path = "invalidation/race.rs"]
 mod race;
+#[path = "invalidation/stamp.rs"]
+mod stamp;
+#[path = "invalidation/tags.rs"]
+mod tags;
+#[path = "invalidation/transaction.rs"]
+mod transaction;

@@ -8,6 +8,8 @@ mod caches;
 mod failures;
 #[path = "macros/forms.rs"]
 mod forms;
+#[path = "macros/freshness.rs"]
+mod freshness;
 #[path = "macros/keys.rs"]
 mod keys;
 #[path = "macros/priming.rs"]

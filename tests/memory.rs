@@ -6,6 +6,8 @@
 mod common;
 #[path = "common/source.rs"]
 mod source;
+#[path = "memory/tags.rs"]
+mod tags;
 
 use std::alloc::System;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -13,9 +13,9 @@ use crate::template::{Template, Use};
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let function = Function::parse("cache_invalidate", item)?;
     let (texts, options) = options::invalidate(options)?;
-    if texts.is_empty() {
+    if texts.is_empty() && options.tags.0.is_empty() {
         let message = "`#[cache_invalidate]` needs what it takes away, as in `#[cache_invalidate(\"user::{user_id}::*\")]`; \
-                       several templates stand one after another";
+                       several templates stand one after another, and `tags = [..]` takes tags";
         return Err(Error::new(Span::call_site(), message));
     }
     let names = function.names();
@@ -23,6 +23,8 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         .into_iter()
         .map(|text| Template::parse(&text, Use::Scope, &names).map(|template| (text, template)))
         .collect::<Result<_>>()?;
+    let tags: Vec<Template> =
+        options.tags.0.iter().map(|tag| Template::parse(tag, Use::Tag, &names)).collect::<Result<_>>()?;
     let krate = &options.krate.0;
     let source = function.source("cache_invalidate", options.cache.as_ref())?;
     let scopes = templates.iter().map(|(_, template)| {
@@ -33,6 +35,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
             __text.scope(#wider)
         })
     });
+    let tags = tags.iter().map(|tag| tag.tag_scope(krate));
+    let (begin, wait) =
+        if options.fence { (quote!(fenced), quote!(.await)) } else { (quote!(new), quote!()) };
     let wanted = match options.on {
         On::Always => quote!(true),
         On::Ok => quote!(#krate::__private::Success(&__result).succeeded()),
@@ -55,10 +60,11 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
             // Made first: the body may take the arguments. Dropped unfinished, it invalidates.
             let __invalidation = {
                 let __source = &(#source);
-                #krate::__private::Invalidation::new(
+                #krate::__private::Invalidation::#begin(
                     #krate::__private::cache_of(__source),
-                    ::std::vec![#(#scopes),*],
+                    ::std::vec![#(#scopes,)* #(#tags),*],
                 )
+                #wait
             };
             let __result = async move {
                 #told

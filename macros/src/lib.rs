@@ -60,7 +60,9 @@ mod template;
 /// | `key_prefix = "user"` | the key `user::{p1}::{p2}::function` | |
 /// | `key_params(id, lang)` | which arguments those are | all but `cache` |
 /// | `ttl = "1h"` | how long a value lives: text, a number of seconds, or a `Duration` | what the route or tier says |
-/// | `none = "30s"` | how long `None` lives | it is not kept |
+/// | `stale = "5m"` | for so long after its `ttl` a value may still be served, while one load runs behind and when the body fails | what the route or tier says, else never |
+/// | `none = "30s"` | how long it is remembered that there is nothing | it is not |
+/// | `tags = ["author:{author_id}"]` | names by which the value can be taken away, templates | none |
 /// | `cache = self.app.cache` | which cache: any expression | an argument `cache`, else `self.cache()` |
 /// | `run = "caller"` | the body runs in the caller's task | `"cache"` |
 /// | `companions = false` | only the function itself is written | `true` |
@@ -87,6 +89,20 @@ mod template;
 ///     format!("user {user_id}") // under the key user::42::get_user_profile
 /// }
 /// ```
+///
+/// # Stale values
+///
+/// With `stale = ".."` (or where the route or tier says so) a value past its `ttl` is served at once while the body runs
+/// behind the callers' backs, and when the body fails it goes on being served, until `stale` is over; the source is asked
+/// again after 10 s at first, then less and less often. What was invalidated is never served. A function that returns a
+/// [`Hit<T>`] tells by `is_stale()`. Without the word nothing is ever served past its `ttl`. Not with `run = "caller"`.
+///
+/// # Tags
+///
+/// For what belongs together though its keys do not tell: `tags = ["author:{author_id}", "articles"]`, up to 32, each of at
+/// most 32 bytes and one argument, which stands in it as it is shown (one that is longer than 32 bytes as a hash).
+/// `#[cache_invalidate(tags = ["author:{author_id}"])]` takes all that have the tag, in all tiers, and so does
+/// `cache.invalidate(Tag::new("author:7")?)`. Tags that only the value knows are given by a loader: `get_or_load_with`.
 ///
 /// # What it returns
 ///
@@ -197,6 +213,8 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | option | means | default |
 /// | --- | --- | --- |
 /// | `on = always` | after errors too | `on = ok` |
+/// | `tags = ["author:{id}"]` | takes what has these tags, in all tiers; alone or beside templates | |
+/// | `fence` | from before the body until the invalidation nothing that matches is stored, see below | |
 /// | `cache = ..`, `crate = ..` | as for `#[cached]` | |
 /// | `report = path` | is called with `&Result<Invalidated, Error>` when it was done; the counts are sums over all templates | |
 ///
@@ -209,6 +227,21 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 ///     if let Ok(taken) = taken {
 ///         println!("{} entries and {} loads were out of date", taken.matched, taken.revoked_loads);
 ///     }
+/// }
+/// ```
+///
+/// **Around a transaction, write `fence`.** Without it a load that begins after the body wrote and before it committed may
+/// read the old row and store it; the invalidation that follows takes it out again, so nobody is served it afterwards. With
+/// it such a row is not stored at all: what is loaded meanwhile is served and forgotten. A function that fails ends
+/// the fence and leaves the cache as it is.
+///
+/// ```
+/// # use apex_cache::{Cache, cache_invalidate};
+/// # pub struct Database;
+/// # impl Database { async fn transfer(&self, _: u64, _: u64, _: i64) -> Result<(), std::io::Error> { Ok(()) } }
+/// #[cache_invalidate("user::{from}::*", "user::{to}::*", tags = ["transfers"], fence)]
+/// async fn transfer(cache: &Cache, db: &Database, from: u64, to: u64, cents: i64) -> Result<(), std::io::Error> {
+///     db.transfer(from, to, cents).await // BEGIN; UPDATE ..; UPDATE ..; COMMIT
 /// }
 /// ```
 ///

@@ -105,11 +105,22 @@ impl Template {
 
     /// An expression that is the tag, or why there is none.
     pub(crate) fn tag(&self, krate: &TokenStream) -> TokenStream {
+        let text = self.tag_text(krate);
+        quote!(#text.tag())
+    }
+
+    /// An expression that is the scope of the tag.
+    pub(crate) fn tag_scope(&self, krate: &TokenStream) -> TokenStream {
+        let text = self.tag_text(krate);
+        quote!(#text.tag_scope())
+    }
+
+    fn tag_text(&self, krate: &TokenStream) -> TokenStream {
         let writes = self.writes(krate);
         quote!({
             let mut __text = #krate::__private::Text::new_tag();
             #writes
-            __text.tag()
+            __text
         })
     }
 

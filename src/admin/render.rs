@@ -119,6 +119,7 @@ fn objects(style: Style) -> String {
         \x20 user::123456::*    one user: that key and all keys below it\n\
         \x20 user::123456       one key; key:all is the key named all\n\
         \x20 prefix:user::42    a key and all keys below it, without wildcards\n\
+        \x20 tag:author:7       all that was stored with that tag\n\
         \x20 tier:query         one tier\n",
     );
     text

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::engine::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fence::Fence;
 use crate::handle::Cache;
 use crate::message::{Invalidate, Invalidated};
 use crate::telemetry;
@@ -23,39 +24,72 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub struct Invalidation {
     cache: Option<Cache>,
     scopes: Vec<Scope>,
+    /// Those of them that were opened before the function began; a fence that is dropped commits.
+    fences: Vec<Fence>,
 }
 
 impl Invalidation {
     /// Of `scopes` in `cache`.
     pub fn new(cache: Option<&Cache>, scopes: Vec<Scope>) -> Self {
-        Self { cache: cache.cloned(), scopes }
+        Self { cache: cache.cloned(), scopes, fences: Vec::new() }
+    }
+
+    /// As [`Invalidation::new`], and keeps out of the cache from now on what is loaded while the function runs. A scope
+    /// that no fence can be had for is invalidated afterwards all the same.
+    pub async fn fenced(cache: Option<&Cache>, scopes: Vec<Scope>) -> Self {
+        let mut this = Self::new(cache, scopes);
+        let Some(cache) = cache else { return this };
+        let mut left = Vec::new();
+        for scope in &this.scopes {
+            match cache.begin(scope.clone()).await {
+                Ok(fence) => this.fences.push(fence),
+                Err(_) => left.push(scope.clone()),
+            }
+        }
+        this.scopes = left;
+        this
     }
 
     /// Invalidates, when that is `wanted`, and waits until nothing older is served. Counts are summed over all scopes.
     /// `None`: it was not wanted, or there is no cache.
     pub async fn finish(mut self, wanted: bool) -> Option<Result<Invalidated>> {
-        let scopes = std::mem::take(&mut self.scopes);
-        let cache = self.cache.as_ref().filter(|_| wanted)?;
+        let (scopes, fences) = (std::mem::take(&mut self.scopes), std::mem::take(&mut self.fences));
+        if !wanted {
+            for fence in fences {
+                // Whether it ends now or when its time is over: what was cached is still right.
+                let _ = fence.abort().await;
+            }
+            return None;
+        }
+        let cache = self.cache.as_ref()?;
         // All are under way before the first is waited for: dropped from here on, this takes nothing back.
         let sent: Vec<_> = scopes.iter().map(|scope| cache.send(Invalidate::new(scope.clone()))).collect();
-        let mut sum = Invalidated::default();
-        let mut failed = None;
-        for (answer, scope) in sent.into_iter().zip(&scopes) {
-            match again_while_full(cache, scope, answer.await).await {
-                Ok(taken) => {
-                    sum.matched += taken.matched;
-                    sum.bytes += taken.bytes;
-                    sum.revoked_loads += taken.revoked_loads;
-                    sum.tiers += taken.tiers;
-                    sum.stamp = sum.stamp.and(&taken.stamp);
-                }
-                Err(error) => {
-                    telemetry::not_invalidated(&error);
-                    failed = Some(error);
-                }
-            }
+        let mut sum = Ok(Invalidated::default());
+        for fence in fences {
+            add(&mut sum, fence.commit().await);
         }
-        Some(failed.map_or(Ok(sum), Err))
+        for (answer, scope) in sent.into_iter().zip(&scopes) {
+            add(&mut sum, again_while_full(cache, scope, answer.await).await);
+        }
+        Some(sum)
+    }
+}
+
+/// Adds what one scope took; the last failure stays.
+fn add(sum: &mut Result<Invalidated>, taken: Result<Invalidated>) {
+    match (sum, taken) {
+        (Ok(sum), Ok(taken)) => {
+            sum.matched += taken.matched;
+            sum.bytes += taken.bytes;
+            sum.revoked_loads += taken.revoked_loads;
+            sum.tiers += taken.tiers;
+            sum.stamp = sum.stamp.and(&taken.stamp);
+        }
+        (sum, Err(error)) => {
+            telemetry::not_invalidated(&error);
+            *sum = Err(error);
+        }
+        (Err(_), Ok(_)) => {}
     }
 }
 

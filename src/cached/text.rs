@@ -83,6 +83,13 @@ impl Text {
         self.finish().and_then(Tag::new)
     }
 
+    /// The text as the scope of a tag. Text that makes none, because an argument cannot be shown, gives everything: one
+    /// key too many costs a miss, one too few a stale answer.
+    #[must_use]
+    pub fn tag_scope(self) -> Scope {
+        self.tag().map_or(Scope::All, Scope::Tag)
+    }
+
     /// The text as a key, which is looked up as it is and checked when it is stored.
     pub fn finish(self) -> Result<String> {
         self.failed.map_or(Ok(self.text), Err)

@@ -29,8 +29,8 @@ enum Phase {
     Queued,
     /// Its load runs since this ticket.
     Running(u64),
-    /// Its load runs, but may store nothing.
-    Detached,
+    /// Its load runs since this ticket, but may store nothing.
+    Detached(u64),
 }
 
 /// Somebody who waits for a load.
@@ -73,6 +73,8 @@ pub struct Landed<W> {
     pub terms: Terms,
     /// Its ticket, if it may store.
     pub ticket: Option<u64>,
+    /// The number at which its load began.
+    pub began: u64,
     /// For whom it was in the end.
     pub class: Class,
     /// Who waited, the first caller first.
@@ -204,7 +206,9 @@ impl<W> Flights<W> {
         match attached.map(|flight| flight.phase) {
             Some(Phase::Queued) => Some(LoadPhase::Waits),
             Some(Phase::Running(_)) => Some(LoadPhase::Runs),
-            Some(Phase::Detached) | None => self.detached.contains_key(key).then_some(LoadPhase::RunsRevoked),
+            Some(Phase::Detached(_)) | None => {
+                self.detached.contains_key(key).then_some(LoadPhase::RunsRevoked)
+            }
         }
     }
 
@@ -214,24 +218,25 @@ impl<W> Flights<W> {
             return None;
         }
         let Flight { key, terms, phase, waiters, trip } = self.by_id.remove(&id)?;
-        let ticket = match phase {
-            Phase::Running(ticket) => {
+        let (ticket, began) = match phase {
+            Phase::Queued => return None,
+            Phase::Running(began) => {
                 self.attached.remove(&key);
-                Some(ticket)
+                (Some(began), began)
             }
-            Phase::Detached | Phase::Queued => {
+            Phase::Detached(began) => {
                 if let Some(count) = self.detached.get_mut(&key) {
                     *count -= 1;
                     if *count == 0 {
                         self.detached.remove(&key);
                     }
                 }
-                None
+                (None, began)
             }
         };
         let class = self.trips.class(trip);
         self.trips.land(trip, id);
-        Some(Landed { key, terms, ticket, class, waiters })
+        Some(Landed { key, terms, ticket, began, class, waiters })
     }
 
     /// The load of `id` was lost before it told anything: queues the flight again, in a trip of its own, if it may still be
@@ -262,11 +267,11 @@ impl<W> Flights<W> {
         ids.into_iter().filter(|&id| self.detach(id)).count() as u64
     }
 
-    /// The oldest ticket of a load that may still store. Cost: the number of flights.
+    /// The oldest ticket of a load that runs, detached ones included. Cost: the number of flights.
     pub fn oldest_ticket(&self) -> Option<u64> {
         let ticket = |flight: &Flight<W>| match flight.phase {
-            Phase::Running(ticket) => Some(ticket),
-            Phase::Queued | Phase::Detached => None,
+            Phase::Running(ticket) | Phase::Detached(ticket) => Some(ticket),
+            Phase::Queued => None,
         };
         self.by_id.values().filter_map(ticket).min()
     }
@@ -286,10 +291,8 @@ impl<W> Flights<W> {
     /// A running load may store nothing from now on; its waiters stay with it. A queued one stays as it is.
     fn detach(&mut self, id: FlightId) -> bool {
         let Some(flight) = self.by_id.get_mut(&id) else { return false };
-        if !matches!(flight.phase, Phase::Running(_)) {
-            return false;
-        }
-        flight.phase = Phase::Detached;
+        let Phase::Running(began) = flight.phase else { return false };
+        flight.phase = Phase::Detached(began);
         self.attached.remove(&flight.key);
         *self.detached.entry(flight.key.clone()).or_default() += 1;
         true
@@ -339,13 +342,17 @@ impl<W> Flights<W> {
             flights += 1;
         }
         assert_eq!(flights, self.by_id.len(), "a flight has no trip");
-        assert_eq!(count(|phase| *phase != Phase::Detached), self.attached.len(), "attached drifted");
+        assert_eq!(
+            count(|phase| !matches!(phase, Phase::Detached(_))),
+            self.attached.len(),
+            "attached drifted"
+        );
         for (key, id) in &self.attached {
             assert_eq!(&self.by_id[id].key, key);
-            assert!(self.by_id[id].phase != Phase::Detached);
+            assert!(!matches!(self.by_id[id].phase, Phase::Detached(_)));
         }
         let detached: u32 = self.detached.values().sum();
-        assert_eq!(count(|phase| *phase == Phase::Detached), detached as usize, "detached drifted");
+        assert_eq!(count(|phase| matches!(phase, Phase::Detached(_))), detached as usize, "detached drifted");
         assert!(self.detached.values().all(|&count| (1..=DETACHED_MAX).contains(&count)));
     }
 }

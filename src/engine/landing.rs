@@ -141,7 +141,7 @@ impl<W: Waiter, J> Tier<W, J> {
             Outcome::Loaded(brought) => self.take_late(&mut landed, &brought.tags),
             _ => Vec::new(),
         };
-        self.tag_fence.forget(self.flights.oldest_ticket());
+        self.prune_tag_fence();
         let (key, terms) = (landed.key.clone(), landed.terms);
         if let Some(kind) = failed {
             self.note_failed(&key, kind, now, fx);
@@ -173,8 +173,8 @@ impl<W: Waiter, J> Tier<W, J> {
     /// One of `tags`, which a load brought, may have been invalidated since it began: then it may not store, and those
     /// who asked since are taken out, for what it brought may be older than what they were promised.
     fn take_late(&mut self, landed: &mut Landed<W>, tags: &Tags) -> Vec<Asked<W>> {
-        let overtook = landed.ticket.and_then(|ticket| self.tag_fence.overtook(ticket, tags));
-        let Some(since) = overtook else { return Vec::new() };
+        // Also of a load that was detached, who joined it between the tag's invalidation and that.
+        let Some(since) = self.tag_fence.overtook(landed.began, tags) else { return Vec::new() };
         landed.ticket = None;
         landed.waiters.extract_if(.., |asked| asked.at >= since).collect()
     }
@@ -194,7 +194,9 @@ impl<W: Waiter, J> Tier<W, J> {
         let Some((_, waiters)) = self.flights.get_mut(id) else { return false };
         let Some(place) = waiters.iter().position(|asked| asked.who.can_lead()) else { return false };
         waiters.swap(0, place);
-        self.flights.requeue(id)
+        let requeued = self.flights.requeue(id);
+        self.prune_tag_fence();
+        requeued
     }
 
     /// Those who waited for a lost load that was overtaken ask once more, so that nobody gets an error because of

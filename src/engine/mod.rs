@@ -8,12 +8,16 @@
 mod batch;
 #[cfg(test)]
 mod batch_race_tests;
+#[cfg(test)]
+mod bench_tests;
 pub mod budget;
 pub mod counters;
 pub mod departures;
 pub mod effects;
 pub mod entry;
 pub mod explain;
+#[cfg(test)]
+mod fence_race_tests;
 pub mod fences;
 pub mod flight;
 pub mod given;
@@ -42,6 +46,8 @@ mod store_tests;
 pub mod sweep;
 pub mod tag;
 mod tag_fence;
+#[cfg(test)]
+mod tag_model_tests;
 #[cfg(test)]
 mod tag_race_tests;
 mod tags;

@@ -51,7 +51,7 @@ impl Store {
     }
 
     /// Takes one step of a walk for what was stored before `seq`; the entry is the one in the slot that it came to.
-    pub(crate) fn step(&mut self, path: &mut Path, scope: &Scope, seq: u64) -> (Step, Option<Arc<Entry>>) {
+    pub(crate) fn step(&mut self, path: &mut Path, scope: &Scope, seq: u64) -> (Step, Option<&Arc<Entry>>) {
         let step = match path {
             Path::Groups(walk) => self.groups.step(*walk, &scope.reach(), &self.slots),
             Path::Tag(walk) => match self.tags.step(*walk) {
@@ -66,7 +66,7 @@ impl Store {
                 self.find(key.as_str()).map_or(Step::Passed, |entry| Step::Slot(entry.slot()))
             }
         };
-        let entry = if let Step::Slot(slot) = step { Some(Arc::clone(self.slots.entry(slot))) } else { None };
+        let entry = if let Step::Slot(slot) = step { Some(self.slots.entry(slot)) } else { None };
         (step, entry)
     }
 

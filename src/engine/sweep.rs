@@ -139,6 +139,14 @@ impl<W: Waiter, J> Tier<W, J> {
                 }
             }
         }
+        if matches!(scope, Scope::Tag(_)) {
+            // The scope says nothing of their keys. Order that bites without it:
+            //   1 a warm run reads the old row   2 a host sets the new one, tagged   3 the tag is invalidated
+            //   4 the run brings the old row, which does not have that tag
+            fx.gone[first_gone..]
+                .iter()
+                .for_each(|gone| self.journal.lost(gone.entry.seq(), gone.entry.key()));
+        }
         if fx.gone.len() > first_gone {
             self.departures.scope(*seq, scope);
             self.note_taken(&fx.gone[first_gone..], *seq);

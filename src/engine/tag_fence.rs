@@ -1,6 +1,6 @@
 //! What an invalidation by tag tells the loads under way, whose tags are known only when they land.
 //!
-//! Owns: which tags were invalidated since the oldest load that may still store began. Never: revokes a load; who lands one
+//! Owns: which tags were invalidated since the oldest load that runs began. Never: revokes a load; who lands one
 //! asks here.
 //!
 //! Order that bites without it:
@@ -46,10 +46,13 @@ impl TagFence {
         raised.filter(|raised| raised.last > ticket).map(since).min()
     }
 
-    /// Forgets what no load can ask for any more: the oldest that may store is that of ticket `oldest`.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Forgets what no load can ask for any more: the oldest that runs is that of ticket `oldest`.
     pub(crate) fn forget(&mut self, oldest: Option<u64>) {
         match oldest {
-            _ if self.0.is_empty() => {}
             Some(oldest) => self.0.retain(|_, raised| raised.last > oldest),
             None => self.0 = HashMap::new(),
         }

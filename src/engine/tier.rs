@@ -275,12 +275,21 @@ impl<W: Waiter, J> Tier<W, J> {
     pub(super) fn fence(&mut self, scope: &Scope) -> (u64, u64) {
         let seq = self.next_seq();
         self.journal.invalidated(seq, scope);
-        let Scope::Tag(tag) = scope else { return (seq, self.flights.revoke(scope)) };
-        // Which loads it overtakes shows when they land: only then are their tags known.
-        let kept = self.flights.oldest_ticket().is_none() || self.tag_fence.raise(tag, seq);
-        let revoked_loads = if kept { 0 } else { self.flights.revoke(&Scope::All) };
-        self.tag_fence.forget(self.flights.oldest_ticket());
+        let revoked_loads = match scope {
+            // Which loads it overtakes shows when they land: only then are their tags known.
+            Scope::Tag(tag) if self.tag_fence.raise(tag, seq) => 0,
+            Scope::Tag(_) => self.flights.revoke(&Scope::All),
+            scope => self.flights.revoke(scope),
+        };
+        self.prune_tag_fence();
         (seq, revoked_loads)
+    }
+
+    /// Forgets the tags that no load can land with any more: called wherever a load ends.
+    pub(super) fn prune_tag_fence(&mut self) {
+        if !self.tag_fence.is_empty() {
+            self.tag_fence.forget(self.flights.oldest_ticket());
+        }
     }
 
     /// Counts entries that left, remembers why, and keeps their keys for warm runs that began before they were stored.

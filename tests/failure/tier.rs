@@ -189,3 +189,37 @@ fn a_tier_that_died_five_times_is_passed_by_too() {
         assert!(cache.set(KEY, &1).await.unwrap().kept);
     });
 }
+
+#[test]
+fn a_fence_whose_tier_broke_meanwhile_still_takes_away_when_it_is_committed() {
+    for how in [turn(), death()] {
+        paused(async || {
+            let (cache, source) = (cache().await, Source::new());
+            let fence = cache.begin(Scope::All).await.unwrap();
+            broken(&cache, how).await;
+            source.get(&cache, KEY).await.unwrap();
+            source.write(KEY); // the transaction
+            assert!(fence.commit().await.is_ok());
+            assert_eq!(held(&cache, KEY), None);
+            assert!(source.get(&cache, KEY).await.unwrap().is_stored());
+        });
+    }
+}
+
+#[test]
+fn a_stamp_of_an_earlier_life_says_nothing_of_what_the_tier_holds_now() {
+    for how in [turn(), death()] {
+        paused(async || {
+            let (cache, source) = (cache().await, Source::new());
+            let stamp = cache.invalidate(Scope::All).await.unwrap().stamp;
+            broken(&cache, how).await;
+            source.get(&cache, KEY).await.unwrap();
+            let again = cache.get_or_load(KEY, source.loader(KEY)).not_older_than(&stamp).await.unwrap();
+            assert_eq!(
+                (again.source(), source.reads()),
+                (From::Memory, 1),
+                "all of it was loaded after the stamp"
+            );
+        });
+    }
+}

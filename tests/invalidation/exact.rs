@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use apex_cache::message::Invalidated;
 use apex_cache::{Cache, Key, Pattern, Prefix, Scope};
 
 use crate::common::{cache, paused};
@@ -89,7 +90,8 @@ fn exactly_the_keys_that_the_grammar_names_go_and_a_dry_run_counts_them() {
             let took = cache.invalidate(scope.clone()).await.unwrap();
             assert_eq!(present(&cache, &keys), left, "{scope}");
             assert_eq!(took.matched, (before.len() - left.len()) as u64, "{scope}");
-            assert_eq!(would, took, "{scope}: the dry run counted something else");
+            let counts = |taken: &Invalidated| (taken.matched, taken.bytes, taken.revoked_loads, taken.tiers);
+            assert_eq!(counts(&would), counts(&took), "{scope}: the dry run counted something else");
         }
     });
 }
