@@ -16,15 +16,18 @@
 pub(crate) use parking_lot::{Mutex, RwLock};
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use std::sync::atomic;
+#[cfg(not(all(test, shuttle)))]
+pub(crate) use tokio::sync::Notify;
 
 #[cfg(all(test, shuttle))]
-pub(crate) use modelled::{Mutex, RwLock, each_schedule};
+pub(crate) use modelled::{Mutex, Notify, RwLock, each_schedule};
 #[cfg(all(test, shuttle))]
 pub(crate) use shuttle::sync::atomic;
 
 #[cfg(all(test, shuttle))]
 mod modelled {
     use shuttle::scheduler::{PctScheduler, RandomScheduler};
+    use shuttle::sync::atomic::{AtomicBool, Ordering};
     use shuttle::sync::{self, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
     use shuttle::{Config, Runner};
 
@@ -69,6 +72,29 @@ mod modelled {
 
         pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
             self.0.write().expect(POISONED)
+        }
+    }
+
+    /// tokio's own, which does each thing at once; before it, somebody else may come in.
+    #[derive(Debug, Default)]
+    pub(crate) struct Notify {
+        inner: tokio::sync::Notify,
+        step: AtomicBool,
+    }
+
+    impl Notify {
+        pub(crate) fn new() -> Self {
+            Self::default()
+        }
+
+        pub(crate) fn notified(&self) -> tokio::sync::futures::Notified<'_> {
+            self.step.load(Ordering::SeqCst);
+            self.inner.notified()
+        }
+
+        pub(crate) fn notify_waiters(&self) {
+            self.step.load(Ordering::SeqCst);
+            self.inner.notify_waiters();
         }
     }
 }

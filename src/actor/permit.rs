@@ -5,10 +5,8 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
-
 use crate::error::Error;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, Notify};
 
 /// Places kept for invalidations and control, so that a flood of sets cannot keep one out.
 pub const RESERVE: u64 = 64;
