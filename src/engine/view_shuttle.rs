@@ -111,7 +111,7 @@ fn a_reader_sees_every_key_as_it_was_at_some_moment_and_never_goes_back() {
     each_schedule(|| {
         let (steps, truth) = script();
         let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let shared = Arc::new(Shared { view: View::new(1), truth, begun, ended });
+        let shared = Arc::new(Shared { view: View::new(thread_rng().r#gen()), truth, begun, ended });
         let readers = [(); 2].map(|()| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || read(&shared))
