@@ -94,7 +94,7 @@ impl<W: Waiter, J> Tier<W, J> {
                 let found = self.store.find(key.as_str()).map_or(0, |entry| entry.weight());
                 Some(Taken { matched: u64::from(found > 0), bytes: found, at: self.at(), ..Taken::default() })
             }
-            Scope::Key(key) if *how == How::Remove => Some(self.remove(key, fx)),
+            Scope::Key(key) if *how == How::Remove => Some(self.remove_entry(key, fx)),
             _ => None,
         }
     }
