@@ -16,6 +16,7 @@ mod fault;
 mod guard;
 mod inbox;
 mod invalidate;
+mod limit;
 mod load;
 mod permit;
 mod remove_many;

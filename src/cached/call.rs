@@ -55,13 +55,13 @@ enum Looked<'c, V, E> {
 }
 
 /// Looks; `tags` is asked only when something is to be loaded.
-fn look<'c, V, A, E>(
-    cache: Option<&'c Cache>,
+fn look<V, A, E>(
+    cache: Option<&Cache>,
     key: Result<String>,
     policy: LoadPolicy,
     tags: impl FnOnce() -> Result<Tags>,
     share: Share<E>,
-) -> Looked<'c, V, E>
+) -> Looked<'_, V, E>
 where
     V: DeserializeOwned,
     A: Absence<V>,
