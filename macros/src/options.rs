@@ -170,6 +170,9 @@ impl FromMeta for Span {
                     }
                 }
             }
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if !number.suffix().is_empty() => {
+                return fail("a time with a unit stands in quotes, as in \"10m\"; a bare number is seconds");
+            }
             Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
                 std::time::Duration::from_secs(number.base10_parse()?)
             }

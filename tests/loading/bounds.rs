@@ -103,3 +103,37 @@ fn a_load_that_waits_for_a_place_is_not_made_stale_by_an_invalidation() {
         assert_eq!(source.reads(), 2);
     });
 }
+
+#[test]
+fn after_much_was_invalidated_at_once_loads_start_slowly_and_soon_all_places_are_free_again() {
+    paused(async || {
+        let (cache, source) = (cache_with(Settings::default().load_concurrency(16)).await, Source::new());
+        for number in 0..1_000_u64 {
+            cache
+                .set(format!("user::{number}::x"), &source.row(&format!("user::{number}::x")))
+                .await
+                .unwrap();
+        }
+        cache.clear().await.unwrap();
+        let gates: Vec<_> = (0..100).map(|number| source.hold(&format!("user::{number}::x"))).collect();
+        let calls: Vec<_> =
+            (0..100).map(|number| source.ask(&cache, &format!("user::{number}::x"))).collect();
+        settle().await;
+        assert_eq!(source.reads(), 4, "a quarter");
+        let mut begun = Vec::new();
+        for gate in gates {
+            begun.push(info_of(&cache, "user").await.loads.0);
+            gate.open();
+            settle().await;
+        }
+        assert_eq!(
+            begun[..13],
+            [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+            "one more each time that one ends"
+        );
+        assert_eq!(source.most_at_once(), 16);
+        for call in calls {
+            join(call).await.unwrap();
+        }
+    });
+}
