@@ -117,18 +117,16 @@ impl Wiring {
         Some(Given::of(&entry, now))
     }
 
-    /// What the view holds under `key` for a call with a loader on these `terms`, counted as a read; what is older than
-    /// `after` counts as absent.
+    /// What the view holds under `key` for a call with a loader that takes values as far past their time to live as
+    /// `allowed`, counted as a read; what is older than `after` counts as absent.
     pub(crate) fn look_to_load(
         &self,
         tier: &TierShared,
-        terms: &Terms,
+        allowed: Duration,
         key: &str,
         wanted: Wanted,
         after: Option<&Stamp>,
     ) -> Found {
-        // A call that would rather wait for a fresh value looks for a stale one later.
-        let allowed = if terms.soft_timeout.is_zero() { terms.stale } else { Duration::ZERO };
         let after = after.and_then(|stamp| stamp.of(tier.id));
         match self.read(tier, key, wanted, after, allowed) {
             None => Found::Nothing,
@@ -364,8 +362,8 @@ impl Request for GetOrLoad {
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         let Self { key, loader, policy, deadline, not_older_than: after } = self;
         let found = wiring.route(key.as_str()).map(|(tier, terms)| {
-            let terms = policy.over(terms);
-            wiring.look_to_load(tier, &terms, key.as_str(), Wanted::ANY, after.as_ref())
+            let allowed = policy.serves_at_once(terms);
+            wiring.look_to_load(tier, allowed, key.as_str(), Wanted::ANY, after.as_ref())
         });
         match found {
             Ok(Found::Hit(given)) => Pending::known(Ok(given)),
