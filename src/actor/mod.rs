@@ -18,6 +18,7 @@ mod inbox;
 #[cfg(all(test, shuttle))]
 mod inbox_shuttle;
 mod invalidate;
+mod limit;
 mod load;
 mod permit;
 #[cfg(all(test, shuttle))]
