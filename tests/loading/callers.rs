@@ -194,3 +194,31 @@ fn callers_on_many_threads_with_random_ends_all_learn_of_the_value_or_leave() {
         assert_eq!(calls.load(SeqCst), 50, "one load for each key");
     });
 }
+
+#[test]
+fn ten_thousand_callers_of_a_cold_key_cause_one_load_though_every_third_of_them_leaves_the_first_among_them()
+{
+    paused(async || {
+        let (cache, source) = (cache().await, Source::new());
+        let gate = source.hold(KEY);
+        let calls: Vec<_> = (0..10_000).map(|_| source.ask(&cache, KEY)).collect();
+        gate.begun().await;
+        settle().await;
+        for leaves in calls.iter().step_by(3) {
+            leaves.abort();
+        }
+        settle().await;
+        gate.open();
+        let mut answered = 0;
+        for (place, call) in calls.into_iter().enumerate() {
+            match call.await {
+                Ok(hit) => {
+                    assert!(hit.unwrap().is_stored());
+                    answered += 1;
+                }
+                Err(left) => assert!(left.is_cancelled() && place % 3 == 0),
+            }
+        }
+        assert_eq!((answered, source.reads()), (6_666, 1));
+    });
+}
