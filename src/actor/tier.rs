@@ -326,13 +326,13 @@ impl TierActor {
         match request {
             TierRequest::Revive { reply } => self.revive(reply),
             TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
-            TierRequest::Remove { reply, .. }
-            | TierRequest::Invalidate { reply, .. }
-            | TierRequest::CloseFence { reply, .. } => {
+            TierRequest::Remove { reply, .. } | TierRequest::Invalidate { reply, .. } => {
                 reply.answer(Ok(Taken::default()));
             }
+            // It may be revived while the fence is open, and must not store what is loaded then.
+            fence @ (TierRequest::OpenFence { .. } | TierRequest::CloseFence { .. }) => self.dispatch(fence),
             TierRequest::RemoveMany { keys, reply } => reply.answer(Ok(vec![Taken::default(); keys.len()])),
-            TierRequest::Drain { reply } | TierRequest::OpenFence { reply, .. } => reply.answer(Ok(())),
+            TierRequest::Drain { reply } => reply.answer(Ok(())),
             TierRequest::Grant { bytes } => self.grant(bytes),
             TierRequest::EndWarm { .. } => {}
             TierRequest::Get { reply, .. } => reply.answer(Err(self.shared().failed_error())),
