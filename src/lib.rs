@@ -64,6 +64,8 @@ mod load_many;
 mod load_policy;
 mod loaded;
 pub mod loader;
+#[cfg(all(test, shuttle))]
+mod loader_shuttle;
 mod many;
 pub mod message;
 #[cfg(any(doc, doctest))]
@@ -71,6 +73,7 @@ pub mod migrating;
 mod observe;
 mod reservation;
 pub mod settings;
+mod sync;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

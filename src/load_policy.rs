@@ -101,6 +101,13 @@ impl LoadPolicy {
         self
     }
 
+    /// How far past its time to live a value may be that is served at once; without building all of the terms, for a hit
+    /// asks no more. A call that would rather wait for a fresh value looks for a stale one later.
+    pub(crate) fn serves_at_once(&self, below: &Terms) -> Duration {
+        let waits = !self.soft_timeout.unwrap_or(below.soft_timeout).is_zero();
+        if waits { Duration::ZERO } else { self.stale.unwrap_or(below.stale) }
+    }
+
     /// What is said here, and `below` where nothing is.
     pub(crate) fn over(&self, below: &Terms) -> Terms {
         let eager = self.eager.map_or(below.eager, |share| (share > 0.0 && share < 1.0).then_some(share));

@@ -64,7 +64,7 @@ impl<T> Loaded<T> {
         self
     }
 
-    /// The callers get the value, and it is not kept.
+    /// The callers get the value, and it is not kept; nor is an older one of the key, for it is no longer what there is.
     pub fn do_not_store(self) -> Self {
         self.ttl(Duration::ZERO)
     }

@@ -11,9 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use serde::Serialize;
-use tokio::sync::Notify;
 
 use crate::codec::value::Value;
 use crate::engine::key::Key;
@@ -22,6 +20,7 @@ use crate::engine::tier::{Brought, Outcome};
 use crate::env::Spawner;
 use crate::error::{Error, SharedError, Shown};
 use crate::loaded::{Loaded, What};
+use crate::sync::{Mutex, Notify};
 
 type LoadFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type LoadFn = Box<dyn FnOnce() -> LoadFuture + Send>;

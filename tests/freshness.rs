@@ -16,6 +16,8 @@ mod loaders;
 mod nothing;
 #[path = "freshness/policies.rs"]
 mod policies;
+#[path = "freshness/slow.rs"]
+mod slow;
 #[path = "freshness/stale.rs"]
 mod stale;
 

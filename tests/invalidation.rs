@@ -20,6 +20,8 @@ mod expire;
 mod order;
 #[path = "invalidation/race.rs"]
 mod race;
+#[path = "invalidation/refresh.rs"]
+mod refresh;
 #[path = "invalidation/stamp.rs"]
 mod stamp;
 #[path = "invalidation/tags.rs"]

@@ -23,5 +23,7 @@ mod nested;
 mod reservation;
 #[path = "loading/results.rs"]
 mod results;
+#[path = "loading/rivals.rs"]
+mod rivals;
 #[path = "loading/settings.rs"]
 mod settings;

@@ -152,3 +152,69 @@ fn the_clock_of_the_cache_is_no_wall_clock() {
         assert!(env.now() >= before);
     }
 }
+
+#[test]
+fn what_expired_was_not_there_whether_it_was_swept_or_not() {
+    for swept in [false, true] {
+        paused(async || {
+            let settings = Settings::default().cleanup_interval(if swept { S } else { 3_600 * S });
+            let cache = cache_with(settings).await;
+            for key in ["user::1", "user::2", "user::3", "user::4"] {
+                cache.set(key, &1_u64).ttl(S).await.unwrap();
+            }
+            cache.set("user::5", &1_u64).ttl(S).stale(60 * S).await.unwrap();
+            advance(3 * S).await;
+            assert_eq!(info_of(&cache, "user").await.entries, if swept { 1 } else { 5 });
+            assert!(!cache.contains("user::1").unwrap());
+            assert!(!cache.remove("user::1").await.unwrap().was_present, "swept: {swept}");
+            assert!(!cache.set("user::2", &2_u64).await.unwrap().replaced, "swept: {swept}");
+            assert!(
+                !cache.set("user::3", &2_u64).ttl(Duration::ZERO).await.unwrap().replaced,
+                "swept: {swept}"
+            );
+            let many = cache.remove_many(["user::4", "user::5"]).await.unwrap();
+            assert_eq!(many.iter().map(|one| one.was_present).collect::<Vec<_>>(), [false, true]);
+        });
+    }
+}
+
+#[test]
+fn what_expired_may_be_set_again_to_live_for_ever_and_can_still_be_taken_away() {
+    for elapsed in [S, 5 * S, 3_600 * S] {
+        paused(async || {
+            let day = 86_400 * S;
+            let cache = cache_with(Settings::default().cleanup_interval(day).stats_interval(day)).await;
+            cache.set("user::1", &1_u64).ttl(S).await.unwrap();
+            advance(elapsed).await;
+            cache.set("user::1", &2_u64).ttl(Duration::MAX).await.unwrap();
+            advance(400 * day).await;
+            assert_eq!(cache.get::<u64>("user::1").await.unwrap().as_deref(), Some(&2));
+            cache.set("user::1", &3_u64).ttl(S).await.unwrap();
+            advance(S).await;
+            assert!(!cache.contains("user::1").unwrap(), "for ever is no longer what was said last");
+            advance(2 * day).await;
+            let info = info_of(&cache, "user").await;
+            assert_eq!((info.entries, info.bytes), (0, 0));
+        });
+    }
+}
+
+#[test]
+fn what_is_set_after_a_clear_is_swept_as_before() {
+    paused(async || {
+        let cache = cache_with(Settings::default().cleanup_interval(S)).await;
+        for round in 0..20_u64 {
+            for number in 0..50_u64 {
+                let ttl = (1 + (number + round) % 3) * 700;
+                cache.set(format!("user::{number}"), &round).ttl(Duration::from_millis(ttl)).await.unwrap();
+            }
+            if round % 2 == 0 {
+                cache.invalidate(apex_cache::Scope::All).await.unwrap();
+                cache.set("user::after", &round).ttl(500 * MS).await.unwrap();
+            }
+            advance(4 * S).await;
+            let info = info_of(&cache, "user").await;
+            assert_eq!((info.entries, info.bytes), (0, 0), "round {round}");
+        }
+    });
+}

@@ -66,7 +66,8 @@ async fn messages_say_what_the_handle_says(cache: &Cache) {
     let scope = Scope::Tier("user".into());
     let would = to.send(Invalidate::new(scope.clone()).dry_run()).await.unwrap();
     assert_eq!(would, cache.invalidate(scope.clone()).dry_run().await.unwrap());
-    assert_eq!(to.send(Invalidate::new(scope)).await.unwrap(), would);
+    let gone = to.send(Invalidate::new(scope)).await.unwrap();
+    assert_eq!((gone.matched, gone.bytes, gone.tiers), (would.matched, would.bytes, would.tiers));
     let unknown = to.send(Invalidate::new(Scope::Tier("nobody".into()))).await.unwrap_err();
     assert_eq!(unknown.kind(), ErrorKind::UnknownTier);
 

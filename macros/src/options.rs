@@ -57,6 +57,7 @@ pub(crate) struct Invalidate {
 
 /// Templates first, then options.
 pub(crate) fn invalidate(tokens: TokenStream) -> Result<(Vec<LitStr>, Invalidate)> {
+    const KNOWN: [&str; 6] = ["on", "tags", "cache", "report", "fence", "crate"];
     let (mut templates, mut options) = (Vec::new(), Vec::new());
     for item in NestedMeta::parse_meta_list(tokens)? {
         match item {
@@ -64,7 +65,6 @@ pub(crate) fn invalidate(tokens: TokenStream) -> Result<(Vec<LitStr>, Invalidate
             other => options.push(other),
         }
     }
-    const KNOWN: [&str; 6] = ["on", "tags", "cache", "report", "fence", "crate"];
     all_known(&options, &KNOWN)?;
     Ok((templates, Invalidate::from_list(&options)?))
 }
@@ -169,6 +169,9 @@ impl FromMeta for Span {
                         );
                     }
                 }
+            }
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if !number.suffix().is_empty() => {
+                return fail("a time with a unit stands in quotes, as in \"10m\"; a bare number is seconds");
             }
             Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
                 std::time::Duration::from_secs(number.base10_parse()?)

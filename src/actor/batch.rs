@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::call::{Asked, Limit, asked_inside, told};
+use super::call::{Asked, asked_inside, told};
 use super::guard::drop_guarded;
 use super::inbox::Parcel;
+use super::limit::Limit;
 use super::load::Waiter;
 use super::permit::Lane;
 use super::reply::Reply;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::dispatch::{Pending, Request};
 use super::inbox::Parcel;
+use super::limit::Limit;
 use super::permit::{Lane, Permit};
 use super::request::{Accepted, LoadRequest, TierRequest};
 use super::wiring::{TierShared, Wiring};
@@ -89,49 +90,6 @@ pub(crate) enum Found {
 /// Before a reader asks again for a refresh that seems to have been lost.
 const ASK_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a caller waits for a load, and whose limit that is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limit {
-    pub(super) span: Duration,
-    whose: Whose,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Whose {
-    /// The call's own deadline.
-    Call,
-    /// The deadline in force in the caller's task.
-    Task(Deadline),
-    /// The `timeout` of the load's terms.
-    Terms,
-}
-
-impl Limit {
-    /// The call's own `deadline` or the `timeout` of the load, but no longer than what is left to the `task`.
-    pub(super) fn of(deadline: Option<Duration>, task: Option<Deadline>, timeout: Duration) -> Self {
-        let whose = if deadline.is_some() { Whose::Call } else { Whose::Terms };
-        let span = deadline.unwrap_or(timeout);
-        match task.map(|task| (task, task.left())) {
-            Some((task, left)) if left < span => Self { span: left, whose: Whose::Task(task) },
-            _ => Self { span, whose },
-        }
-    }
-
-    /// What is said when it is over.
-    pub(super) fn over(self, key: &Key) -> Error {
-        match self.whose {
-            Whose::Call => Error::Timeout { after: self.span },
-            Whose::Task(task) => Error::Timeout { after: task.limit() },
-            Whose::Terms => Error::LoadTimeout { key: Shown::new(key.as_str()), after: self.span },
-        }
-    }
-
-    /// Whether the task's deadline has passed, so that no load should be begun for it.
-    pub(super) fn has_passed(self) -> bool {
-        self.span.is_zero() && matches!(self.whose, Whose::Task(_))
-    }
-}
-
 /// Whether a loader asks. Errors: `Reentrant`, when it is that of `key` itself.
 pub(super) fn asked_inside(key: &Key) -> Result<bool> {
     match nesting(key.as_str()) {
@@ -159,18 +117,16 @@ impl Wiring {
         Some(Given::of(&entry, now))
     }
 
-    /// What the view holds under `key` for a call with a loader on these `terms`, counted as a read; what is older than
-    /// `after` counts as absent.
+    /// What the view holds under `key` for a call with a loader that takes values as far past their time to live as
+    /// `allowed`, counted as a read; what is older than `after` counts as absent.
     pub(crate) fn look_to_load(
         &self,
         tier: &TierShared,
-        terms: &Terms,
+        allowed: Duration,
         key: &str,
         wanted: Wanted,
         after: Option<&Stamp>,
     ) -> Found {
-        // A call that would rather wait for a fresh value looks for a stale one later.
-        let allowed = if terms.soft_timeout.is_zero() { terms.stale } else { Duration::ZERO };
         let after = after.and_then(|stamp| stamp.of(tier.id));
         match self.read(tier, key, wanted, after, allowed) {
             None => Found::Nothing,
@@ -408,8 +364,8 @@ impl Request for GetOrLoad {
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         let Self { key, loader, policy, deadline, not_older_than: after } = self;
         let found = wiring.route(key.as_str()).map(|(tier, terms)| {
-            let terms = policy.over(terms);
-            wiring.look_to_load(tier, &terms, key.as_str(), Wanted::ANY, after.as_ref())
+            let allowed = policy.serves_at_once(terms);
+            wiring.look_to_load(tier, allowed, key.as_str(), Wanted::ANY, after.as_ref())
         });
         match found {
             Ok(Found::Hit(given)) => Pending::known(Ok(given)),

@@ -7,12 +7,11 @@
 //! supervisor moves batches: a wake-up drains whatever has come since.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use parking_lot::Mutex;
 
 use super::request::{Accepted, ControlRequest};
 use crate::engine::route::TierId;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// What one call of a host puts into the inbox.
 #[derive(Debug)]

@@ -15,9 +15,14 @@ mod explain;
 mod fault;
 mod guard;
 mod inbox;
+#[cfg(all(test, shuttle))]
+mod inbox_shuttle;
 mod invalidate;
+mod limit;
 mod load;
 mod permit;
+#[cfg(all(test, shuttle))]
+mod permit_shuttle;
 mod remove_many;
 mod reply;
 pub mod request;

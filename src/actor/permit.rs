@@ -4,11 +4,9 @@
 //! are no bound: every clone of an address has a place of its own, and `do_send` asks nobody.)
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-use tokio::sync::Notify;
 
 use crate::error::Error;
+use crate::sync::{Mutex, Notify};
 
 /// Places kept for invalidations and control, so that a flood of sets cannot keep one out.
 pub const RESERVE: u64 = 64;
@@ -28,51 +26,52 @@ pub struct Permits {
     tier: Arc<str>,
     messages_max: u64,
     bytes_max: u64,
-    messages: AtomicU64,
-    bytes: AtomicU64,
+    taken: Mutex<Taken>,
     returned: Notify,
+}
+
+/// Both counts behind one lock, held for some instructions. Order that bites with a counter each, counted up before it is
+/// judged: 1 a caller counts itself in, finds the tier full, and will count itself out 2 whoever held the last place goes
+/// 3 another sees the count of the first, and is refused or waits: nobody holds a place whose return would wake it.
+#[derive(Debug, Default)]
+struct Taken {
+    messages: u64,
+    bytes: u64,
 }
 
 impl Permits {
     pub(crate) fn new(tier: Arc<str>, messages_max: u64, bytes_max: u64) -> Arc<Self> {
-        Arc::new(Self {
-            tier,
-            messages_max,
-            bytes_max,
-            messages: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            returned: Notify::new(),
-        })
+        Arc::new(Self { tier, messages_max, bytes_max, taken: Mutex::default(), returned: Notify::new() })
     }
 
     /// Messages and bytes accepted and not yet handled.
     pub fn taken(&self) -> (u64, u64) {
-        (self.messages.load(Relaxed), self.bytes.load(Relaxed))
+        let taken = self.taken.lock();
+        (taken.messages, taken.bytes)
     }
 
     /// Takes a place for one message of `bytes`, or says that there is none.
-    ///
-    /// Relaxed: the counts bound memory, they order nothing.
     pub(crate) fn take(self: &Arc<Self>, lane: Lane, bytes: u64) -> Result<Permit, Error> {
         let refused = |what, setting| Error::Overloaded { tier: Arc::clone(&self.tier), what, setting };
         let messages_max = self.messages_max + if lane == Lane::Control { RESERVE } else { 0 };
-        if self.messages.fetch_add(1, Relaxed) >= messages_max {
-            self.messages.fetch_sub(1, Relaxed);
+        let mut taken = self.taken.lock();
+        if taken.messages >= messages_max {
             return Err(refused("messages", "queue_messages"));
         }
-        let before = self.bytes.fetch_add(bytes, Relaxed);
         // A message that is alone is accepted whatever it weighs; else a large one could never get in.
-        if lane == Lane::Data && before > 0 && before + bytes > self.bytes_max {
-            self.messages.fetch_sub(1, Relaxed);
-            self.bytes.fetch_sub(bytes, Relaxed);
+        if lane == Lane::Data && taken.bytes > 0 && taken.bytes + bytes > self.bytes_max {
             return Err(refused("bytes", "queue_bytes"));
         }
+        taken.messages += 1;
+        taken.bytes += bytes;
+        drop(taken);
         Ok(Permit { permits: Arc::clone(self), bytes })
     }
 
     /// As [`Permits::take`], but waits until there is a place. For the cache's own bulk work only.
     pub(crate) async fn wait(self: &Arc<Self>, bytes: u64) -> Permit {
         loop {
+            // Registered before looking: a place that is returned between the look and the wait is not missed.
             let returned = self.returned.notified();
             if let Ok(permit) = self.take(Lane::Data, bytes) {
                 return permit;
@@ -91,8 +90,11 @@ pub struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.permits.messages.fetch_sub(1, Relaxed);
-        self.permits.bytes.fetch_sub(self.bytes, Relaxed);
+        {
+            let mut taken = self.permits.taken.lock();
+            taken.messages -= 1;
+            taken.bytes -= self.bytes;
+        }
         self.permits.returned.notify_waiters();
     }
 }

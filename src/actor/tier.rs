@@ -4,6 +4,8 @@
 //! Never: decides what a message does (`engine::tier` does), awaits anything, runs or drops what belongs to the host
 //! within a turn.
 
+mod requests;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,22 +16,14 @@ use super::batch;
 use super::guard::{drop_guarded, guarded};
 use super::load::{self, Waiter};
 use super::reply::Reply;
-use super::request::{Accepted, LoadRequest, TierRequest, ToSupervisor, ToTier};
+use super::request::{Accepted, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
 use super::wiring::{TierShared, Wiring, tell};
-use crate::codec::value::Wanted;
-use crate::engine::entry::Entry;
-use crate::engine::explain::Explanation;
-use crate::engine::given::Given;
-use crate::engine::key::Key;
 use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
-use crate::engine::seeded::{self, Bug};
 use crate::engine::store::Remains;
-use crate::engine::sweep::Order;
-use crate::engine::tier::{Effects, Item, Stored, Taken, Tier};
+use crate::engine::tier::{Effects, Taken, Tier};
 use crate::env::{has_runtime, spawn_local, yield_now};
-use crate::error::Result;
 use crate::message::TierState;
 use crate::telemetry;
 
@@ -236,155 +230,6 @@ impl TierActor {
             self.dispatch(request);
         }
         drop(permit);
-    }
-
-    fn dispatch(&mut self, request: TierRequest) {
-        match request {
-            TierRequest::Remove { reply, .. } | TierRequest::Invalidate { reply, .. }
-                if seeded::has(Bug::UnsentWithItsCaller) && reply.is_unwanted() => {}
-            TierRequest::Get { key, reply } => reply.answer(Ok(self.get(key.as_str()))),
-            TierRequest::Contains { key, reply } => {
-                let entry = self.shared().view.peek(key.as_str());
-                let served = |entry: Arc<Entry>| entry.is_fresh(self.now()) && !entry.value().is_nothing();
-                reply.answer(Ok(entry.is_some_and(served)));
-            }
-            TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
-            TierRequest::Set { item, reply } => {
-                // The reply stays outside the turn: when that panics, it is dropped here, and answers.
-                if let Some(stored) = self.turn(|this, now, fx| this.set(item, now, fx)) {
-                    reply.answer(stored);
-                }
-            }
-            TierRequest::SetMany { items, reply } => {
-                let set_all = |this: &mut Self, now: Moment, fx: &mut Fx| {
-                    items.into_iter().map(|item| this.set(item, now, fx)).collect()
-                };
-                if let Some(stored) = self.turn(set_all) {
-                    reply.answer(Ok(stored));
-                }
-            }
-            TierRequest::Remove { key, reply } => {
-                if let Some(taken) = self.turn(|this, _, fx| this.tier.remove(&key, fx)) {
-                    reply.answer(Ok(taken));
-                }
-            }
-            TierRequest::RemoveMany { keys, reply } => {
-                if let Some(taken) = self.turn(|this, _, fx| this.tier.remove_many(&keys, fx)) {
-                    reply.answer(Ok(taken));
-                }
-            }
-            TierRequest::Load(request) => self.load(*request),
-            TierRequest::LoadMany(request) => {
-                let (members, class) = batch::members(*request);
-                self.turn(|this, now, fx| this.tier.load_many(members, class, now, fx));
-            }
-            TierRequest::Invalidate { scope, how, dry_run, reply } => {
-                let order = Order { scope, how, dry_run };
-                self.turn(|this, now, fx| this.tier.order(order, reply, now, fx));
-            }
-            TierRequest::OpenFence { id, scope, reply } => {
-                if let Some(opened) = self.turn(|this, _, _| this.tier.open_fence(id, scope)) {
-                    reply.answer(opened);
-                }
-            }
-            TierRequest::CloseFence { id, scope, end, reply } => {
-                self.turn(|this, now, fx| this.tier.close_fence(id, scope, end, reply, now, fx));
-            }
-            TierRequest::BeginWarm { reply } => {
-                if let Some(ticket) = self.turn(|this, _, _| this.tier.begin_warm())
-                    && !reply.deliver(Ok(ticket))
-                {
-                    // The run is gone, so nobody else will ever end it.
-                    self.turn(|this, _, _| this.tier.end_warm(ticket));
-                }
-            }
-            TierRequest::StoreWarm { ticket, items, reply } => {
-                let store_all = |this: &mut Self, now: Moment, fx: &mut Fx| {
-                    let store = |item: Item| this.tier.store_warm(ticket, item, now, fx);
-                    items.into_iter().map(store).collect()
-                };
-                if let Some(warmed) = self.turn(store_all) {
-                    reply.answer(Ok(warmed));
-                }
-            }
-            TierRequest::EndWarm { ticket } => {
-                self.turn(|this, _, _| this.tier.end_warm(ticket));
-            }
-            TierRequest::Grant { bytes } => self.grant(bytes),
-            TierRequest::Revive { reply } => self.revive(reply),
-            TierRequest::Drain { reply } => {
-                self.draining.push(reply);
-                self.go_on();
-            }
-            #[cfg(feature = "fault-injection")]
-            TierRequest::Fault(fault) => self.fault(fault),
-        }
-    }
-
-    /// A tier that broke too often holds nothing: invalidations are true of it, all else goes past it.
-    fn take_failed(&mut self, request: TierRequest) {
-        match request {
-            TierRequest::Revive { reply } => self.revive(reply),
-            TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
-            TierRequest::Remove { reply, .. } | TierRequest::Invalidate { reply, .. } => {
-                reply.answer(Ok(Taken::default()));
-            }
-            // It may be revived while the fence is open, and must not store what is loaded then.
-            fence @ (TierRequest::OpenFence { .. } | TierRequest::CloseFence { .. }) => self.dispatch(fence),
-            TierRequest::RemoveMany { keys, reply } => reply.answer(Ok(vec![Taken::default(); keys.len()])),
-            TierRequest::Drain { reply } => reply.answer(Ok(())),
-            TierRequest::Grant { bytes } => self.grant(bytes),
-            TierRequest::EndWarm { .. } => {}
-            TierRequest::Get { reply, .. } => reply.answer(Err(self.shared().failed_error())),
-            TierRequest::Contains { reply, .. } => reply.answer(Err(self.shared().failed_error())),
-            TierRequest::Set { reply, .. } => reply.answer(Err(self.shared().failed_error())),
-            TierRequest::SetMany { reply, .. } => reply.answer(Err(self.shared().failed_error())),
-            TierRequest::Load(request) => request.refuse(&self.shared().failed_error()),
-            TierRequest::LoadMany(request) => request.refuse(&self.shared().failed_error()),
-            TierRequest::BeginWarm { reply } => reply.answer(Err(self.shared().failed_error())),
-            TierRequest::StoreWarm { reply, .. } => reply.answer(Err(self.shared().failed_error())),
-            #[cfg(feature = "fault-injection")]
-            TierRequest::Fault(_) => {}
-        }
-    }
-
-    fn get(&self, key: &str) -> Option<Given> {
-        self.wiring.look(self.shared(), key, Wanted::ANY)
-    }
-
-    fn explain(&self, key: Key, route: Option<Arc<str>>) -> Explanation {
-        let bypassed = self.shared().state() == TierState::Failed;
-        Explanation { bypassed, ..self.tier.explain(key, route, self.now()) }
-    }
-
-    fn set(&mut self, item: Item, now: Moment, fx: &mut Fx) -> Result<Stored> {
-        self.tier.set(item, now, fx)
-    }
-
-    fn load(&mut self, request: LoadRequest) {
-        let LoadRequest { key, terms, wanted, after, class, cell, spawner, reply } = request;
-        let waiter = Waiter::new(cell, spawner, reply, wanted, after);
-        self.turn(|this, now, fx| this.tier.load(&key, &terms, class, waiter, now, fx));
-    }
-
-    fn grant(&mut self, bytes: u64) {
-        self.turn(|this, now, fx| this.tier.set_grant(bytes, now, fx));
-        tell(&self.wiring.supervisor, ToSupervisor::Holds { tier: self.id.index(), bytes });
-    }
-
-    fn revive(&mut self, reply: Reply<bool>) {
-        let was_failed = self.shared().revive();
-        self.shared().view.open();
-        reply.answer(Ok(was_failed));
-    }
-
-    #[cfg(feature = "fault-injection")]
-    fn fault(&mut self, fault: super::request::Fault) {
-        use super::request::Fault;
-        match fault {
-            Fault::Panic => drop(self.turn(|_, _, _| panic!("asked to break"))),
-            Fault::Die => panic!("asked to die"),
-        }
     }
 }
 

@@ -3,9 +3,12 @@
 //! Owns: the run's task, which reports its end on every way out. Never: stores a bare value: what it brings is stored
 //! under a ticket that the tier gave before the source was read.
 
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -28,6 +31,8 @@ const CHUNK_BYTES: u64 = 1 << 20;
 const CHUNK_ENTRIES: usize = 256;
 /// Share of the time to live by which what a run brings may live shorter, where nothing else is said.
 const WARM_JITTER: f64 = 0.1;
+/// How often a run looks whether those who wait for loads are done.
+const GLANCE: Duration = Duration::from_millis(100);
 /// A run may take so many times `load_timeout`: it reads many rows, a load reads one.
 const PATIENCE: u32 = 10;
 
@@ -80,6 +85,7 @@ impl Ending {
         let wiring = Arc::clone(&self.wiring);
         let id = wiring.routes.tier(wiring.sources[self.source].tier())?;
         let tier = wiring.tier(id);
+        self.give_way(tier).await;
         // Before the source is read: what is invalidated or set from now on is not brought back.
         let begun = wiring.post_to(id, Lane::Control, 0, |reply| TierRequest::BeginWarm { reply })?;
         let ticket = self.asked.insert(begun).await.unwrap_or(Err(Error::Closed))?;
@@ -109,6 +115,20 @@ impl Ending {
             return Err(Trouble::Strays { count: strays, tier: Arc::clone(&tier.name) });
         }
         Ok(())
+    }
+
+    /// Those who wait for a load go first: while the tier has no free place, the source is left to them, for as long as a load
+    /// may take. A look now and then: the run is in no hurry, and the tier has nothing to do for it.
+    async fn give_way(&self, tier: &TierShared) {
+        let most = self.wiring.plan.load_timeout.as_millis() / GLANCE.as_millis();
+        for _ in 0..most {
+            let (running, waiting) = &tier.counters.loads_now;
+            let places = self.wiring.plan.load_concurrency as u64;
+            if waiting.load(Relaxed) == 0 && running.load(Relaxed) < places {
+                break;
+            }
+            self.wiring.spawner.within(GLANCE, pending::<()>()).await;
+        }
     }
 
     /// Calls the host's source, within its limit and behind a panic guard.

@@ -49,8 +49,10 @@ struct Due {
 pub struct Warmer {
     wiring: Arc<Wiring>,
     due: Vec<Due>,
-    /// Runs that wait for a place, those of whole tiers before those of users.
+    /// Runs that wait for a place: what the start or a command asks for, then users.
     queue: VecDeque<Job>,
+    /// Periodic runs of sources that have run before.
+    again: VecDeque<Job>,
     users: VecDeque<Job>,
     running: usize,
     /// Runs queued or under way, and the orders that wait for each.
@@ -78,6 +80,7 @@ impl Warmer {
         Self {
             due: wiring.sources.iter().enumerate().map(due).collect(),
             queue: VecDeque::new(),
+            again: VecDeque::new(),
             users: VecDeque::new(),
             running: 0,
             active: HashMap::new(),
@@ -123,16 +126,23 @@ impl Warmer {
             return;
         }
         self.active.insert(job.clone(), order.into_iter().collect());
-        if job.1.is_some() { self.users.push_back(job) } else { self.queue.push_back(job) }
+        // What somebody waits for, or nobody has seen yet, goes first; then those who have just turned up; then what is only
+        // done again.
+        if job.1.is_some() {
+            self.users.push_back(job);
+        } else if order.is_none() && self.wiring.warm[job.0].has_run() {
+            self.again.push_back(job);
+        } else {
+            self.queue.push_back(job);
+        }
     }
 
     /// Begins as many runs as may be under way.
     fn begin(&mut self) {
         // To the source a run is a load like any other: as many at a time as a tier may have loads.
         while self.running < self.wiring.plan.load_concurrency {
-            let Some((source, user)) = self.queue.pop_front().or_else(|| self.users.pop_front()) else {
-                return;
-            };
+            let next = self.queue.pop_front().or_else(|| self.users.pop_front());
+            let Some((source, user)) = next.or_else(|| self.again.pop_front()) else { return };
             self.running += 1;
             self.wiring.runs.lock().insert((source, user.clone()));
             let run = super::warm_run::run(Arc::clone(&self.wiring), source, user);

@@ -137,7 +137,7 @@ fn removals(tiers: &[NamedTierStats], style: Style) -> Option<String> {
             ("Removed by key", total(|t| t.removals.removed)),
             ("Invalidated by prefix or pattern", total(|t| t.removals.invalidated)),
             ("Cleared with their tier", total(|t| t.removals.cleared)),
-            ("Displaced by a set that was not kept", total(|t| t.removals.displaced)),
+            ("Displaced by one that was not kept", total(|t| t.removals.displaced)),
             ("Lost with a broken tier", total(|t| t.removals.lost)),
         ],
     )

@@ -55,13 +55,13 @@ enum Looked<'c, V, E> {
 }
 
 /// Looks; `tags` is asked only when something is to be loaded.
-fn look<'c, V, A, E>(
-    cache: Option<&'c Cache>,
+fn look<V, A, E>(
+    cache: Option<&Cache>,
     key: Result<String>,
     policy: LoadPolicy,
     tags: impl FnOnce() -> Result<Tags>,
     share: Share<E>,
-) -> Looked<'c, V, E>
+) -> Looked<'_, V, E>
 where
     V: DeserializeOwned,
     A: Absence<V>,
@@ -74,7 +74,7 @@ where
         let call = |text: &str| -> Result<_> {
             Ok(Call { cache, key: Key::parse(text)?, policy, tags: tags()?, share })
         };
-        Ok(match wiring.look_to_load(tier, &policy.over(terms), &text, A::wanted(), None) {
+        Ok(match wiring.look_to_load(tier, policy.serves_at_once(terms), &text, A::wanted(), None) {
             Found::Hit(given) => match decode::<V, A>(&text, given) {
                 Ok(hit) => Looked::Hit(hit),
                 Err(_) => Looked::Absent(call(&text)?),

@@ -93,7 +93,7 @@ impl Outcome {
 pub struct Stored {
     /// Whether the value is held now. `false` when its time to live is zero, or the cache is disabled.
     pub kept: bool,
-    /// Whether an older value of the key was there.
+    /// Whether an older value of the key was there that could still be served, past its time to live if that is allowed.
     pub replaced: bool,
 }
 

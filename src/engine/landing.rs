@@ -12,6 +12,7 @@ use super::given::{Given, Source};
 use super::key::Key;
 use super::moment::Moment;
 use super::seeded::{self, Bug};
+use super::store::Cause;
 use super::tag::Tags;
 use super::terms::Terms;
 use super::tier::{Item, Right, Tier};
@@ -285,6 +286,7 @@ impl<W: Waiter, J> Tier<W, J> {
         };
         if weigh(key, value, tags) > self.rules.max_entry {
             self.counters.too_large.one();
+            self.displace(key, fx);
             return Err(NotStored::TooLarge);
         }
         let life = if value.is_nothing() {
@@ -293,11 +295,23 @@ impl<W: Waiter, J> Tier<W, J> {
             terms.life(now, self.store.draw(key, ticket))
         };
         if !self.rules.keeps(life.fresh_until.since(now)) {
+            self.displace(key, fx);
             return Err(NotStored::NotKept);
         }
         self.put(item, life, took, Right::Load(ticket), now, fx);
         self.counters.stored_by_load.one();
         Ok(())
+    }
+
+    /// What a load brought for `key` is given to those who waited and not kept. Order that bites if the older value stays:
+    ///   1 it is past its time   2 a caller who takes nothing stale is given the new one   3 one who does is given the old
+    /// Nor may a warm run bring it back that began before.
+    fn displace(&mut self, key: &Key, fx: &mut Effects<W, J>) {
+        let seq = self.next_seq();
+        self.journal.lost(seq, key);
+        let first_gone = fx.gone.len();
+        self.store.remove(key.as_str(), Cause::Displaced, &mut fx.gone);
+        self.note_gone(&fx.gone[first_gone..]);
     }
 
     fn note_failed(&mut self, key: &Key, kind: ErrorKind, now: Moment, fx: &mut Effects<W, J>) {

@@ -62,6 +62,8 @@ mod tier_model_tests;
 pub mod top;
 pub mod trips;
 pub mod view;
+#[cfg(all(test, shuttle))]
+mod view_shuttle;
 #[cfg(test)]
 mod view_tests;
 mod warming;

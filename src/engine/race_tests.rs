@@ -251,7 +251,7 @@ fn too_much_to_remember_revokes_the_oldest_ticket_and_only_that() {
     let store = |bench: &mut Bench, ticket, text: &str| {
         let mut warmed = None;
         bench.turn(|tier, fx| {
-            warmed = Some(tier.store_warm(ticket, item(&key(text), value(1, 0), TTL), NOW, fx))
+            warmed = Some(tier.store_warm(ticket, item(&key(text), value(1, 0), TTL), NOW, fx));
         });
         warmed.expect("the turn ran")
     };

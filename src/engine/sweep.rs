@@ -13,6 +13,8 @@ use super::scope::{How, Scope};
 use super::store::{Cause, Emptied};
 use super::tier::{Effects, Happened, Taken, Tier, Waiter};
 
+/// Entries taken at once after which loads start slowly, see [`Flights::slow_start`](super::flight::Flights::slow_start).
+pub const MANY: u64 = 1_000;
 /// Steps of a walk that one turn takes at most.
 pub const SLICE: usize = 4_096;
 
@@ -62,7 +64,7 @@ impl<W: Waiter, J> Tier<W, J> {
             order.scope = Scope::Key(key);
         }
         if let Some(taken) = self.at_once(&order, now, fx) {
-            fx.taken.push((token, taken));
+            self.complete(token, taken, order.dry_run, fx);
             return;
         }
         if let Scope::Key(key) = order.scope {
@@ -76,7 +78,7 @@ impl<W: Waiter, J> Tier<W, J> {
         let mut walking = Walking { order, seq, path, now, taken, token };
         let limit = if at_once { usize::MAX } else { self.slice };
         if self.walk(&mut walking, limit, fx) {
-            fx.taken.push((walking.token, walking.taken));
+            self.complete(walking.token, walking.taken, walking.order.dry_run, fx);
         } else {
             self.walking.push_back(walking);
         }
@@ -94,9 +96,18 @@ impl<W: Waiter, J> Tier<W, J> {
                 let found = self.store.find(key.as_str()).map_or(0, |entry| entry.weight());
                 Some(Taken { matched: u64::from(found > 0), bytes: found, at: self.at(), ..Taken::default() })
             }
-            Scope::Key(key) if *how == How::Remove => Some(self.remove(key, fx)),
+            Scope::Key(key) if *how == How::Remove => Some(self.remove_entry(key, fx)),
             _ => None,
         }
+    }
+
+    /// The last match is gone.
+    fn complete(&mut self, token: J, taken: Taken, dry_run: bool, fx: &mut Effects<W, J>) {
+        if !dry_run && taken.matched >= MANY {
+            // All of them will be asked for again, of a source that has them in no cache of its own.
+            self.flights.slow_start();
+        }
+        fx.taken.push((token, taken));
     }
 
     /// Whether invalidations are under way that want [`Tier::go_on`].
@@ -108,7 +119,7 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn go_on(&mut self, fx: &mut Effects<W, J>) {
         if let Some(mut walking) = self.walking.pop_front() {
             if self.walk(&mut walking, self.slice, fx) {
-                fx.taken.push((walking.token, walking.taken));
+                self.complete(walking.token, walking.taken, walking.order.dry_run, fx);
             } else {
                 self.walking.push_back(walking);
             }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::counters::Counters;
 use super::departures::{Departures, Why};
-use super::entry::{Draft, Origin};
+use super::entry::{Draft, Freshness, Origin};
 use super::fences::Fences;
 use super::flight::Flights;
 use super::given::{Given, Source};
@@ -193,17 +193,17 @@ impl<W: Waiter, J> Tier<W, J> {
             fx.answers.push((waiter, Ok(given)));
         }
         let first_gone = fx.gone.len();
-        let replaced = if kept {
+        if kept {
             let life = terms.life(now, self.store.draw(&key, seq));
             let (origin, took) = (Origin::Set, Duration::ZERO);
             let draft = Draft { key, value, tags, life, took, seq, since: seq, origin };
             self.counters.sets.one();
-            self.store.insert(draft, now, &mut fx.gone)
+            self.store.insert(draft, now, &mut fx.gone);
         } else {
             self.journal.lost(seq, &key);
             let why = if fits { Why::NotKept } else { Why::TooLarge };
             self.departures.note(self.store.hash(key.as_str()), why, seq);
-            let replaced = self.store.remove(key.as_str(), Cause::Displaced, &mut fx.gone);
+            self.store.remove(key.as_str(), Cause::Displaced, &mut fx.gone);
             if !fits {
                 self.counters.too_large.one();
                 self.note_gone(&fx.gone[first_gone..]);
@@ -214,15 +214,26 @@ impl<W: Waiter, J> Tier<W, J> {
                     limit: self.rules.max_entry,
                 });
             }
-            replaced
-        };
-        self.note_gone(&fx.gone[first_gone..]);
+        }
+        let gone = &fx.gone[first_gone..];
+        let older = |gone: &Gone| matches!(gone.cause, Cause::Replaced | Cause::Displaced);
+        let replaced = gone.iter().find(|gone| older(gone)).is_some_and(|gone| lived(gone, now));
+        self.note_gone(gone);
         self.start_loads(fx);
         Ok(Stored { kept, replaced })
     }
 
-    /// Takes `key` away; a load of it that is under way stores nothing, whether the key was there or not.
+    /// Takes `key` away; a load of it that is under way stores nothing, whether the key was there or not. `matched` says
+    /// whether it was.
     pub fn remove(&mut self, key: &Key, fx: &mut Effects<W, J>) -> Taken {
+        let first_gone = fx.gone.len();
+        let taken = self.remove_entry(key, fx);
+        let matched = fx.gone[first_gone..].iter().filter(|gone| lived(gone, self.now())).count() as u64;
+        Taken { matched, ..taken }
+    }
+
+    /// As [`Tier::remove`]; `matched` counts what waited for the sweep too.
+    pub(super) fn remove_entry(&mut self, key: &Key, fx: &mut Effects<W, J>) -> Taken {
         self.next_seq();
         let scope = Scope::Key(key.clone());
         self.journal.invalidated(self.seq, &scope);
@@ -377,4 +388,10 @@ impl<W: Waiter, J> Tier<W, J> {
         self.journal.check();
         self.tag_fence.check(self.flights.oldest_ticket());
     }
+}
+
+/// Whether what left could have been served at `now` to anybody. What is long past its time and waits for the sweep was not
+/// there for the host: the answer must not depend on how soon the sweep comes.
+fn lived(gone: &Gone, now: Moment) -> bool {
+    gone.entry.freshness(now) != Freshness::Dead
 }

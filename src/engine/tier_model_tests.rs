@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Counters;
+use super::entry::Freshness;
 use super::flight::{Class, DETACHED_MAX, FlightId};
 use super::given::Source;
 use super::journal::Ticket;
@@ -168,11 +169,17 @@ impl Run {
         fenced.chain(self.floors.get(key).copied()).max().unwrap_or(0)
     }
 
+    /// Whether there is something under `key` that could be served to anybody.
+    fn held(&self, key: &Key) -> bool {
+        let entry = self.tier.store().find(key.as_str());
+        entry.is_some_and(|entry| entry.freshness(self.now) != Freshness::Dead)
+    }
+
     fn set(&mut self, fx: &mut Fx) {
         let (key, number, ttl) = (some_key(&mut self.rng), self.fresh_number(), self.ttl());
         let padding = if self.rng.one_in(8) { 2_000 } else { 0 };
         self.born.insert(number, self.turn);
-        let held = self.tier.store().find(key.as_str()).is_some();
+        let held = self.held(&key);
         let stored = self.tier.set(item(&key, value(number, padding), ttl), self.now, fx);
         // Read your writes: from now on nothing older than this set.
         self.floors.insert(key.clone(), self.turn);
@@ -190,7 +197,8 @@ impl Run {
 
     fn remove(&mut self, fx: &mut Fx) {
         let key = some_key(&mut self.rng);
-        let held = self.tier.store().find(key.as_str()).is_some();
+        let held = self.held(&key);
+        self.tier.tick(self.now, false);
         let taken = self.tier.remove(&key, fx);
         assert_eq!(taken.matched, u64::from(held));
         self.floors.insert(key, self.turn);

@@ -8,16 +8,16 @@
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
 use hashbrown::HashTable;
-use parking_lot::RwLock;
 
 use super::entry::Entry;
 use super::moment::Moment;
+use crate::sync::RwLock;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 type Shard = RwLock<HashTable<Arc<Entry>>>;
 

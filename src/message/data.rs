@@ -182,7 +182,7 @@ impl RemoveMany {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Removed {
-    /// Whether the key was there.
+    /// Whether there was a value that could still be served, past its time to live if that is allowed.
     pub was_present: bool,
     /// Loads under way whose value will not be stored.
     pub revoked_loads: u64,

@@ -77,7 +77,7 @@ pub struct Removals {
     pub invalidated: u64,
     /// Taken by an `Invalidate` of a tier or of all.
     pub cleared: u64,
-    /// An accepted set whose own value could not be kept took the older value away.
+    /// Taken away by a set or a load of the key whose own value was not kept.
     pub displaced: u64,
     /// Lost when the tier broke.
     pub lost: u64,

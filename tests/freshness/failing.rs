@@ -9,7 +9,7 @@ use apex_cache::{Cache, ErrorKind, Hit, LoadPolicy, Result, Settings};
 
 use super::{KEY, SECOND, STALE, TTL, get, policy};
 use crate::common::{advance, cache, cache_with, paused, settle};
-use crate::source::{Row, Source};
+use crate::source::{Row, Source, clock};
 
 async fn fails(cache: &Cache, tried: &Arc<AtomicU64>, policy: LoadPolicy) -> Result<Hit<Row>> {
     let tried = Arc::clone(tried);
@@ -71,7 +71,7 @@ fn a_call_that_would_rather_wait_gets_the_fresh_value_or_the_stale_one_when_that
         source.write(KEY);
         advance(TTL + SECOND).await;
         let gate = source.hold(KEY);
-        let began = tokio::time::Instant::now();
+        let began = clock();
         let hit = get(&cache, &source, patient).await.unwrap();
         assert!(hit.is_stale() && hit.version == 2);
         assert_eq!(began.elapsed(), 2 * SECOND);
@@ -114,7 +114,7 @@ fn a_load_is_given_up_at_the_timeout_of_its_call_tier_or_settings() {
         let cache = cache_with(settings).await;
         for (key, own, limit) in [("user::9", None, 30), ("query::9", None, 5), ("query::8", Some(SECOND), 1)]
         {
-            let began = tokio::time::Instant::now();
+            let began = clock();
             let call = cache.get_or_load(key, pending::<io::Result<u64>>);
             let call = if let Some(own) = own { call.timeout(own) } else { call };
             assert_eq!(call.await.unwrap_err().kind(), ErrorKind::LoadTimeout, "{key}");

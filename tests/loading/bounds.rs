@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use apex_cache::{Settings, Source as From};
+use apex_cache::{Settings, Source as From, WarmEntries, WarmScope, WarmSource};
 
-use crate::common::{advance, cache_with, paused, settle};
-use crate::source::{Source, info_of, join, stats_of};
+use crate::common::{advance, cache_with, inline, paused, settle};
+use crate::source::{Source, clock, go, info_of, join, stats_of};
 
 #[test]
 fn only_so_many_loads_run_at_a_time_and_the_others_wait() {
@@ -101,5 +101,76 @@ fn a_load_that_waits_for_a_place_is_not_made_stale_by_an_invalidation() {
         join(runs).await.unwrap();
         advance(Duration::from_millis(1)).await;
         assert_eq!(source.reads(), 2);
+    });
+}
+
+#[test]
+fn after_much_was_invalidated_at_once_loads_start_slowly_and_soon_all_places_are_free_again() {
+    paused(async || {
+        let (cache, source) = (cache_with(Settings::default().load_concurrency(16)).await, Source::new());
+        for number in 0..1_000_u64 {
+            cache
+                .set(format!("user::{number}::x"), &source.row(&format!("user::{number}::x")))
+                .await
+                .unwrap();
+        }
+        cache.clear().await.unwrap();
+        let gates: Vec<_> = (0..100).map(|number| source.hold(&format!("user::{number}::x"))).collect();
+        let calls: Vec<_> =
+            (0..100).map(|number| source.ask(&cache, &format!("user::{number}::x"))).collect();
+        settle().await;
+        assert_eq!(source.reads(), 4, "a quarter");
+        let mut begun = Vec::new();
+        for gate in gates {
+            begun.push(info_of(&cache, "user").await.loads.0);
+            gate.open();
+            settle().await;
+        }
+        assert_eq!(
+            begun[..13],
+            [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+            "one more each time that one ends"
+        );
+        assert_eq!(source.most_at_once(), 16);
+        for call in calls {
+            join(call).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_warm_run_gives_way_to_callers_who_wait_for_loads_but_not_for_ever() {
+    paused(async || {
+        let read = Source::new();
+        let rows = read.clone();
+        let warm = WarmSource::new("all", "user", move |_run| {
+            let read = rows.clone().read("user::warm".to_owned());
+            async move { Ok::<_, apex_cache::BoxError>(WarmEntries::new().with("user::warm", &read.await?)?) }
+        });
+        let settings = Settings::default().load_concurrency(1).load_timeout(Duration::from_secs(5));
+        let cache = inline().settings(settings).warm(warm).start().await.unwrap();
+        let source = Source::new();
+        for (patience, wait) in [(1, 1), (60, 5)] {
+            let before = read.reads();
+            let key = format!("user::{patience}::x");
+            let gate = source.hold(&key);
+            let call = {
+                let (cache, load, key) = (cache.clone(), source.loader(&key), key.clone());
+                go(async move { cache.get_or_load(key, load).timeout(Duration::from_secs(90)).await })
+            };
+            gate.begun().await;
+            let (warming, began) = (cache.clone(), clock());
+            let run = go(async move { warming.warm(WarmScope::Tier("user".into())).await });
+            advance(Duration::from_millis(500)).await;
+            assert_eq!(read.reads(), before, "the only place is taken");
+            if patience == 1 {
+                gate.open();
+            }
+            assert_eq!(run.await.unwrap().unwrap().stored(), 1);
+            let waited = began.elapsed();
+            assert!(waited <= Duration::from_secs(wait) + Duration::from_millis(200), "{waited:?}");
+            gate.open();
+            join(call).await.unwrap();
+        }
     });
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use apex_cache::testing::{builder, paused};
+use apex_cache::testing::{advance, builder, paused};
 use apex_cache::{Cache, Hit, Source, Tag, cache_invalidate, cached};
 
 /// A table of one row, which can fail.
@@ -76,11 +76,6 @@ impl Articles {
     fn reads(&self) -> u64 {
         self.table.reads.load(SeqCst)
     }
-}
-
-async fn advance(span: Duration) {
-    tokio::time::sleep(span).await;
-    settle().await;
 }
 
 async fn settle() {

@@ -2,12 +2,10 @@
 //!
 //! Owns: its operations, one line each. Never: sets anything that a host would not have set: all is as it comes.
 
-use std::convert::Infallible;
-
-use apex_cache::{Cache, Key, Pattern, Prefix, Scope as Taken};
+use apex_cache::{Cache, Hit, Key, LoadContext, Loaded, Pattern, Prefix, Scope as Taken, Tag};
 
 use super::table::{Load, Row};
-use super::{Contestant, KEY, Operation, PREFIX, Scope};
+use super::{Contestant, KEY, Operation, PREFIX, Scope, TEAM};
 use crate::Failure;
 
 #[derive(Clone)]
@@ -17,6 +15,11 @@ pub(super) struct Ours(Cache);
 pub(super) enum Way {
     Remove,
     Invalidate(fn() -> apex_cache::Result<Taken>),
+}
+
+/// The tag of a team, which only the row tells.
+fn team(team: u32) -> apex_cache::Result<Tag> {
+    Tag::new(format!("team:{team}"))
 }
 
 impl Contestant for Ours {
@@ -31,6 +34,11 @@ impl Contestant for Ours {
             way: Way::Invalidate(|| Key::parse(KEY).map(Taken::Key)),
         },
         Operation {
+            scope: Scope::Keys,
+            name: "invalidate(Keys)",
+            way: Way::Invalidate(|| Ok(Taken::from(vec![Key::parse("user::7::profile")?, Key::parse(KEY)?]))),
+        },
+        Operation {
             scope: Scope::Prefix,
             name: "invalidate(Prefix)",
             way: Way::Invalidate(|| Prefix::parse(PREFIX).map(Taken::Prefix)),
@@ -39,6 +47,11 @@ impl Contestant for Ours {
             scope: Scope::Pattern,
             name: "invalidate(Pattern)",
             way: Way::Invalidate(|| Pattern::parse("user::*::profile").map(Taken::Pattern)),
+        },
+        Operation {
+            scope: Scope::Tag,
+            name: "invalidate(Tag)",
+            way: Way::Invalidate(|| team(TEAM).map(Taken::Tag)),
         },
         Operation {
             scope: Scope::Tier,
@@ -57,8 +70,13 @@ impl Contestant for Ours {
     }
 
     async fn get_or_load(&self, load: Load) -> Result<Row, Failure> {
-        let hit = self.0.get_or_load(KEY, || async { Ok::<_, Infallible>(load.await) }).await?;
-        Ok(hit.into_value())
+        let load = |_: LoadContext<Row>| async {
+            let row = load.await;
+            let tag = team(row.team)?;
+            Ok::<_, apex_cache::Error>(Loaded::value(row).tag(tag))
+        };
+        let hit = self.0.get_or_load_with(KEY, load).await?;
+        hit.map(Hit::into_value).ok_or_else(|| "a row that is there was not found".into())
     }
 
     async fn take_away(&self, way: Way) -> Result<(), Failure> {

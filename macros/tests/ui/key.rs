@@ -32,6 +32,11 @@ async fn no_key(cache: &Cache, user_id: u64) -> u64 {
     user_id
 }
 
+#[cached(key = "user::{id}", ttl = 10m)]
+async fn unquoted(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
 #[cached(key = "user::{id}", ttl = "1 fortnight")]
 async fn no_time(cache: &Cache, id: u64) -> u64 {
     id

@@ -1,0 +1,147 @@
+//! The read view under every order of its steps: each read is one that could have happened at some moment while it ran, and
+//! a reader never goes back.
+//!
+//! Owns: a writer with a random script, and readers who judge what they are given. Never: goes through a store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::sync::atomic::{AtomicUsize, Ordering};
+use shuttle::thread;
+
+use super::entry::{Entry, Origin};
+use super::moment::Moment;
+use super::testing::{draft, key, number, value};
+use super::view::View;
+use crate::sync::each_schedule;
+
+const KEYS: [&str; 2] = ["a", "b"];
+const STEPS: usize = 6;
+const READS: usize = 5;
+
+/// What readers may see of each key: the number of its value.
+type Seen = [Option<u64>; KEYS.len()];
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Insert(usize),
+    Remove(usize),
+    TakeAll,
+    /// As when a tier breaks: nobody reads until it is empty again.
+    Close,
+    Restart,
+}
+
+struct Shared {
+    view: View,
+    /// After each number of steps, what readers may see.
+    truth: Vec<Seen>,
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+}
+
+/// A script that a tier could follow, and what it shows after each step.
+fn script() -> (Vec<Step>, Vec<Seen>) {
+    let (mut steps, mut truth) = (Vec::new(), vec![Seen::default()]);
+    let mut now = Seen::default();
+    let mut closed = false;
+    for number in 1..=STEPS {
+        let of = thread_rng().gen_range(0..KEYS.len());
+        let step = match thread_rng().gen_range(0..8) {
+            _ if closed => Step::Restart,
+            0 | 1 => Step::Remove(of),
+            2 => Step::TakeAll,
+            3 => Step::Close,
+            _ => Step::Insert(of),
+        };
+        match step {
+            Step::Insert(of) => now[of] = Some(number as u64),
+            Step::Remove(of) => now[of] = None,
+            Step::TakeAll | Step::Close | Step::Restart => now = Seen::default(),
+        }
+        closed = matches!(step, Step::Close);
+        steps.push(step);
+        truth.push(now);
+    }
+    (steps, truth)
+}
+
+fn carry_out(view: &View, step: Step, number: u64) {
+    match step {
+        Step::Insert(of) => {
+            let ttl = Duration::from_secs(1);
+            let draft = draft(key(KEYS[of]), value(number, 0), ttl, Moment::START, number, Origin::Set);
+            view.insert(Arc::new(Entry::new(draft, view.hash(KEYS[of]), 1, 0, 0, 0)));
+        }
+        Step::Remove(of) => {
+            if let Some(entry) = view.find(KEYS[of]) {
+                view.remove(&entry);
+            }
+        }
+        Step::TakeAll => drop(view.take_all()),
+        Step::Close => view.close(),
+        Step::Restart => {
+            drop(view.take_all());
+            view.open();
+        }
+    }
+}
+
+/// Reads, and finds for each read a moment that explains it: not before the moment of the read before, not before the last
+/// step that had ended when it began, not after the first that had not begun when it ended.
+fn read(shared: &Shared) {
+    let mut earliest = [0; KEYS.len()];
+    for _ in 0..READS {
+        let of = thread_rng().gen_range(0..KEYS.len());
+        let from = shared.ended.load(Ordering::SeqCst).max(earliest[of]);
+        let entry = shared.view.read(KEYS[of], Moment::START, Duration::ZERO);
+        let to = shared.begun.load(Ordering::SeqCst);
+        let given = entry.map(|entry| number(entry.value()));
+        let moment = (from..=to).find(|&moment| shared.truth[moment][of] == given);
+        let moment = moment.unwrap_or_else(|| {
+            panic!("{given:?} of {} between {from} and {to} of {:?}", KEYS[of], shared.truth)
+        });
+        earliest[of] = moment;
+    }
+}
+
+#[test]
+fn a_reader_sees_every_key_as_it_was_at_some_moment_and_never_goes_back() {
+    each_schedule(|| {
+        let (steps, truth) = script();
+        let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let shared = Arc::new(Shared { view: View::new(thread_rng().r#gen()), truth, begun, ended });
+        let readers = [(); 2].map(|()| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || read(&shared))
+        });
+        for (number, step) in steps.into_iter().enumerate() {
+            shared.begun.store(number + 1, Ordering::SeqCst);
+            carry_out(&shared.view, step, number as u64 + 1);
+            shared.ended.store(number + 1, Ordering::SeqCst);
+        }
+        readers.into_iter().for_each(|reader| reader.join().expect("no reader saw anything wrong"));
+    });
+}
+
+#[test]
+fn nobody_who_comes_after_a_close_has_ended_is_served() {
+    each_schedule(|| {
+        let view = Arc::new(View::new(1));
+        carry_out(&view, Step::Insert(0), 1);
+        let closed = Arc::new(AtomicUsize::new(0));
+        let readers = [(); 2].map(|()| {
+            let (view, closed) = (Arc::clone(&view), Arc::clone(&closed));
+            thread::spawn(move || {
+                let is_closed = closed.load(Ordering::SeqCst) == 1;
+                let given = view.read(KEYS[0], Moment::START, Duration::ZERO);
+                assert!(!is_closed || given.is_none(), "a closed view served {given:?}");
+            })
+        });
+        view.close();
+        closed.store(1, Ordering::SeqCst);
+        assert!(view.find(KEYS[0]).is_some(), "the writer may look");
+        readers.into_iter().for_each(|reader| reader.join().expect("no reader was served"));
+    });
+}
