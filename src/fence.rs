@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use crate::actor::Open;
 use crate::engine::fences::End;
 use crate::engine::scope::Scope;
+use crate::engine::seeded::{self, Bug};
 use crate::error::Result;
 use crate::handle::Cache;
 use crate::message::Invalidated;
@@ -137,7 +138,8 @@ impl Fence {
 impl Drop for Fence {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            drop(open.close(End::Commit)); // accepted before this returns
+            let end = if seeded::has(Bug::DropAborts) { End::Abort } else { End::Commit };
+            drop(open.close(end)); // accepted before this returns
         }
     }
 }

@@ -347,8 +347,10 @@ impl Wiring {
     async fn run_here(&self, tier: &TierShared, asked: &Asked) -> Result<Given> {
         // No more loaders at a time than the tier would run: the source must not be flooded because the cache broke.
         tier.counters.bypassed.one();
-        // A loader that asks for another key holds a place already, and would wait for itself.
-        let _place = if asked.nested { None } else { Some(tier.bypass.acquire().await) };
+        // A loader that asks for another key holds a place already, and would wait for itself. One that runs already, or has
+        // ended, needs none: its caller would wait for loads of others though its value is there.
+        let needs_place = !asked.nested && asked.cell.is_loaded();
+        let _place = if needs_place { Some(tier.bypass.acquire().await) } else { None };
         if asked.cell.is_loaded() {
             self.env.observe_load(&asked.key);
         }

@@ -17,6 +17,7 @@ use super::tier::TierActor;
 use super::warmer::Warmer;
 use super::wiring::{Phase, Wiring};
 use crate::engine::route::TierId;
+use crate::engine::seeded::{self, Bug};
 use crate::telemetry;
 
 /// How long the end may take.
@@ -101,7 +102,9 @@ impl Drop for DeathWatch {
         if let Some(wiring) = self.wiring.upgrade()
             && wiring.phase() != Phase::Closed
         {
-            if let Who::Tier(id) = self.who {
+            if let Who::Tier(id) = self.who
+                && !seeded::has(Bug::ViewLeftOpen)
+            {
                 // Before anybody learns of the death: what it held may be half changed, so nobody reads it any more.
                 wiring.tier(id).view.close();
             }

@@ -11,6 +11,7 @@ use super::flight::{Asked, Class, FlightId, Group, Joined, Landed, Start};
 use super::given::{Given, Source};
 use super::key::Key;
 use super::moment::Moment;
+use super::seeded::{self, Bug};
 use super::store::Cause;
 use super::tag::Tags;
 use super::terms::Terms;
@@ -138,6 +139,7 @@ impl<W: Waiter, J> Tier<W, J> {
             return;
         }
         let Some(mut landed) = self.flights.land(id) else { return };
+        landed.ticket = landed.ticket.or(seeded::has(Bug::EndForStart).then_some(self.seq));
         let late = match &outcome {
             Outcome::Loaded(brought) => self.take_late(&mut landed, &brought.tags),
             _ => Vec::new(),

@@ -39,6 +39,8 @@ mod race_tests;
 mod remains;
 pub mod route;
 pub mod scope;
+#[doc(hidden)]
+pub mod seeded;
 pub mod stamp;
 pub mod store;
 #[cfg(test)]

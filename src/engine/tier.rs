@@ -20,6 +20,7 @@ use super::journal::{Journal, Ticket};
 use super::key::Key;
 use super::moment::Moment;
 use super::scope::Scope;
+use super::seeded::{self, Bug};
 use super::stamp::At;
 
 use super::store::{Cause, Gone, Store};
@@ -236,7 +237,8 @@ impl<W: Waiter, J> Tier<W, J> {
         self.next_seq();
         let scope = Scope::Key(key.clone());
         self.journal.invalidated(self.seq, &scope);
-        let revoked_loads = self.flights.revoke(&scope);
+        let forgotten = seeded::has(Bug::AbsentForgotten) && self.store.find(key.as_str()).is_none();
+        let revoked_loads = if forgotten { 0 } else { self.flights.revoke(&scope) };
         let first_gone = fx.gone.len();
         self.store.remove(key.as_str(), Cause::Removed, &mut fx.gone);
         let gone = &fx.gone[first_gone..];

@@ -223,3 +223,21 @@ fn a_stamp_of_an_earlier_life_says_nothing_of_what_the_tier_holds_now() {
         });
     }
 }
+
+#[test]
+fn a_fence_that_was_opened_while_its_tier_was_failed_holds_when_it_is_revived() {
+    paused(async || {
+        let (cache, source) = (cache().await, Source::new());
+        for _ in 0..5 {
+            broken(&cache, turn()).await;
+        }
+        assert_eq!(info_of(&cache, "user").await.state, TierState::Failed);
+        let fence = cache.begin(Key::parse(KEY).unwrap()).await.unwrap();
+        cache.revive("user").await.unwrap();
+        let within = source.get(&cache, KEY).await.unwrap();
+        assert!(within.was_loaded() && !within.is_stored());
+        fence.abort().await.unwrap();
+        assert_eq!(held(&cache, KEY), None);
+        assert!(source.get(&cache, KEY).await.unwrap().is_stored());
+    });
+}

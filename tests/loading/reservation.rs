@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use apex_cache::message::{Break, Breaks};
 use apex_cache::{Cache, Filled, Loaded, Reservation, Reserved, Settings, Source as From, Tag};
 
 use crate::common::{advance, cache, cache_with, paused, settle};
-use crate::source::{Row, Source, go, held, info_of, join};
+use crate::source::{Row, Source, clock, go, held, info_of, join};
 
 const KEY: &str = "user::42::profile";
 
@@ -185,6 +186,25 @@ fn a_host_is_given_a_reservation_also_when_the_cache_is_in_trouble() {
         cache.shutdown().await.unwrap();
         assert_eq!(reservation.fill(&source.row(KEY)).await.unwrap(), Filled::NotStored);
         assert_eq!(reserve(&cache).await.fill(&source.row(KEY)).await.unwrap(), Filled::NotStored);
+    });
+}
+
+#[test]
+fn what_is_filled_in_when_the_tier_broke_waits_for_no_loads_of_others() {
+    paused(async || {
+        let (cache, source) = (cache_with(Settings::default().load_concurrency(1)).await, Source::new());
+        let reservation = reserve(&cache).await;
+        let gate = source.hold("user::9");
+        let other = source.ask(&cache, "user::9");
+        settle().await;
+        // The other load goes past the cache now, in the one place that there is for such loads.
+        cache.supervisor().send(Break::new(Breaks::Turn("user".into()))).await.unwrap();
+        gate.begun().await;
+        let began = clock();
+        assert_eq!(reservation.fill(&source.row(KEY)).await.unwrap(), Filled::NotStored);
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        gate.open();
+        join(other).await.unwrap();
     });
 }
 

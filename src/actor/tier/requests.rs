@@ -16,6 +16,7 @@ use crate::engine::explain::Explanation;
 use crate::engine::journal::Ticket;
 use crate::engine::key::Key;
 use crate::engine::moment::Moment;
+use crate::engine::seeded::{self, Bug};
 use crate::engine::sweep::Order;
 use crate::engine::tier::{Taken, Tier};
 use crate::error::Result;
@@ -24,6 +25,8 @@ use crate::message::TierState;
 impl TierActor {
     pub(super) fn dispatch(&mut self, request: TierRequest) {
         match request {
+            TierRequest::Remove { reply, .. } | TierRequest::Invalidate { reply, .. }
+                if seeded::has(Bug::UnsentWithItsCaller) && reply.is_unwanted() => {}
             TierRequest::Get { key, reply } => {
                 reply.answer(Ok(self.wiring.look(self.shared(), key.as_str(), Wanted::ANY)));
             }
@@ -104,13 +107,13 @@ impl TierActor {
         match request {
             TierRequest::Revive { reply } => self.revive(reply),
             TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
-            TierRequest::Remove { reply, .. }
-            | TierRequest::Invalidate { reply, .. }
-            | TierRequest::CloseFence { reply, .. } => {
+            TierRequest::Remove { reply, .. } | TierRequest::Invalidate { reply, .. } => {
                 reply.answer(Ok(Taken::default()));
             }
+            // It may be revived while the fence is open, and must not store what is loaded then.
+            fence @ (TierRequest::OpenFence { .. } | TierRequest::CloseFence { .. }) => self.dispatch(fence),
             TierRequest::RemoveMany { keys, reply } => reply.answer(Ok(vec![Taken::default(); keys.len()])),
-            TierRequest::Drain { reply } | TierRequest::OpenFence { reply, .. } => reply.answer(Ok(())),
+            TierRequest::Drain { reply } => reply.answer(Ok(())),
             TierRequest::Grant { bytes } => self.grant(bytes),
             TierRequest::EndWarm { .. } => {}
             TierRequest::Get { reply, .. } => reply.answer(Err(self.shared().failed_error())),
