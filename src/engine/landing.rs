@@ -11,6 +11,7 @@ use super::flight::{Asked, Class, FlightId, Group, Joined, Landed, Start};
 use super::given::{Given, Source};
 use super::key::Key;
 use super::moment::Moment;
+use super::store::Cause;
 use super::tag::Tags;
 use super::terms::Terms;
 use super::tier::{Item, Right, Tier};
@@ -145,17 +146,17 @@ impl<W: Waiter, J> Tier<W, J> {
         let (key, terms) = (landed.key.clone(), landed.terms);
         if let Some(kind) = failed {
             self.note_failed(&key, kind, now, fx);
+            // Its readers are served the old value meanwhile; the source is given a rest.
+            if kind != ErrorKind::LoadLost
+                && let Some(entry) = self.store.find(key.as_str())
+            {
+                entry.put_off(now, |failures| terms.pause_after(failures));
+            }
         }
         let answer = match outcome {
             Outcome::Loaded(brought) => Ok(self.given_loaded(&landed, brought, took, now, fx)),
             Outcome::NotFound => Ok(self.given_loaded(&landed, Value::nothing().into(), took, now, fx)),
-            Outcome::Failed(error) | Outcome::FailedAlone(error) => {
-                // Its readers are served the old value meanwhile; the source is given a rest.
-                if let Some(entry) = self.store.find(landed.key.as_str()) {
-                    entry.put_off(now, |failures| landed.terms.pause_after(failures));
-                }
-                Err(error)
-            }
+            Outcome::Failed(error) | Outcome::FailedAlone(error) => Err(error),
             Outcome::Lost => return self.rescue(landed, now, fx),
         };
         for (place, waiter) in landed.waiters.into_iter().enumerate() {
@@ -283,6 +284,7 @@ impl<W: Waiter, J> Tier<W, J> {
         };
         if weigh(key, value, tags) > self.rules.max_entry {
             self.counters.too_large.one();
+            self.displace(key, ticket, fx);
             return Err(NotStored::TooLarge);
         }
         let life = if value.is_nothing() {
@@ -291,11 +293,22 @@ impl<W: Waiter, J> Tier<W, J> {
             terms.life(now, self.store.draw(key, ticket))
         };
         if !self.rules.keeps(life.fresh_until.since(now)) {
+            self.displace(key, ticket, fx);
             return Err(NotStored::NotKept);
         }
         self.put(item, life, took, Right::Load(ticket), now, fx);
         self.counters.stored_by_load.one();
         Ok(())
+    }
+
+    /// A load of `ticket` read the source later than what is held, and what it brought is not kept: the older value goes all
+    /// the same. Order that bites without it:
+    ///   1 a stale row is served   2 its refresh finds that it was deleted, which is not remembered   3 the row is served on
+    fn displace(&mut self, key: &Key, ticket: u64, fx: &mut Effects<W, J>) {
+        self.journal.lost(ticket, key);
+        let first_gone = fx.gone.len();
+        self.store.remove(key.as_str(), Cause::Displaced, &mut fx.gone);
+        self.note_gone(&fx.gone[first_gone..]);
     }
 
     fn note_failed(&mut self, key: &Key, kind: ErrorKind, now: Moment, fx: &mut Effects<W, J>) {

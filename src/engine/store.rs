@@ -40,7 +40,7 @@ pub enum Cause {
     Invalidated,
     /// Taken with everything else.
     Cleared,
-    /// The set that should have replaced it could not be kept.
+    /// The set or load that should have replaced it could not be kept.
     Displaced,
 }
 
