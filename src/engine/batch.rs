@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::departures::Why;
 use super::effects::{Batch, Effects, Outcome, Taken, Waiter};
+use super::entry::Freshness;
 use super::flight::{Asked, Class, FlightId, Group};
 use super::journal::Ticket;
 use super::key::Key;
@@ -118,7 +119,15 @@ impl<W: Waiter, J> Tier<W, J> {
         fx: &mut Effects<W, J>,
     ) {
         let Item { key, value, tags, terms } = &item;
-        let present = self.store.find(key.as_str()).map(|entry| entry.seq());
+        let present = self.store.find(key.as_str());
+        let held = present.as_ref().filter(|entry| entry.freshness(now) != Freshness::Dead);
+        if held.is_some_and(|entry| !entry.tags().is_empty()) {
+            // Its loader knows by what it is to be taken away, and this one does not. Order that bites:
+            //   1 a value is stored with a tag   2 a batch brings its key beside, without   3 the tag is invalidated
+            //   4 the value is served on
+            return;
+        }
+        let present = present.map(|entry| entry.seq());
         let allowed =
             self.journal.allows(ticket.seq0, key, tags, present) && !self.fences.hold(key.as_str(), tags);
         if !allowed {
