@@ -56,7 +56,7 @@ impl<'c> IntoFuture for BeginCall<'c> {
             match opened.await {
                 Ok(()) => Ok(fence),
                 Err(error) => {
-                    drop(fence.end(End::Abort)); // no transaction was begun
+                    drop(fence.end(End::Unused)); // no transaction was begun
                     Err(error)
                 }
             }
@@ -124,7 +124,8 @@ impl Fence {
     }
 
     /// Ends the fence and leaves what is cached: call it when the transaction was taken back. Loads that ran meanwhile
-    /// store nothing.
+    /// store nothing. A fence that its time ended before, or whose tier began anew, kept nothing out: there what the scope
+    /// matches is taken away.
     pub async fn abort(self) -> Result<()> {
         self.end(End::Abort).await.map(drop)
     }

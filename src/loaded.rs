@@ -47,7 +47,8 @@ impl<T> Loaded<T> {
         Self::new(What::Value(value))
     }
 
-    /// The source has nothing under the key. Kept for `not_found_ttl`.
+    /// The source has nothing under the key. Kept for `not_found_ttl`, or for [`ttl`](Self::ttl) if that is shorter, and
+    /// taken away by its tags as a value is.
     pub fn not_found() -> Self {
         Self::new(What::NotFound)
     }

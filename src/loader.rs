@@ -106,7 +106,6 @@ impl Loader {
             match load.await {
                 Ok(loaded) => match (told(loaded), old) {
                     (Ok(Told::Brought(brought)), _) => Outcome::Loaded(brought),
-                    (Ok(Told::NotFound), _) => Outcome::NotFound,
                     (Ok(Told::NotModified(ttl)), Some((value, tags))) => {
                         Outcome::Loaded(Brought { value, ttl, tags })
                     }
@@ -154,7 +153,6 @@ impl Loader {
 /// What a loader said, encoded.
 enum Told {
     Brought(Brought),
-    NotFound,
     NotModified(Option<Duration>),
 }
 
@@ -162,7 +160,7 @@ fn told<T: Serialize>(mut loaded: Loaded<T>) -> Result<Told, Error> {
     let (tags, ttl) = (loaded.all_tags()?, loaded.ttl);
     Ok(match loaded.what {
         What::Value(value) => Told::Brought(Brought { value: Value::encode(&value)?, ttl, tags }),
-        What::NotFound => Told::NotFound,
+        What::NotFound => Told::Brought(Brought { value: Value::nothing(), ttl, tags }),
         What::NotModified => Told::NotModified(ttl),
     })
 }

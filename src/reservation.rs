@@ -116,7 +116,7 @@ impl<T: Serialize> Reservation<T> {
         let (tags, ttl) = (loaded.all_tags()?, loaded.ttl);
         let outcome = match loaded.what {
             What::Value(value) => Outcome::Loaded(Brought { value: Value::encode(&value)?, ttl, tags }),
-            What::NotFound => Outcome::NotFound,
+            What::NotFound => Outcome::Loaded(Brought { value: Value::nothing(), ttl, tags }),
             What::NotModified => {
                 let words = "a reservation cannot say `not modified`; use get_or_load_with";
                 return Err(Error::load_failed(&self.key, words));

@@ -78,7 +78,10 @@ impl<E: Send + 'static> Telling<E> {
         };
         match returned {
             Ok(value) => match Value::encode(&value) {
-                Ok(_) if A::is_none(&value) => (tier::Outcome::NotFound, Ok(value)),
+                Ok(_) if A::is_none(&value) => {
+                    let tags = self.tags.clone();
+                    (tier::Outcome::Loaded(Brought { tags, ..Value::nothing().into() }), Ok(value))
+                }
                 Ok(bytes) => {
                     let (value_of, tags) = (bytes.counted_as::<A::Shared>(), self.tags.clone());
                     (tier::Outcome::Loaded(Brought { tags, ..value_of.into() }), Ok(value))

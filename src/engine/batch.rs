@@ -12,14 +12,16 @@ use std::time::Duration;
 
 use super::departures::Why;
 use super::effects::{Batch, Effects, Outcome, Taken, Waiter};
+use super::entry::Freshness;
 use super::flight::{Asked, Class, FlightId, Group};
 use super::journal::Ticket;
 use super::key::Key;
 use super::moment::Moment;
 use super::seeded::{self, Bug};
 use super::terms::Terms;
-use super::tier::{Item, Right, Tier};
+use super::tier::{Item, Right, Stored, Tier};
 use super::weigh::weigh;
+use crate::error::Error;
 
 /// One key that is asked for with others.
 #[derive(Debug)]
@@ -57,6 +59,21 @@ impl<W: Waiter, J> Tier<W, J> {
             self.ask(&key, &terms, &mut group, asked, now, fx);
         }
         self.start_loads(fx);
+    }
+
+    /// Stores `items` one after the other; see [`Tier::set`].
+    pub fn set_many(
+        &mut self,
+        items: Vec<Item>,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) -> Vec<Result<Stored, Error>> {
+        let stored = items.into_iter().map(|item| self.set_one(item, now, fx)).collect();
+        // Once for all. Order that bites when it is done for each:
+        //   1 the set of one key lets a load of another start   2 the set of that other, in the same turn, takes its waiters
+        //   3 nobody is left whose loader could be run: the load never ends, and its place is lost
+        self.start_loads(fx);
+        stored
     }
 
     /// Takes `keys` away one after the other; see [`Tier::remove`].
@@ -103,7 +120,15 @@ impl<W: Waiter, J> Tier<W, J> {
         fx: &mut Effects<W, J>,
     ) {
         let Item { key, value, tags, terms } = &item;
-        let present = self.store.find(key.as_str()).map(|entry| entry.seq());
+        let present = self.store.find(key.as_str());
+        let held = present.as_ref().filter(|entry| entry.freshness(now) != Freshness::Dead);
+        if held.is_some_and(|entry| !entry.tags().is_empty()) {
+            // Its loader knows by what it is to be taken away, and this one does not. Order that bites:
+            //   1 a value is stored with a tag   2 a batch brings its key beside, without   3 the tag is invalidated
+            //   4 the value is served on
+            return;
+        }
+        let present = present.map(|entry| entry.seq());
         let allowed =
             self.journal.allows(ticket.seq0, key, tags, present) && !self.fences.hold(key.as_str(), tags);
         if !(allowed || seeded::has(Bug::ExtrasUnchecked)) {

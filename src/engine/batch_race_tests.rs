@@ -12,8 +12,8 @@ use super::flight::{Class, FlightId};
 use super::key::Key;
 use super::moment::Moment;
 use super::scope::Scope;
-use super::testing::{Rng, each_seed, item, key, number, pattern, prefix, terms, value};
-use super::tier::{Batch, BatchLanded, Effects, Member, Outcome, Rules, Tier, Waiter};
+use super::testing::{Rng, each_seed, item, key, number, pattern, prefix, tag, tags, terms, value};
+use super::tier::{Batch, BatchLanded, Effects, Item, Member, Outcome, Rules, Tier, Waiter};
 use super::view::View;
 use crate::error::{Error, Shown};
 
@@ -178,6 +178,18 @@ fn what_comes_beside_is_not_stored_when_an_invalidation_overtook_it() {
         assert_eq!(bench.read(KEY), None, "{scope}: the old value was stored");
         assert_eq!(bench.read(OTHER).is_some(), !all, "{scope}");
     }
+}
+
+#[test]
+fn what_comes_beside_takes_no_tags_away() {
+    let mut bench = Bench::new(4, 4);
+    let tagged = Item { tags: tags(&["x"]), ..item(&key(KEY), value(1, 0), TTL) };
+    bench.turn(|tier, fx| drop(tier.set(tagged, NOW, fx)));
+    let batch = bench.begin(&["user::1"]);
+    bench.land(&batch, &loaded(2), &[(KEY, 2)]);
+    assert_eq!(bench.read(KEY), Some(1));
+    bench.invalidate(tag("x").into());
+    assert_eq!(bench.read(KEY), None);
 }
 
 #[test]

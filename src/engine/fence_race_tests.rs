@@ -130,12 +130,24 @@ fn a_fence_that_is_aborted_leaves_entries_and_stores_nothing_that_was_read_meanw
     bench.loaded(load, 1, &[]);
     assert_eq!((bench.read("a"), bench.read("b")), (Some(1), None));
     bench.set("c", 1, &[]);
-    assert_eq!(bench.close(1, Scope::All, End::Abort).matched, 0);
+    assert_eq!(bench.close(1, Scope::All, End::Unused).matched, 0);
     assert_eq!(
         bench.close(1, Scope::All, End::Commit).matched,
         2,
         "a fence that is unknown commits all the same"
     );
+}
+
+#[test]
+fn a_fence_that_is_aborted_after_its_tier_forgot_it_takes_what_may_have_been_read_within_the_transaction() {
+    let mut bench = Bench::new();
+    bench.turn(|tier, _| tier.open_fence(FenceId(1), prefix("a")).expect("there is room"));
+    bench.turn(|tier, fx| tier.close_fence(FenceId(1), prefix("a"), End::Commit, (), NOW, fx)); // its time was over
+    let inside = bench.load("a::b", "inside").expect("leads");
+    bench.loaded(inside, 1, &[]);
+    bench.set("b", 1, &[]);
+    assert_eq!(bench.close(1, prefix("a"), End::Abort).matched, 1);
+    assert_eq!((bench.read("a::b"), bench.read("b")), (None, Some(1)));
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub enum End {
     Commit,
     /// The source was not changed.
     Abort,
+    /// Nothing was begun, for the fence could not be opened everywhere.
+    Unused,
 }
 
 /// The fences that are open in one tier.
@@ -53,7 +55,8 @@ impl<W: Waiter, J> Tier<W, J> {
     }
 
     /// Closes a fence on `scope`, and for a commit takes away what it matches, all in one turn: no load is stored between
-    /// the two. A tier that began a new life meanwhile does not know the fence; a commit takes away all the same.
+    /// the two. A tier that began a new life meanwhile, or was told before that the time was over, does not know the fence:
+    /// a commit takes away all the same, and so does an abort.
     pub fn close_fence(
         &mut self,
         id: FenceId,
@@ -64,12 +67,15 @@ impl<W: Waiter, J> Tier<W, J> {
         fx: &mut Effects<W, J>,
     ) {
         let known = self.fences.0.remove(&id).is_some();
-        if end == End::Commit {
+        // Without the fence what was loaded may be stored. Order that bites:
+        //   1 the tier breaks and begins anew   2 the transaction writes   3 a load reads on the same connection, and stores
+        //   4 the transaction is taken back
+        if end == End::Commit || (end == End::Abort && !known) {
             return self.order(Order { scope, how: How::Remove, dry_run: false }, token, now, fx);
         }
         // What was loaded meanwhile may have been read within the transaction that is taken back. Order that bites:
         //   1 the transaction writes   2 a load reads on the same connection   3 it is taken back   4 the load ends
-        let revoked_loads = if known { self.fence(&scope).1 } else { 0 };
+        let revoked_loads = if end == End::Abort { self.fence(&scope).1 } else { 0 };
         fx.taken.push((token, Taken { revoked_loads, at: self.at(), ..Taken::default() }));
     }
 

@@ -148,17 +148,17 @@ impl<W: Waiter, J> Tier<W, J> {
         let (key, terms) = (landed.key.clone(), landed.terms);
         if let Some(kind) = failed {
             self.note_failed(&key, kind, now, fx);
+            // Its readers are served the old value meanwhile; the source is given a rest.
+            if kind != ErrorKind::LoadLost
+                && let Some(entry) = self.store.find(key.as_str())
+            {
+                entry.put_off(now, |failures| terms.pause_after(failures));
+            }
         }
         let answer = match outcome {
             Outcome::Loaded(brought) => Ok(self.given_loaded(&landed, brought, took, now, fx)),
             Outcome::NotFound => Ok(self.given_loaded(&landed, Value::nothing().into(), took, now, fx)),
-            Outcome::Failed(error) | Outcome::FailedAlone(error) => {
-                // Its readers are served the old value meanwhile; the source is given a rest.
-                if let Some(entry) = self.store.find(landed.key.as_str()) {
-                    entry.put_off(now, |failures| landed.terms.pause_after(failures));
-                }
-                Err(error)
-            }
+            Outcome::Failed(error) | Outcome::FailedAlone(error) => Err(error),
             Outcome::Lost => return self.rescue(landed, now, fx),
         };
         for (place, waiter) in landed.waiters.into_iter().enumerate() {

@@ -30,6 +30,8 @@ mod landing;
 mod links;
 pub mod moment;
 mod nothings;
+#[cfg(test)]
+mod outcome_tests;
 mod params;
 mod path;
 pub mod pattern;

@@ -144,19 +144,18 @@ impl<W: Waiter, J> Tier<W, J> {
             if let (Step::Slot(slot), Some(entry)) = (step, hit) {
                 taken.matched += 1;
                 taken.bytes += entry.weight();
+                if !*dry_run && matches!(scope, Scope::Tag(_)) {
+                    // The scope says nothing of its key, so its key is noted. Order that bites without it:
+                    //   1 a warm run, or a load of the key, reads the old row   2 the tag is invalidated, which takes the key
+                    //   3 the run, or the load, brings the old row, and says nothing of that tag
+                    self.journal.lost(*seq, entry.key());
+                    self.flights.outdate(entry.key(), *seq);
+                }
                 let stays = *dry_run || (*how == How::Expire && self.store.make_stale(slot, *now));
                 if !stays {
                     self.store.take_walked(slot, cause, &mut fx.gone);
                 }
             }
-        }
-        if matches!(scope, Scope::Tag(_)) {
-            // The scope says nothing of their keys. Order that bites without it:
-            //   1 a warm run reads the old row   2 a host sets the new one, tagged   3 the tag is invalidated
-            //   4 the run brings the old row, which does not have that tag
-            fx.gone[first_gone..]
-                .iter()
-                .for_each(|gone| self.journal.lost(gone.entry.seq(), gone.entry.key()));
         }
         if fx.gone.len() > first_gone {
             self.departures.scope(*seq, scope);

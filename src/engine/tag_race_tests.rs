@@ -3,6 +3,8 @@
 //! Owns: one example for each order of events. Never: random runs (`tag_model_tests` has them).
 
 use super::bench_tests::{Bench, NOW, STALE, TTL, given};
+use super::scope::How;
+use super::stamp::At;
 use super::tag_fence::TAGS_MAX;
 use super::testing::{key, number, tag};
 use super::tier::{Taken, Tier, Warmed};
@@ -108,6 +110,35 @@ fn a_warm_run_does_not_bring_back_what_a_set_overtook_though_the_set_was_taken_b
     bench.invalidate(tag("x"));
     assert_eq!(bench.warm(ticket, "a", &["y"]), Warmed::Revoked);
     assert_eq!(bench.warm(ticket, "b", &["y"]), Warmed::Stored);
+}
+
+#[test]
+fn what_a_tag_took_while_it_was_read_is_not_brought_back_by_a_run_that_names_no_tag() {
+    for how in [How::Remove, How::Expire] {
+        let mut bench = Bench::new();
+        bench.set("a", 1, &["x"]);
+        let ticket = bench.tier.begin_warm();
+        assert_eq!(bench.order(tag("x"), how).matched, 1);
+        assert_eq!(bench.warm(ticket, "a", &[]), Warmed::Revoked, "{how:?}: it was read before");
+        assert_eq!(bench.warm(ticket, "b", &[]), Warmed::Stored, "{how:?}");
+        assert_eq!(bench.read("a"), None, "{how:?}");
+    }
+}
+
+#[test]
+fn what_a_tag_took_while_it_was_renewed_is_not_brought_back_by_a_load_that_names_no_tag() {
+    for how in [How::Remove, How::Expire] {
+        let mut bench = Bench::new();
+        bench.set("a", 1, &["x"]);
+        let newer = Some(At { incarnation: 0, seq: bench.tier.seq() });
+        let renewal = bench.ask("a", "renews", newer).starts[0];
+        bench.take_loader(renewal);
+        assert_eq!(bench.order(tag("x"), how).matched, 1);
+        let after = bench.load("a", "after").expect("the load that was overtaken is not joined");
+        assert!(!given(&bench.loaded(renewal, 1, &[]), "renews").stored, "{how:?}");
+        bench.loaded(after, 2, &[]);
+        assert_eq!(bench.read("a"), Some(2), "{how:?}");
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Terms {
     pub fn life(&self, now: Moment, draw: u64) -> Life {
         let ttl = self.shortened(self.ttl, draw);
         let fresh_until = now.after(ttl);
-        let refresh_from = self.eager.map_or(fresh_until, |share| now.after(ttl.mul_f64(share)));
+        let refresh_from = self.eager.map_or(fresh_until, |share| now.after(part(ttl, share)));
         Life { stored: now, refresh_from, fresh_until, dead_at: fresh_until.after(self.stale) }
     }
 
@@ -96,7 +96,7 @@ impl Terms {
         }
         // 53 bits: what a float holds exactly.
         let unit = (draw >> 11) as f64 / (1_u64 << 53) as f64;
-        ttl.mul_f64(1.0 - self.jitter.min(JITTER_MAX) * unit)
+        part(ttl, 1.0 - self.jitter.min(JITTER_MAX) * unit)
     }
 
     /// How long the source is left alone after it failed `failures` times in a row.
@@ -104,6 +104,11 @@ impl Terms {
         let (first, longest) = self.retry;
         first.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(longest.max(first))
     }
+}
+
+/// That part of `span`. As a float the longest span is a little longer than it is, and `Duration::mul_f64` would panic.
+fn part(span: Duration, share: f64) -> Duration {
+    Duration::try_from_secs_f64(span.as_secs_f64() * share).map_or(span, |part| part.min(span))
 }
 
 #[cfg(test)]
@@ -131,6 +136,16 @@ mod tests {
         let pauses: Vec<u64> = (0..5).map(|failures| terms.pause_after(failures).as_secs()).collect();
         assert_eq!(pauses, [1, 1, 2, 4, 5]);
         assert_eq!(terms.pause_after(u32::MAX), 5 * SECOND);
+    }
+
+    #[test]
+    fn the_longest_time_to_live_may_be_shared_out_too() {
+        for (jitter, draw) in [(1e-20, u64::MAX), (0.5, 0), (0.5, u64::MAX)] {
+            let terms =
+                Terms { ttl: Duration::MAX, jitter, eager: Some(1.0 - f64::EPSILON), ..Terms::default() };
+            let life = terms.life(Moment::START, draw);
+            assert_eq!((life.refresh_from, life.dead_at), (Moment::NEVER, Moment::NEVER));
+        }
     }
 
     proptest! {

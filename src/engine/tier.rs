@@ -182,6 +182,18 @@ impl<W: Waiter, J> Tier<W, J> {
     /// A value that is too large is refused; the older value of the key is taken away all the same, for it is no
     /// longer what the host wrote.
     pub fn set(&mut self, item: Item, now: Moment, fx: &mut Effects<W, J>) -> Result<Stored, Error> {
+        let stored = self.set_one(item, now, fx);
+        self.start_loads(fx);
+        stored
+    }
+
+    /// As [`Tier::set`]; what may start now is not started yet.
+    pub(super) fn set_one(
+        &mut self,
+        item: Item,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) -> Result<Stored, Error> {
         let Item { key, value, tags, terms } = item;
         let seq = self.next_seq();
         let weight = weigh(&key, &value, &tags);
@@ -207,7 +219,6 @@ impl<W: Waiter, J> Tier<W, J> {
             if !fits {
                 self.counters.too_large.one();
                 self.note_gone(&fx.gone[first_gone..]);
-                self.start_loads(fx);
                 return Err(Error::TooLarge {
                     key: Shown::new(key.as_str()),
                     bytes: weight,
@@ -219,7 +230,6 @@ impl<W: Waiter, J> Tier<W, J> {
         let older = |gone: &Gone| matches!(gone.cause, Cause::Replaced | Cause::Displaced);
         let replaced = gone.iter().find(|gone| older(gone)).is_some_and(|gone| lived(gone, now));
         self.note_gone(gone);
-        self.start_loads(fx);
         Ok(Stored { kept, replaced })
     }
 

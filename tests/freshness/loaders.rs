@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use apex_cache::{Cache, ErrorKind, Hit, LoadContext, LoadPolicy, Loaded, Result, Source as From};
+use apex_cache::{Cache, ErrorKind, Hit, LoadContext, LoadPolicy, Loaded, Result, Source as From, Tag};
 
 use super::{KEY, SECOND, STALE, TTL, policy};
 use crate::common::{advance, cache, paused, settle};
@@ -83,5 +83,21 @@ fn not_found_ends_what_was_there_and_is_never_served_stale() {
         advance(31 * SECOND).await;
         let found = load(&cache, policy().stale(STALE), |_| Loaded::value(9)).await.unwrap();
         assert_eq!(found.as_deref(), Some(&9), "that there was nothing is no answer past its time");
+    });
+}
+
+#[test]
+fn that_there_is_nothing_has_tags_and_a_time_to_live_too() {
+    paused(async || {
+        let (cache, tag) = (cache().await, Tag::new("users").unwrap());
+        let nothing = |tag: Tag| move |_| Loaded::not_found().tag(tag);
+        assert!(load(&cache, policy(), nothing(tag.clone())).await.unwrap().is_none());
+        assert!(load(&cache, policy(), |_| Loaded::value(1)).await.unwrap().is_none(), "it is remembered");
+        assert_eq!(cache.invalidate(tag).await.unwrap().matched, 1);
+        let hit = load(&cache, policy(), |_| Loaded::value(1)).await.unwrap();
+        assert_eq!(hit.as_deref(), Some(&1));
+        cache.remove(KEY).await.unwrap();
+        assert!(load(&cache, policy(), |_| Loaded::not_found().do_not_store()).await.unwrap().is_none());
+        assert_eq!(load(&cache, policy(), |_| Loaded::value(2)).await.unwrap().as_deref(), Some(&2));
     });
 }

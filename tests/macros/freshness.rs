@@ -55,6 +55,18 @@ impl Articles {
         self.read().await
     }
 
+    #[cached(key = "query::latest::{author}", ttl = "10m", stale = "5m", none = "1m", tags = ["author:{author}"])]
+    async fn latest(&self, author: &str) -> Result<Option<u64>, String> {
+        let _ = author;
+        self.read().await.map(|version| (version > 0).then_some(version))
+    }
+
+    #[cached(key = "query::even::{id}", ttl = "10m", stale = "5m")]
+    async fn even(&self, id: u64) -> Result<Option<u64>, String> {
+        let _ = id;
+        self.read().await.map(|version| (version % 2 == 0).then_some(version))
+    }
+
     #[cache_invalidate(tags = ["author:{author}"])]
     async fn rename(&self, author: &str) -> u64 {
         let _ = author;
@@ -177,5 +189,31 @@ fn a_fenced_function_that_is_dropped_midway_invalidates() {
         drop(edit);
         settle().await;
         assert_eq!(articles.article(1, "ann").await.unwrap().source(), Source::Loaded);
+    });
+}
+
+#[test]
+fn that_there_is_nothing_is_taken_by_its_tags_too() {
+    paused(async || {
+        let articles = Articles::new().await;
+        assert_eq!(articles.latest("ann").await, Ok(None));
+        articles.table.version.store(1, SeqCst);
+        assert_eq!((articles.latest("ann").await, articles.reads()), (Ok(None), 1), "it is remembered");
+        articles.rename("ann").await;
+        assert_eq!(articles.latest("ann").await, Ok(Some(2)));
+    });
+}
+
+#[test]
+fn a_stale_value_is_not_served_on_after_the_body_found_that_there_is_nothing() {
+    paused(async || {
+        let articles = Articles::new().await;
+        assert_eq!(articles.even(1).await, Ok(Some(0)));
+        articles.table.version.store(1, SeqCst);
+        advance(Duration::from_secs(601)).await;
+        assert_eq!(articles.even(1).await, Ok(Some(0)), "stale, and the body runs behind");
+        settle().await;
+        assert_eq!(articles.even(1).await, Ok(None));
+        assert_eq!(articles.reads(), 3, "that there is nothing is not kept");
     });
 }

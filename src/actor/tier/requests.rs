@@ -39,9 +39,9 @@ impl TierActor {
             TierRequest::Set { item, reply } => {
                 self.answer(reply, |tier, now, fx| tier.set(item, now, fx));
             }
-            TierRequest::SetMany { items, reply } => self.answer(reply, |tier, now, fx| {
-                Ok(items.into_iter().map(|item| tier.set(item, now, fx)).collect())
-            }),
+            TierRequest::SetMany { items, reply } => {
+                self.answer(reply, |tier, now, fx| Ok(tier.set_many(items, now, fx)));
+            }
             TierRequest::Remove { key, reply } => {
                 self.answer(reply, |tier, _, fx| Ok(tier.remove(&key, fx)));
             }
