@@ -277,9 +277,16 @@ impl<W: Waiter, J> Tier<W, J> {
         // The load may have read the source before an invalidation or a set of its key. Order that bites:
         //   1 the load starts   2 the source changes, the key is invalidated   3 the load ends with the old row
         // Storing it would serve the old row for a whole time to live. What overtook the load took its ticket. A
-        // warm run does not; of the two, what was begun to be read later stays.
-        let present = self.store.find(key.as_str()).map(|entry| entry.since());
-        let good = |ticket: &u64| present.is_none_or(|since| since < *ticket);
+        // warm run or a batch does not. Order that bites, when such a value was stored while the load ran:
+        //   1 the run begins   2 the load begins, and reads v2   3 the source goes to v3, which the run reads and stores
+        //   4 a reader is served v3   5 the load ends with v2, and the next reader goes back to it
+        // Nobody knows which of the two is newer, so neither is kept.
+        let present = self.store.find(key.as_str()).map(|entry| (entry.since(), entry.seq()));
+        let overlaps = |ticket: u64| present.is_some_and(|(since, seq)| since < ticket && ticket < seq);
+        if ticket.is_some_and(overlaps) {
+            self.displace(key, fx);
+        }
+        let good = |ticket: &u64| present.is_none_or(|(_, seq)| seq < *ticket);
         let Some(ticket) = ticket.filter(good).filter(|_| !self.fences.hold(key.as_str(), tags)) else {
             self.counters.revoked.one();
             return Err(NotStored::Revoked);

@@ -22,6 +22,7 @@ pub mod fences;
 pub mod flight;
 pub mod given;
 mod groups;
+pub mod item;
 pub mod journal;
 #[cfg(test)]
 mod journal_tests;

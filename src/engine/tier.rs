@@ -16,7 +16,7 @@ use super::entry::{Draft, Freshness, Origin};
 use super::fences::Fences;
 use super::flight::Flights;
 use super::given::{Given, Source};
-use super::journal::{Journal, Ticket};
+use super::journal::Journal;
 use super::key::Key;
 use super::moment::Moment;
 use super::scope::Scope;
@@ -25,18 +25,18 @@ use super::stamp::At;
 
 use super::store::{Cause, Gone, Store};
 use super::sweep::{SLICE, Walking};
-use super::tag::Tags;
 use super::tag_fence::TagFence;
-use super::terms::{Life, Terms};
+use super::terms::Life;
 use super::view::View;
 use super::weigh::weigh;
-use crate::codec::value::Value;
 use crate::error::{Error, Shown};
 
 pub use super::batch::{BatchLanded, Member};
 pub use super::effects::{
     Batch, Brought, Effects, Happened, NotStored, Outcome, Stored, Taken, Waiter, Warmed,
 };
+pub use super::item::Item;
+pub(super) use super::item::Right;
 
 /// Entries that one turn expires at most.
 pub const EXPIRE_SLICE: usize = 1_024;
@@ -60,37 +60,6 @@ impl Rules {
     /// Whether a value with this time to live is kept: the clock counts whole milliseconds, and less than one is none.
     pub(super) fn keeps(&self, ttl: Duration) -> bool {
         self.enabled && ttl >= Duration::from_millis(1)
-    }
-}
-
-/// A value on its way into a tier, with all that is said about it.
-#[derive(Debug, Clone)]
-pub struct Item {
-    /// Under which key.
-    pub key: Key,
-    /// The value.
-    pub value: Value,
-    /// The names it can be taken away by.
-    pub tags: Tags,
-    /// How long it lives, and how.
-    pub terms: Terms,
-}
-
-/// What gives a value that was not set its right to be stored: the number before which its source was not read.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Right {
-    /// The ticket of a load.
-    Load(u64),
-    /// The ticket of a warm run, which stores only where there is room.
-    Warm(Ticket),
-    /// The ticket of a batch, for what it brought beside: that is stored only where there is room, too.
-    Extra(Ticket),
-}
-
-impl Item {
-    /// A value without tags that lives for `ttl`, and of which nothing else is said.
-    pub fn new(key: Key, value: Value, ttl: Duration) -> Self {
-        Self { key, value, tags: Tags::NONE, terms: Terms { ttl, ..Terms::default() } }
     }
 }
 
