@@ -83,7 +83,8 @@ impl Ghosts {
     }
 
     /// Recomputes what is derived.
-    pub(super) fn check(&self) {
+    pub(super) fn check(&self, limit: u64) {
+        assert!(self.weight <= limit, "ghosts hold more than their share");
         let queue: Vec<u32> = self.links.iter(self.queue).collect();
         let weight = |&place: &u32| u64::from(self.ghosts[place as usize].weight);
         assert_eq!(queue.iter().map(weight).sum::<u64>(), self.weight, "the weight of ghosts drifted");
@@ -124,7 +125,7 @@ mod tests {
                         model.remove(0);
                     }
                 }
-                ghosts.check();
+                ghosts.check(60);
                 prop_assert_eq!(ghosts.len(), model.len());
             }
         }

@@ -22,8 +22,9 @@
 
 use super::ghosts::Ghosts;
 use super::sketch::Sketch;
+use super::spaces::{CLASSES, Card, Class, Part, Spaces};
 use super::{Arrival, Policy};
-use crate::engine::links::{Links, List, NONE, grow_to};
+use crate::engine::links::grow_to;
 
 /// Bound of the entries that an eviction gives another chance, and of those that it moves besides.
 pub(super) const STEPS: usize = 128;
@@ -40,53 +41,6 @@ const STEP_MOST: f64 = 10.0;
 /// A candidate of at least this estimate stays once in `LUCK` times though it is worth no more.
 const FREQUENT: u32 = 6;
 const LUCK: u64 = 128;
-/// One for each power of two of a weight.
-const CLASSES: usize = 32;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Nowhere,
-    Window,
-    Probation,
-    Protected,
-}
-
-/// What is known of the entry in a slot.
-#[derive(Debug, Clone, Copy)]
-struct Card {
-    hash: u32,
-    weight: u32,
-    /// The end of the epoch of the last read that was noted.
-    seen: u32,
-    part: Part,
-}
-
-const NO_CARD: Card = Card { hash: 0, weight: 0, seen: 0, part: Part::Nowhere };
-
-#[derive(Debug, Clone, Copy)]
-struct Queue {
-    list: List,
-    weight: u64,
-}
-
-impl Queue {
-    const EMPTY: Self = Self { list: List::EMPTY, weight: 0 };
-}
-
-/// The main space's entries of about one weight.
-#[derive(Debug, Clone, Copy)]
-struct Class {
-    probation: Queue,
-    protected: Queue,
-}
-
-impl Class {
-    const EMPTY: Self = Self { probation: Queue::EMPTY, protected: Queue::EMPTY };
-
-    fn weight(&self) -> u64 {
-        self.probation.weight + self.protected.weight
-    }
-}
 
 type Epoch<'a> = &'a dyn Fn(u32) -> u64;
 
@@ -98,16 +52,11 @@ pub struct Lgtc {
     for_bytes: bool,
     random: u64,
     window_share: f64,
-    window: Queue,
-    classes: Box<[Class; CLASSES]>,
-    main_weight: u64,
-    links: Links,
-    cards: Vec<Card>,
+    spaces: Spaces,
     /// For what is on probation: its worth when it was queued, on top of the clock of that moment.
     worth: Vec<f64>,
     /// The worth of the last victim of the main space.
     clock: f64,
-    len: usize,
     sketch: Sketch,
     window_ghosts: Ghosts,
     main_ghosts: Ghosts,
@@ -122,26 +71,13 @@ impl Lgtc {
             for_bytes,
             random: seed | 1,
             window_share: WINDOW,
-            window: Queue::EMPTY,
-            classes: Box::new([Class::EMPTY; CLASSES]),
-            main_weight: 0,
-            links: Links::default(),
-            cards: Vec::new(),
+            spaces: Spaces::new(for_bytes),
             worth: Vec::new(),
             clock: 0.0,
-            len: 0,
             sketch: Sketch::default(),
             window_ghosts: Ghosts::default(),
             main_ghosts: Ghosts::default(),
         }
-    }
-
-    fn card(&self, slot: u32) -> Card {
-        self.cards[slot as usize]
-    }
-
-    fn part(&self, slot: u32) -> Part {
-        self.cards.get(slot as usize).map_or(Part::Nowhere, |card| card.part)
     }
 
     /// Bytes that the window may hold while there are others.
@@ -149,51 +85,17 @@ impl Lgtc {
         (self.capacity as f64 * self.window_share) as u64
     }
 
-    fn class_of(&self, weight: u32) -> usize {
-        if self.for_bytes { 0 } else { weight.max(1).ilog2() as usize }
+    fn move_to(&mut self, slot: u32, part: Part) {
+        self.spaces.move_to(slot, part);
+        self.appraise(slot);
     }
 
-    fn queue(&mut self, part: Part, weight: u32) -> &mut Queue {
-        let class = self.class_of(weight);
-        match part {
-            Part::Probation => &mut self.classes[class].probation,
-            Part::Protected => &mut self.classes[class].protected,
-            Part::Window | Part::Nowhere => &mut self.window,
-        }
-    }
-
-    /// Queues `slot`, which is nowhere, at the front of `part`.
-    fn push(&mut self, slot: u32, part: Part) {
-        let Card { weight, hash, .. } = self.card(slot);
-        self.cards[slot as usize].part = part;
-        let mut queue = *self.queue(part, weight);
-        self.links.push_front(&mut queue.list, slot);
-        queue.weight += u64::from(weight);
-        *self.queue(part, weight) = queue;
-        if part != Part::Window {
-            self.main_weight += u64::from(weight);
-        }
-        if part == Part::Probation {
+    /// Notes what an entry is worth that was put on probation just now.
+    fn appraise(&mut self, slot: u32) {
+        if self.spaces.part(slot) == Part::Probation {
+            let Card { hash, weight, .. } = self.spaces.card(slot);
             self.worth[slot as usize] = self.clock + self.value(hash, weight);
         }
-    }
-
-    /// Takes `slot` out of where it is.
-    fn pull(&mut self, slot: u32) {
-        let Card { weight, part, .. } = self.card(slot);
-        self.cards[slot as usize].part = Part::Nowhere;
-        let mut queue = *self.queue(part, weight);
-        self.links.remove(&mut queue.list, slot);
-        queue.weight -= u64::from(weight);
-        *self.queue(part, weight) = queue;
-        if part != Part::Window {
-            self.main_weight -= u64::from(weight);
-        }
-    }
-
-    fn move_to(&mut self, slot: u32, part: Part) {
-        self.pull(slot);
-        self.push(slot, part);
     }
 
     /// What an entry is worth: how often it comes, for each byte if that counts.
@@ -204,20 +106,16 @@ impl Lgtc {
 
     /// Whether the entry in `slot` was read since this was last asked.
     fn was_read(&mut self, slot: u32, read_epoch: Epoch<'_>) -> bool {
-        let epoch = read_epoch(slot) as u32;
-        let card = &mut self.cards[slot as usize];
-        let read = card.seen != epoch;
-        card.seen = epoch;
+        let read = self.spaces.note(slot, read_epoch(slot));
         if read {
-            self.sketch.add(self.cards[slot as usize].hash);
+            self.sketch.add(self.spaces.card(slot).hash);
         }
         read
     }
 
     /// What falls out of the window next.
     fn candidate(&mut self, read_epoch: Epoch<'_>, steps: &mut usize) -> Option<u32> {
-        while self.window.list.tail != NONE {
-            let slot = self.window.list.tail;
+        while let Some(slot) = self.spaces.window.oldest() {
             if *steps == 0 || !self.was_read(slot, read_epoch) {
                 return Some(slot);
             }
@@ -230,21 +128,19 @@ impl Lgtc {
     /// The entry on probation in `class` that is next, the oldest of those that were not read.
     fn next_in(&mut self, class: usize, read_epoch: Epoch<'_>, steps: &mut usize) -> Option<u32> {
         loop {
-            let Class { probation, protected } = self.classes[class];
-            if probation.list.tail == NONE && protected.list.tail == NONE {
-                return None;
-            } else if probation.list.tail == NONE {
+            let Class { probation, protected } = self.spaces.classes[class];
+            let Some(slot) = probation.oldest() else {
+                protected.oldest()?;
                 self.step_down(class, read_epoch, steps);
                 continue;
-            }
-            let slot = probation.list.tail;
+            };
             if *steps == 0 || !self.was_read(slot, read_epoch) {
                 return Some(slot);
             }
             *steps -= 1;
             self.move_to(slot, Part::Protected);
-            let most = self.classes[class].weight() * PROTECTED / 100;
-            while self.classes[class].protected.weight > most {
+            let most = self.spaces.classes[class].weight() * PROTECTED / 100;
+            while self.spaces.classes[class].protected.weight > most {
                 self.step_down(class, read_epoch, steps);
             }
         }
@@ -252,8 +148,7 @@ impl Lgtc {
 
     /// Puts the oldest protected entry of `class` that was not read on probation.
     fn step_down(&mut self, class: usize, read_epoch: Epoch<'_>, steps: &mut usize) {
-        loop {
-            let slot = self.classes[class].protected.list.tail;
+        while let Some(slot) = self.spaces.classes[class].protected.oldest() {
             if *steps == 0 || !self.was_read(slot, read_epoch) {
                 return self.move_to(slot, Part::Probation);
             }
@@ -277,7 +172,7 @@ impl Lgtc {
 
     /// Whether `candidate` should stay in place of `victim`.
     fn wins(&mut self, candidate: u32, victim: u32) -> bool {
-        let (new, old) = (self.card(candidate), self.card(victim));
+        let (new, old) = (self.spaces.card(candidate), self.spaces.card(victim));
         self.value(new.hash, new.weight) > self.value(old.hash, old.weight)
             || (self.sketch.estimate(new.hash) >= FREQUENT && self.draw().is_multiple_of(LUCK))
     }
@@ -290,13 +185,13 @@ impl Lgtc {
     }
 
     fn lost_in_window(&mut self, slot: u32) -> u32 {
-        let Card { hash, weight, .. } = self.card(slot);
+        let Card { hash, weight, .. } = self.spaces.card(slot);
         self.window_ghosts.push(hash, weight, self.capacity / GHOSTS);
         slot
     }
 
     fn lost_in_main(&mut self, slot: u32) -> u32 {
-        let Card { hash, weight, .. } = self.card(slot);
+        let Card { hash, weight, .. } = self.spaces.card(slot);
         self.main_ghosts.push(hash, weight, self.capacity / GHOSTS);
         self.clock = self.clock.max(self.worth[slot as usize]);
         slot
@@ -312,7 +207,8 @@ impl Lgtc {
         } else {
             return Part::Window;
         };
-        let mean = (self.window.weight + self.main_weight) as f64 / self.len.max(1) as f64;
+        let mean =
+            (self.spaces.window.weight + self.spaces.main_weight) as f64 / self.spaces.len.max(1) as f64;
         let step = toward.abs().clamp(1.0, STEP_MOST).copysign(toward) * mean / self.capacity.max(1) as f64;
         self.window_share = (self.window_share + step).clamp(WINDOW_LEAST, WINDOW_MOST);
         Part::Probation
@@ -321,13 +217,19 @@ impl Lgtc {
     /// While there is room in the main space, what is too much for the window goes there without a contest.
     fn settle(&mut self) {
         for _ in 0..2 {
-            let (slot, limit) = (self.window.list.tail, self.window_limit());
-            let fits = |weight: u32| self.main_weight + u64::from(weight) <= self.capacity - limit;
-            if self.window.weight <= limit || !fits(self.card(slot).weight) {
-                break;
+            let limit = self.window_limit();
+            let room = (self.capacity - limit).saturating_sub(self.spaces.main_weight);
+            match self.spaces.window.oldest() {
+                Some(slot) if self.spaces.window.weight > limit && self.weight(slot) <= room => {
+                    self.move_to(slot, Part::Probation);
+                }
+                _ => break,
             }
-            self.move_to(slot, Part::Probation);
         }
+    }
+
+    fn weight(&self, slot: u32) -> u64 {
+        self.spaces.card(slot).weight.into()
     }
 }
 
@@ -335,30 +237,22 @@ impl Policy for Lgtc {
     fn stored(&mut self, slot: u32, entry: Arrival) {
         let hash = (entry.hash >> 32) as u32 ^ entry.hash as u32;
         let weight = u32::try_from(entry.weight).unwrap_or(u32::MAX);
-        grow_to(&mut self.cards, slot, NO_CARD);
         grow_to(&mut self.worth, slot, 0.0);
-        let before = self.part(slot);
-        if before == Part::Nowhere {
-            self.len += 1;
-            self.sketch.grow(self.len);
+        if self.spaces.part(slot) == Part::Nowhere {
+            self.sketch.grow(self.spaces.len + 1);
             self.sketch.add(hash);
             let part = self.place(hash);
-            self.cards[slot as usize] = Card { hash, weight, seen: entry.epoch as u32, part: Part::Nowhere };
-            self.push(slot, part);
+            self.spaces.insert(slot, hash, weight, entry.epoch, part);
         } else {
-            // Overwritten: the epoch of the new entry is later than what was seen, so that counts as a read.
-            self.pull(slot);
-            self.cards[slot as usize].weight = weight;
-            self.push(slot, before);
+            // The epoch of the new entry is later than what was noted of the old one, so this counts as a read.
+            self.spaces.reweigh(slot, weight);
         }
+        self.appraise(slot);
         self.settle();
     }
 
     fn removed(&mut self, slot: u32) {
-        if self.part(slot) != Part::Nowhere {
-            self.pull(slot);
-            self.len -= 1;
-        }
+        self.spaces.remove(slot);
     }
 
     fn resized(&mut self, capacity: u64) {
@@ -371,73 +265,40 @@ impl Policy for Lgtc {
         let mut steps = STEPS;
         for _ in 0..STEPS {
             let limit = self.window_limit();
-            if self.window.weight <= limit
+            if self.spaces.window.weight <= limit
                 && let Some(least) = self.least(read_epoch, &mut steps)
             {
                 return Some(self.lost_in_main(least));
             }
             let candidate = self.candidate(read_epoch, &mut steps)?;
-            let room = (self.capacity - limit).saturating_sub(self.main_weight);
-            if u64::from(self.card(candidate).weight) <= room && self.window.weight > limit {
+            let room = (self.capacity - limit).saturating_sub(self.spaces.main_weight);
+            if self.spaces.window.weight > limit && self.weight(candidate) <= room {
                 self.move_to(candidate, Part::Probation);
                 continue;
             }
-            let Some(least) = self.least(read_epoch, &mut steps) else {
+            let least = self.least(read_epoch, &mut steps);
+            let Some(least) = least.filter(|&least| self.wins(candidate, least)) else {
                 return Some(self.lost_in_window(candidate));
             };
-            if !self.wins(candidate, least) {
-                return Some(self.lost_in_window(candidate));
-            }
             self.move_to(candidate, Part::Probation);
             return Some(self.lost_in_main(least));
         }
-        let oldest = self.window.list.tail;
-        (oldest != NONE).then(|| self.lost_in_window(oldest)).or_else(|| self.least(read_epoch, &mut steps))
+        self.spaces.window.oldest().map(|slot| self.lost_in_window(slot))
     }
 
     fn coldest(&self, limit: usize) -> Vec<u32> {
-        let backwards = |list: List| {
-            std::iter::successors((list.tail != NONE).then_some(list.tail), |&slot| {
-                Some(self.links.prev(slot)).filter(|&slot| slot != NONE)
-            })
-        };
-        let window = backwards(self.window.list).take(limit / 2);
-        let probation = self.classes.iter().flat_map(|class| backwards(class.probation.list));
-        let protected = self.classes.iter().flat_map(|class| backwards(class.protected.list));
-        let rest = backwards(self.window.list).skip(limit / 2);
-        window.chain(probation).chain(protected).chain(rest).take(limit).collect()
+        let window = |skip| self.spaces.oldest_of(self.spaces.window).skip(skip);
+        let probation = self.spaces.classes.iter().flat_map(|class| self.spaces.oldest_of(class.probation));
+        let protected = self.spaces.classes.iter().flat_map(|class| self.spaces.oldest_of(class.protected));
+        // Half of the places for the window: new entries that nobody read are there.
+        let half = limit / 2;
+        window(0).take(half).chain(probation).chain(protected).chain(window(half)).take(limit).collect()
     }
 
     fn check(&self, slots: &[u32]) {
-        let mut queued = Vec::new();
-        let weigh = |queue: Queue, part: Part, class: Option<usize>, queued: &mut Vec<u32>| {
-            let mut weight = 0;
-            for slot in self.links.iter(queue.list) {
-                let card = self.card(slot);
-                assert_eq!(card.part, part, "slot {slot} is elsewhere");
-                assert!(class.is_none_or(|class| class == self.class_of(card.weight)), "slot {slot}: class");
-                weight += u64::from(card.weight);
-                queued.push(slot);
-            }
-            assert_eq!(weight, queue.weight, "a queue's weight drifted");
-            weight
-        };
-        weigh(self.window, Part::Window, None, &mut queued);
-        let mut main = 0;
-        for (number, class) in self.classes.iter().enumerate() {
-            main += weigh(class.probation, Part::Probation, Some(number), &mut queued);
-            main += weigh(class.protected, Part::Protected, Some(number), &mut queued);
-        }
-        assert_eq!(main, self.main_weight, "the main space's weight drifted");
-        assert_eq!(queued.len(), self.len, "len drifted");
-        queued.sort_unstable();
-        let mut held = slots.to_vec();
-        held.sort_unstable();
-        assert_eq!(queued, held, "queued slots are not those that are held");
-        let placed = self.cards.iter().filter(|card| card.part != Part::Nowhere).count();
-        assert_eq!(placed, self.len, "a slot that is not queued says it is");
+        self.spaces.check(slots);
         assert!((WINDOW_LEAST..=WINDOW_MOST).contains(&self.window_share), "the window left its bounds");
-        self.window_ghosts.check();
-        self.main_ghosts.check();
+        self.window_ghosts.check(self.capacity / GHOSTS);
+        self.main_ghosts.check(self.capacity / GHOSTS);
     }
 }

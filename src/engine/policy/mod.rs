@@ -8,6 +8,7 @@ mod lgtc;
 mod lgtc_tests;
 mod lru;
 mod sketch;
+mod spaces;
 
 pub use lgtc::Lgtc;
 pub use lru::Lru;
