@@ -24,7 +24,7 @@ use super::ghosts::Ghosts;
 use super::sketch::Sketch;
 use super::spaces::{CLASSES, Card, Class, Part, Spaces};
 use super::{Arrival, Policy};
-use crate::engine::links::grow_to;
+use crate::engine::links::{NONE, grow_to};
 
 /// Bound of the entries that an eviction gives another chance, and of those that it moves besides.
 pub(super) const STEPS: usize = 128;
@@ -57,6 +57,8 @@ pub struct Lgtc {
     worth: Vec<f64>,
     /// The worth of the last victim of the main space.
     clock: f64,
+    /// The slot that was stored last: what a host set goes only when nothing else is left, for it will look for it.
+    newest: u32,
     sketch: Sketch,
     window_ghosts: Ghosts,
     main_ghosts: Ghosts,
@@ -74,6 +76,7 @@ impl Lgtc {
             spaces: Spaces::new(for_bytes),
             worth: Vec::new(),
             clock: 0.0,
+            newest: NONE,
             sketch: Sketch::default(),
             window_ghosts: Ghosts::default(),
             main_ghosts: Ghosts::default(),
@@ -116,10 +119,15 @@ impl Lgtc {
     /// What falls out of the window next.
     fn candidate(&mut self, read_epoch: Epoch<'_>, steps: &mut usize) -> Option<u32> {
         while let Some(slot) = self.spaces.window.oldest() {
-            if *steps == 0 || !self.was_read(slot, read_epoch) {
+            if slot == self.newest {
+                if self.spaces.window.is_alone() {
+                    return None;
+                }
+            } else if *steps == 0 || !self.was_read(slot, read_epoch) {
                 return Some(slot);
+            } else {
+                *steps -= 1;
             }
-            *steps -= 1;
             self.move_to(slot, Part::Window);
         }
         None
@@ -134,6 +142,14 @@ impl Lgtc {
                 self.step_down(class, read_epoch, steps);
                 continue;
             };
+            if slot == self.newest {
+                if probation.is_alone() {
+                    protected.oldest()?;
+                    self.step_down(class, read_epoch, steps);
+                }
+                self.move_to(slot, Part::Probation);
+                continue;
+            }
             if *steps == 0 || !self.was_read(slot, read_epoch) {
                 return Some(slot);
             }
@@ -184,6 +200,17 @@ impl Lgtc {
         self.random >> 20
     }
 
+    /// A victim while the window is within its limit, or has nothing to put forward.
+    fn without_contest(&mut self, read_epoch: Epoch<'_>, steps: &mut usize) -> Option<u32> {
+        if let Some(least) = self.least(read_epoch, steps) {
+            return Some(self.lost_in_main(least));
+        }
+        if let Some(candidate) = self.candidate(read_epoch, steps) {
+            return Some(self.lost_in_window(candidate));
+        }
+        Some(self.newest).filter(|&slot| self.spaces.part(slot) != Part::Nowhere)
+    }
+
     fn lost_in_window(&mut self, slot: u32) -> u32 {
         let Card { hash, weight, .. } = self.spaces.card(slot);
         self.window_ghosts.push(hash, weight, self.capacity / GHOSTS);
@@ -199,7 +226,7 @@ impl Lgtc {
 
     /// Where a key that was not held belongs; a ghost moves the border.
     fn place(&mut self, hash: u32) -> Part {
-        let (window, main) = (self.window_ghosts.len() as f64, self.main_ghosts.len() as f64);
+        let (window, main) = (self.window_ghosts.weight() as f64, self.main_ghosts.weight() as f64);
         let toward = if self.window_ghosts.take(hash) {
             main / window
         } else if self.main_ghosts.take(hash) {
@@ -236,7 +263,7 @@ impl Lgtc {
 impl Policy for Lgtc {
     fn stored(&mut self, slot: u32, entry: Arrival) {
         let hash = (entry.hash >> 32) as u32 ^ entry.hash as u32;
-        let weight = u32::try_from(entry.weight).unwrap_or(u32::MAX);
+        let weight = u32::try_from(entry.weight).unwrap_or(u32::MAX).max(1);
         grow_to(&mut self.worth, slot, 0.0);
         if self.spaces.part(slot) == Part::Nowhere {
             self.sketch.grow(self.spaces.len + 1);
@@ -247,6 +274,7 @@ impl Policy for Lgtc {
             // The epoch of the new entry is later than what was noted of the old one, so this counts as a read.
             self.spaces.reweigh(slot, weight);
         }
+        self.newest = slot;
         self.appraise(slot);
         self.settle();
     }
@@ -265,14 +293,13 @@ impl Policy for Lgtc {
         let mut steps = STEPS;
         for _ in 0..STEPS {
             let limit = self.window_limit();
-            if self.spaces.window.weight <= limit
-                && let Some(least) = self.least(read_epoch, &mut steps)
-            {
-                return Some(self.lost_in_main(least));
-            }
-            let candidate = self.candidate(read_epoch, &mut steps)?;
+            let over = self.spaces.window.weight > limit;
+            let candidate = if over { self.candidate(read_epoch, &mut steps) } else { None };
+            let Some(candidate) = candidate else {
+                return self.without_contest(read_epoch, &mut steps);
+            };
             let room = (self.capacity - limit).saturating_sub(self.spaces.main_weight);
-            if self.spaces.window.weight > limit && self.weight(candidate) <= room {
+            if self.weight(candidate) <= room {
                 self.move_to(candidate, Part::Probation);
                 continue;
             }
@@ -283,7 +310,7 @@ impl Policy for Lgtc {
             self.move_to(candidate, Part::Probation);
             return Some(self.lost_in_main(least));
         }
-        self.spaces.window.oldest().map(|slot| self.lost_in_window(slot))
+        self.without_contest(read_epoch, &mut steps)
     }
 
     fn coldest(&self, limit: usize) -> Vec<u32> {

@@ -18,10 +18,10 @@ pub use lru::Lru;
 #[non_exhaustive]
 pub enum Eviction {
     /// What was used least recently.
-    #[default]
     Lru,
     /// What is read least often for the room that it takes: most requests are hits. What is new has to prove itself
     /// against what is there, so a scan does not empty the tier.
+    #[default]
     Lgtc,
     /// The same without regard to room: most of the bytes that are asked for are hits.
     LgtcBytes,

@@ -37,6 +37,11 @@ pub(super) struct Queue {
 impl Queue {
     const EMPTY: Self = Self { list: List::EMPTY, weight: 0 };
 
+    /// Whether there is exactly one slot.
+    pub(super) fn is_alone(&self) -> bool {
+        self.list.head == self.list.tail && self.list.head != NONE
+    }
+
     /// The slot that is next to leave.
     pub(super) fn oldest(&self) -> Option<u32> {
         Some(self.list.tail).filter(|&slot| slot != NONE)
