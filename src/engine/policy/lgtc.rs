@@ -84,6 +84,7 @@ impl Lgtc {
     }
 
     /// Bytes that the window may hold while there are others.
+    #[allow(clippy::cast_sign_loss)] // the share is above nothing
     fn window_limit(&self) -> u64 {
         (self.capacity as f64 * self.window_share) as u64
     }

@@ -13,15 +13,15 @@ mod spaces;
 pub use lgtc::Lgtc;
 pub use lru::Lru;
 
-/// How a tier chooses what goes when it is full. In a file: `lru`, `lgtc` or `lgtc-bytes`.
+/// How a tier chooses what goes when it is full; see `TierSettings::eviction`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Eviction {
     /// What was used least recently.
+    #[default]
     Lru,
     /// What is read least often for the room that it takes: most requests are hits. What is new has to prove itself
     /// against what is there, so a scan does not empty the tier.
-    #[default]
     Lgtc,
     /// The same without regard to room: most of the bytes that are asked for are hits.
     LgtcBytes,
