@@ -13,6 +13,7 @@ use std::alloc::System;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use apex_cache::settings::Eviction;
 use apex_cache::{Cache, ErrorKind, Settings};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -259,4 +260,34 @@ fn what_was_read_least_recently_goes_first() {
         assert_eq!(left(read), read.len(), "what had been read was evicted");
         assert!(left(idle) <= 1, "{} of the idle entries are left", left(idle));
     });
+}
+
+#[test]
+fn a_tier_that_says_so_keeps_what_is_often_read_through_a_scan() {
+    let _alone = alone();
+    let kept = |eviction| {
+        let mut kept = 0;
+        paused(async || {
+            let settings = Settings::default().max_size_mb(1).max_entry_size(20_000);
+            let cache = cache_with(settings.tier("user", |tier| tier.eviction(eviction))).await;
+            let value = "x".repeat(10_000);
+            for number in 0..20 {
+                cache.set(format!("user::{number}"), &value).await.unwrap();
+            }
+            // Keys that come once, and five of those that come again and again between them.
+            for number in 0..1_000 {
+                if number < 300 {
+                    let key = format!("user::{}", number % 5);
+                    if cache.get_with(key.as_str(), |_: &String| ()).unwrap().is_none() {
+                        cache.set(key, &value).await.unwrap();
+                    }
+                }
+                cache.set(format!("user::scan{number}"), &value).await.unwrap();
+            }
+            kept = (0..5).filter(|number| cache.contains(format!("user::{number}")).unwrap()).count();
+        });
+        kept
+    };
+    assert_eq!(kept(Eviction::Lgtc), 5);
+    assert_eq!(kept(Eviction::Lru), 0, "or the scan proves nothing");
 }

@@ -7,6 +7,7 @@
 
 pub mod calls;
 pub mod contestant;
+pub mod hit_ratio;
 pub mod machine;
 pub mod race;
 pub mod report;

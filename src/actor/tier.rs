@@ -65,6 +65,7 @@ impl TierActor {
         let grant = wiring.budget.lock().promised(id.index());
         let (view, counters) = (Arc::clone(&shared.view), Arc::clone(&shared.counters));
         let mut tier = Tier::new(wiring.rules(id), view, counters, grant, wiring.env.now());
+        tier.evict_by(wiring.plan.tiers[id.index()].eviction);
         tier.live_as(shared.incarnation.load(Ordering::Relaxed));
         Self {
             id,

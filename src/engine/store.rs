@@ -13,7 +13,7 @@ use super::groups::{Groups, Names};
 use super::key::Key;
 use super::moment::Moment;
 use super::nothings::{self, Nothings};
-use super::policy::{Lru, Policy};
+use super::policy::{Arrival, Eviction, Policy};
 use super::tags::TagIndex;
 use super::view::View;
 use super::weigh::weigh;
@@ -84,6 +84,7 @@ pub struct Store {
     pub(super) groups: Groups,
     pub(super) tags: TagIndex,
     wheel: Wheel,
+    eviction: Eviction,
     policy: Box<dyn Policy>,
     nothings: Nothings,
     len: u64,
@@ -92,8 +93,14 @@ pub struct Store {
 }
 
 impl Store {
-    /// An empty store that shows itself through `view` and may hold `grant` bytes.
+    /// An empty store that shows itself through `view`, may hold `grant` bytes and chooses by [`Eviction::default`].
     pub fn new(view: Arc<View>, grant: u64, now: Moment) -> Self {
+        Self::evicting(Eviction::default(), view, grant, now)
+    }
+
+    /// As [`Store::new`], with the choice of what goes when it is full.
+    pub fn evicting(eviction: Eviction, view: Arc<View>, grant: u64, now: Moment) -> Self {
+        let policy = eviction.policy(grant, view.hash(""));
         Self {
             view,
             slots: Slots::default(),
@@ -101,7 +108,8 @@ impl Store {
             groups: Groups::default(),
             tags: TagIndex::default(),
             wheel: Wheel::new(now),
-            policy: Box::new(Lru::default()),
+            eviction,
+            policy,
             nothings: Nothings::default(),
             len: 0,
             used: 0,
@@ -203,7 +211,7 @@ impl Store {
         let slot = before.as_ref().map_or_else(|| self.free_slot(), |entry| entry.slot());
         let entry = Arc::new(Entry::new(draft, hash, weight, slot, hits, epoch));
         self.wheel.schedule(slot, entry.life().dead_at);
-        self.policy.stored(slot, epoch);
+        self.policy.stored(slot, Arrival { epoch, hash, weight });
         self.slots.0[slot as usize] = Some(Arc::clone(&entry));
         self.used += weight;
         if entry.value().is_nothing() {
@@ -300,13 +308,14 @@ impl Store {
     /// From now on at most `grant` bytes; sheds what is too much.
     pub fn set_grant(&mut self, grant: u64, now: Moment, gone: &mut Vec<Gone>) {
         self.grant = grant;
+        self.policy.resized(grant);
         self.shed(now, gone);
     }
 
     /// Takes everything out at once. Cost: does not depend on how much there is; dropping the result does.
     pub fn clear(&mut self, now: Moment) -> Emptied {
         let tables = self.view.take_all();
-        let empty = Self::new(Arc::clone(&self.view), self.grant, now);
+        let empty = Self::evicting(self.eviction, Arc::clone(&self.view), self.grant, now);
         let full = std::mem::replace(self, empty);
         let remains = Remains {
             tables,

@@ -116,11 +116,12 @@ impl View {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Reads that follow are told apart from those before: the policy orders by it.
+    /// The epoch of a store. Reads that follow have a later one than it, those before an earlier one: the policy orders
+    /// by that, and tells by it whether an entry was read since it was stored.
     pub(crate) fn next_epoch(&self) -> u64 {
         // One writer, so load and store do; readers only need some recent value.
         let epoch = self.epoch.load(Ordering::Relaxed) + 1;
-        self.epoch.store(epoch, Ordering::Relaxed);
+        self.epoch.store(epoch + 1, Ordering::Relaxed);
         epoch
     }
 

@@ -19,6 +19,7 @@ mod values;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use crate::engine::policy::Eviction;
 pub use plan::{Plan, PrefixPlan, TierPlan};
 pub use problem::{Problem, SettingsError};
 pub use read::Sources;
@@ -97,6 +98,8 @@ pub struct TierSettings {
     pub policy: LoadPolicy,
     /// The same for single prefixes, which must be among `prefixes`; their TTL stands there.
     pub prefix_policies: BTreeMap<String, LoadPolicy>,
+    /// How it chooses what goes when it is full; only in code. Default: [`Eviction::Lru`].
+    pub eviction: Eviction,
 }
 
 impl Default for Settings {
@@ -281,6 +284,7 @@ impl TierSettings {
             prefixes: BTreeMap::new(),
             policy: LoadPolicy::new(),
             prefix_policies: BTreeMap::new(),
+            eviction: Eviction::default(),
         }
     }
 
@@ -293,6 +297,19 @@ impl TierSettings {
     /// Sets how long its entries live.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
+        self
+    }
+
+    /// Sets how it chooses what goes when it is full.
+    ///
+    /// ```
+    /// use apex_cache::settings::{Eviction, Settings};
+    ///
+    /// let settings = Settings::default().tier("query", |tier| tier.eviction(Eviction::Lgtc));
+    /// # assert!(settings.check().is_ok());
+    /// ```
+    pub fn eviction(mut self, eviction: Eviction) -> Self {
+        self.eviction = eviction;
         self
     }
 

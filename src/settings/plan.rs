@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Settings, TierSettings};
+use crate::engine::policy::Eviction;
 use crate::engine::terms::Terms;
 use crate::load_policy::LoadPolicy;
 
@@ -58,6 +59,8 @@ pub struct TierPlan {
     pub description: Arc<str>,
     /// How its values are loaded and kept unless a prefix or a call says otherwise.
     pub terms: Terms,
+    /// How it chooses what goes when it is full.
+    pub eviction: Eviction,
 }
 
 /// A first segment and the tier that takes it.
@@ -97,6 +100,7 @@ pub(super) fn tiers(settings: &Settings) -> Vec<TierPlan> {
         name: tier.name.as_str().into(),
         description: tier.description.as_str().into(),
         terms: of_tier(settings, tier),
+        eviction: tier.eviction,
     };
     settings.tiers.iter().map(plan).collect()
 }

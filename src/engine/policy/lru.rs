@@ -8,7 +8,7 @@
 //! queue; when all of those were read, the one read longest ago goes. So on few entries it is least recently used to
 //! the letter, and under load an approximation whose cost has a bound.
 
-use super::Policy;
+use super::{Arrival, Policy};
 use crate::engine::links::{Links, List, NONE, grow_to};
 
 /// Bound of each of the two loops of an eviction.
@@ -54,12 +54,14 @@ impl Lru {
 }
 
 impl Policy for Lru {
-    fn stored(&mut self, slot: u32, epoch: u64) {
+    fn stored(&mut self, slot: u32, entry: Arrival) {
         if self.holds(slot) {
             self.take(slot);
         }
-        self.place(slot, epoch);
+        self.place(slot, entry.epoch);
     }
+
+    fn resized(&mut self, _capacity: u64) {}
 
     fn removed(&mut self, slot: u32) {
         if self.holds(slot) {
@@ -137,7 +139,7 @@ mod tests {
                 let epoch = step as u64 + 1;
                 match op {
                     0 | 1 => {
-                        lru.stored(slot, epoch);
+                        lru.stored(slot, Arrival { epoch, hash: 0, weight: 1 });
                         used.insert(slot, epoch);
                     }
                     2 => {
@@ -164,7 +166,7 @@ mod tests {
     fn an_eviction_has_a_bound_when_everything_was_read() {
         let mut lru = Lru::default();
         for slot in 0..10_000 {
-            lru.stored(slot, 1);
+            lru.stored(slot, Arrival { epoch: 1, hash: 0, weight: 1 });
         }
         let looked = std::cell::Cell::new(0);
         let victim = lru.victim(&|_| {

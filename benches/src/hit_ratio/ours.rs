@@ -1,0 +1,130 @@
+//! Ours: the engine's store for entries of one weight, its policy alone for sizes.
+//!
+//! Owns: how both are driven. Never: an actor between; a tier's turn comes to the same calls.
+//!
+//! A cache takes its capacity in bytes and charges what an entry costs to keep. So that a capacity in entries can be compared,
+//! every entry has a key and a value of one length, hence one weight, and the store is given so many times that. For sizes the
+//! charge beside the value would change the question: there the policy is driven by itself, with the sizes of the trace.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apex_cache::engine::entry::{Draft, Origin};
+use apex_cache::engine::moment::Moment;
+use apex_cache::engine::policy::{Arrival, Eviction, Policy};
+use apex_cache::engine::store::Store;
+use apex_cache::engine::terms::Life;
+use apex_cache::engine::view::View;
+use apex_cache::engine::weigh::weigh;
+use apex_cache::{Key, Tags, Value};
+
+use super::Replay;
+
+/// Every run is the same.
+const SEED: u64 = 1;
+const NOW: Moment = Moment::START;
+
+/// A store whose entries all weigh the same.
+pub(super) struct Engine {
+    view: Arc<View>,
+    store: Store,
+    value: Value,
+    seq: u64,
+    text: String,
+}
+
+/// A key of one length for all.
+fn write_key(text: &mut String, id: u32) {
+    use std::fmt::Write;
+    text.clear();
+    write!(text, "k::{id:010}").expect("text takes what is written to it");
+}
+
+impl Engine {
+    pub(super) fn new(eviction: Eviction, capacity: u64) -> Self {
+        let value = Value::encode(&0_u8).expect("a number can be encoded");
+        let mut text = String::new();
+        write_key(&mut text, 0);
+        let key = Key::parse(&text).expect("the key is plain");
+        let weight = weigh(&key, &value, &Tags::NONE);
+        let view = Arc::new(View::new(SEED));
+        let store = Store::evicting(eviction, Arc::clone(&view), capacity * weight, NOW);
+        Self { view, store, value, seq: 0, text }
+    }
+}
+
+impl Replay for Engine {
+    fn access(&mut self, id: u32) -> bool {
+        write_key(&mut self.text, id);
+        if self.view.read(&self.text, NOW, Duration::ZERO).is_some() {
+            return true;
+        }
+        self.seq += 1;
+        let draft = Draft {
+            key: Key::parse(&self.text).expect("the key is plain"),
+            value: self.value.clone(),
+            tags: Tags::NONE,
+            life: Life::fresh_for(Duration::from_hours(1), NOW),
+            took: Duration::ZERO,
+            seq: self.seq,
+            since: self.seq,
+            origin: Origin::Load,
+        };
+        self.store.insert(draft, NOW, &mut Vec::new());
+        false
+    }
+}
+
+/// The policy of a tier whose slots are the keys of the trace.
+pub(super) struct Sized {
+    policy: Box<dyn Policy>,
+    sizes: Vec<u32>,
+    /// By key: the epoch of its last read or store, while it is held.
+    marks: Vec<Option<u64>>,
+    epoch: u64,
+    used: u64,
+    capacity: u64,
+}
+
+impl Sized {
+    pub(super) fn new(eviction: Eviction, sizes: &[u32], capacity: u64) -> Self {
+        let policy = eviction.policy(capacity, SEED);
+        Self { policy, sizes: sizes.to_vec(), marks: vec![None; sizes.len()], epoch: 1, used: 0, capacity }
+    }
+}
+
+impl Replay for Sized {
+    fn access(&mut self, id: u32) -> bool {
+        if let Some(mark) = &mut self.marks[id as usize] {
+            *mark = self.epoch;
+            return true;
+        }
+        let weight = u64::from(self.sizes[id as usize]);
+        if weight > self.capacity {
+            return false;
+        }
+        // As the view counts: a read has a later epoch than the store before it.
+        let epoch = self.epoch + 1;
+        self.epoch += 2;
+        self.marks[id as usize] = Some(epoch);
+        self.used += weight;
+        self.policy.stored(id, Arrival { epoch, hash: spread(id), weight });
+        while self.used > self.capacity {
+            let marks = &self.marks;
+            let victim = self.policy.victim(&|slot| marks[slot as usize].expect("a slot named is held"));
+            let victim = victim.expect("what is used belongs to somebody");
+            self.policy.removed(victim);
+            self.marks[victim as usize] = None;
+            self.used -= u64::from(self.sizes[victim as usize]);
+        }
+        false
+    }
+}
+
+/// In place of the hash of a key. Source: Steele and others, `SplitMix64`, 2014.
+fn spread(id: u32) -> u64 {
+    let mixed = (u64::from(id) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
