@@ -1,11 +1,11 @@
 //! Bugs that are planted on purpose, to see that the simulation finds them. Only with the feature `seeded-bugs`.
 //!
 //! Owns: which bug is planted on this thread, and nothing else. Never: is in a release; without the feature
-//! [`has`](self::has) is false when the program is compiled, and costs nothing.
+//! `has` is false when the program is compiled, and costs nothing.
 //!
 //! A bug is planted on one thread, so that tests beside it are not disturbed: a simulation runs on one.
 
-/// One planted bug each. The places ask [`has`](self::has); what stands there is what somebody could have written.
+/// One planted bug each. The places ask `has`; what stands there is what somebody could have written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Bug {
