@@ -240,3 +240,17 @@ fn methods_of_traits_and_of_generic_types_and_attributes_beside() {
         assert_eq!(cache.loads(rows.own_key().unwrap()), 1);
     });
 }
+
+#[cached(key = "query::{category}::count")]
+async fn count(cache: &Cache, category: &'static str) -> usize {
+    category.len()
+}
+
+#[test]
+fn an_argument_that_lives_for_ever_needs_no_clone() {
+    paused(async || {
+        let cache = Cache::for_tests().await;
+        assert_eq!((count(&cache, "chess").await, count(&cache, "chess").await), (5, 5));
+        assert_eq!(cache.loads("query::chess::count"), 1);
+    });
+}
