@@ -19,7 +19,7 @@ pub struct TierStats {
     pub misses: u64,
     /// Misses that joined a load which was already under way.
     pub joined: u64,
-    /// Hits that were past their time to live, where `stale` allowed that.
+    /// Answers past their time to live, where `stale` allowed that: hits, and misses whose load brought nothing better.
     pub stale_hits: u64,
     /// Values stored: by a set, by a load, by a warm run.
     pub sets: u64,
