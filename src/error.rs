@@ -197,6 +197,14 @@ pub enum Error {
         /// What is wrong and what is right.
         reason: String,
     },
+    /// The setting cannot be changed to that; nothing was changed.
+    #[error("{setting} was not changed: {reason}")]
+    InvalidSetting {
+        /// Which setting.
+        setting: String,
+        /// What is wrong and what is right.
+        reason: String,
+    },
     /// The invalidation took effect in all tiers but those; there, nothing older is served either.
     #[error("these tiers did not confirm: {tiers}; they serve nothing older, and start again empty")]
     Partial {
@@ -243,6 +251,7 @@ pub enum ErrorKind {
     UnknownScope,
     NotReady,
     InvalidCommand,
+    InvalidSetting,
     Partial,
     Settings,
     Start,
@@ -282,6 +291,7 @@ impl Error {
             Self::UnknownScope { .. } => ErrorKind::UnknownScope,
             Self::NotReady { .. } => ErrorKind::NotReady,
             Self::InvalidCommand { .. } => ErrorKind::InvalidCommand,
+            Self::InvalidSetting { .. } => ErrorKind::InvalidSetting,
             Self::Partial { .. } => ErrorKind::Partial,
             Self::Settings(_) => ErrorKind::Settings,
             Self::Start { .. } => ErrorKind::Start,

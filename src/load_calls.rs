@@ -83,7 +83,13 @@ impl Options {
     pub(crate) fn look(&self, cache: &Cache, key: &str, wanted: Wanted) -> Result<Found> {
         let wiring = cache.wiring();
         let (tier, terms) = wiring.route(key)?;
-        Ok(wiring.look_to_load(tier, self.policy.serves_at_once(terms), key, wanted, self.after.as_ref()))
+        Ok(wiring.look_to_load(
+            tier,
+            self.policy.serves_at_once(&terms.now()),
+            key,
+            wanted,
+            self.after.as_ref(),
+        ))
     }
 
     /// Carries the call out after the view had nothing for it.

@@ -5,8 +5,10 @@
 #[path = "commands/panels.rs"]
 mod panels;
 
-use apex_cache::admin::Command;
-use apex_cache::message::WarmScope;
+use std::time::Duration;
+
+use apex_cache::admin::{Change, Command};
+use apex_cache::message::{TtlOf, WarmScope};
 use apex_cache::{Error, ErrorKind, Key, Pattern, Prefix, Scope};
 use proptest::prelude::*;
 
@@ -36,9 +38,45 @@ fn the_commands_of_the_original_mean_what_they_meant() {
         ("/cache-warm query", warm("query")),
         ("/cache-warm tier:all", warm("all")),
         ("/cache-revive user", Command::Revive("user".into())),
+        ("/cache-forget 42", Command::Forget("42".into())),
         ("  cache-clear\tall \r\n", clear(Scope::All)),
     ] {
         assert_eq!(Command::parse(line).unwrap(), command, "{line}");
+    }
+}
+
+#[test]
+fn a_setting_is_changed_by_its_name() {
+    let minute = Duration::from_secs(60);
+    let ttl = |of| Command::Set(Change::Ttl { of, ttl: minute });
+    for (line, command) in [
+        ("/cache-set ttl user 60", ttl(TtlOf::Tier("user".into()))),
+        ("/cache-set ttl tier:user 1m", ttl(TtlOf::Tier("user".into()))),
+        ("/cache-set ttl prefix:user_orders 60s", ttl(TtlOf::Prefix("user_orders".into()))),
+        ("/cache-set enabled off", Command::Set(Change::Enabled(false))),
+        ("/cache-set enabled true", Command::Set(Change::Enabled(true))),
+        ("/cache-set max_size_mb 50", Command::Set(Change::MaxSize(50 << 20))),
+        ("/cache-set max_size_mb 1GB", Command::Set(Change::MaxSize(1 << 30))),
+    ] {
+        assert_eq!(Command::parse(line).unwrap(), command, "{line}");
+    }
+    for (line, words) in [
+        ("/cache-set", "ttl TIER TIME"),
+        ("/cache-set ttl", "ttl TIER TIME"),
+        ("/cache-set ttl user", "ttl TIER TIME"),
+        ("/cache-set tll user 60", "did you mean ttl?"),
+        ("/cache-set ttl user 0", "from 1s to 3650d"),
+        ("/cache-set ttl user -1", "from 1s to 3650d"),
+        ("/cache-set ttl user 3651d", "from 1s to 3650d"),
+        ("/cache-set ttl User 60", "name of a tier"),
+        ("/cache-set enabled yes", "on or off"),
+        ("/cache-set max_size_mb 0", "from 1MB to 1TB"),
+        ("/cache-set max_size_mb 50 60", "max_size_mb NUMBER"),
+        ("/cache-forget", "lacks the id"),
+        ("/cache-forget 42 43", "\"43\""),
+    ] {
+        let error = Command::parse(line).expect_err(line).to_string();
+        assert!(error.contains(words), "{line}: {error}");
     }
 }
 
@@ -78,6 +116,10 @@ fn only_what_takes_entries_away_is_destructive() {
         ("/cache-clear key:a", true),
         ("/cache-clear all --dry-run", false),
         ("/cache-clear", false),
+        ("/cache-forget 42", true),
+        ("/cache-set enabled off", true),
+        ("/cache-set enabled on", false),
+        ("/cache-set ttl user 60", false),
         ("/cache-warm", false),
         ("/cache-stats", false),
         ("/cache-info", false),
@@ -141,9 +183,10 @@ fn what_is_not_understood_is_refused_with_what_is_right() {
 /// Lines that come near to being commands.
 fn lines() -> impl Strategy<Value = String> {
     let word = prop_oneof![
-        "/?cache[-_](stats|clear|explain|warm|info|help|revive|x)",
+        "/?cache[-_](stats|clear|explain|warm|info|help|revive|set|forget|x)",
         "(all|key:|prefix:|tier:|pattern:|--dry-run|--top|\"|'|::|[*?:]|\\PC|\u{0}|\n|\t| ){0,8}",
         "[a-z:*]{0,300}",
+        "(ttl|enabled|max_size_mb|on|off|[0-9]{0,30}[a-zA-Z]{0,2})",
         "\\PC{0,20}",
         any::<String>(),
     ];
@@ -156,9 +199,17 @@ proptest! {
     #[test]
     fn any_line_is_a_command_or_a_typed_error_on_one_line(line in lines()) {
         match Command::parse(&line) {
-            Ok(command) => prop_assert!(!command.is_destructive() || command.scope().is_some()),
+            Ok(command) => {
+                let named = matches!(command, Command::Forget(_) | Command::Set(_)) || command.scope().is_some();
+                prop_assert!(!command.is_destructive() || named);
+            }
             Err(error) => {
-                let kinds = [ErrorKind::InvalidCommand, ErrorKind::InvalidKey, ErrorKind::InvalidPattern];
+                let kinds = [
+                    ErrorKind::InvalidCommand,
+                    ErrorKind::InvalidSetting,
+                    ErrorKind::InvalidKey,
+                    ErrorKind::InvalidPattern,
+                ];
                 prop_assert!(kinds.contains(&error.kind()));
                 let text = error.to_string();
                 prop_assert!(!text.contains(char::is_control) && text.len() < 3_000, "{text}");

@@ -147,7 +147,7 @@ impl Alone {
         self.post(|reply| {
             let mut request = LoadRequest {
                 key,
-                terms: Terms { ttl: TTL, ..self.shared().terms },
+                terms: Terms { ttl: TTL, ..self.shared().terms.now() },
                 wanted: Wanted::ANY,
                 after: None,
                 class: Class::Caller,

@@ -127,7 +127,7 @@ impl Wiring {
     ) -> Result<(TierId, Asked)> {
         let nested = asked_inside(key)?;
         let (tier, terms) = self.route_told(key.as_str())?;
-        let terms = terms_of_batch(&loader.policy, terms);
+        let terms = terms_of_batch(&loader.policy, &terms.now());
         let cell = LoadCell::new(loader.alone(key));
         let after = after.and_then(|stamp| stamp.of(tier.id));
         Ok((tier.id, Asked { key: key.clone(), cell, nested, wanted, after, terms }))
@@ -268,7 +268,7 @@ impl Wiring {
         let mut chunks: Vec<(TierId, Vec<LoadMember>)> = Vec::new();
         for key in keys {
             let Ok((tier, terms)) = self.route(key.as_str()) else { continue };
-            let terms = terms_of_batch(&loader.policy, terms);
+            let terms = terms_of_batch(&loader.policy, &terms.now());
             let cell = LoadCell::alone(loader.alone(&key));
             let member = LoadMember { key, terms, after: None, cell, reply: None };
             match chunks.iter_mut().rev().find(|chunk| chunk.0 == tier.id) {
@@ -355,7 +355,7 @@ impl Landing {
     /// What the tier keeps of what nobody asked for; keys of other tiers have no business here.
     fn extra(&self, key: Key, value: Value) -> Option<Item> {
         let (tier, terms) = self.wiring.route(key.as_str()).ok()?;
-        let terms = terms_of_batch(&self.loader.as_ref()?.policy, terms);
+        let terms = terms_of_batch(&self.loader.as_ref()?.policy, &terms.now());
         (tier.id == self.tier).then(|| Item { key, value, tags: Tags::NONE, terms })
     }
 }

@@ -151,7 +151,7 @@ impl Wiring {
             }
             fits
         });
-        if self.plan.enabled {
+        if self.is_enabled() {
             match &entry {
                 Some(entry) => {
                     tier.counters.hit();
@@ -196,7 +196,7 @@ impl Wiring {
         let Ok(permit) = self.open().and_then(|()| tier.permits.take(Lane::Data, bytes)) else { return };
         let request = LoadRequest {
             key,
-            terms: policy.over(terms),
+            terms: policy.over(&terms.now()),
             wanted,
             after: None,
             class: Class::Refresh,
@@ -228,7 +228,7 @@ impl Wiring {
         let LoadCall { key, loader, policy, deadline, task, wanted, after, patience } = call;
         let nested = asked_inside(&key)?;
         let (tier, terms) = self.route_told(key.as_str())?;
-        let terms = policy.over(terms);
+        let terms = policy.over(&terms.now());
         let after = after.and_then(|stamp| stamp.of(tier.id));
         let limit = Limit::of(deadline, task, terms.timeout);
         if limit.has_passed() {
@@ -364,7 +364,7 @@ impl Request for GetOrLoad {
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         let Self { key, loader, policy, deadline, not_older_than: after } = self;
         let found = wiring.route(key.as_str()).map(|(tier, terms)| {
-            let allowed = policy.serves_at_once(terms);
+            let allowed = policy.serves_at_once(&terms.now());
             wiring.look_to_load(tier, allowed, key.as_str(), Wanted::ANY, after.as_ref())
         });
         match found {

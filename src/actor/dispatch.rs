@@ -135,7 +135,7 @@ impl Wiring {
     }
 
     /// Posts what `request` makes of a reply slot to the supervisor.
-    fn post_control<R>(&self, request: impl FnOnce(Reply<R>) -> ControlRequest) -> Pending<R> {
+    pub(super) fn post_control<R>(&self, request: impl FnOnce(Reply<R>) -> ControlRequest) -> Pending<R> {
         let permit = match self.open().and_then(|()| self.control.take(Lane::Data, 0)) {
             Ok(permit) => permit,
             Err(error) => return Pending::known(Err(error)),
@@ -150,7 +150,7 @@ impl Wiring {
     fn item(&self, set: Set) -> Result<(TierId, Item)> {
         let (tier, terms) = self.route_told(set.key.as_str())?;
         let Set { key, value, tags, policy } = set;
-        Ok((tier.id, Item { key, value, tags, terms: policy.over(terms) }))
+        Ok((tier.id, Item { key, value, tags, terms: policy.over(&terms.now()) }))
     }
 }
 

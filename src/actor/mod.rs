@@ -8,6 +8,7 @@
 
 mod batch;
 mod call;
+mod change;
 mod dispatch;
 mod events;
 mod explain;
@@ -19,6 +20,7 @@ mod inbox;
 mod inbox_shuttle;
 mod invalidate;
 mod limit;
+mod live_terms;
 mod load;
 mod permit;
 #[cfg(all(test, shuttle))]
@@ -46,6 +48,7 @@ pub use events::Events;
 pub(crate) use events::{Listener, listen};
 pub(crate) use guard::guarded;
 pub(crate) use invalidate::Open;
+pub use live_terms::LiveTerms;
 pub use load::Waiter;
 pub use permit::{Permit, Permits, RESERVE};
 pub use reply::Reply;

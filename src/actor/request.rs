@@ -27,8 +27,8 @@ use crate::env::Spawner;
 use crate::error::{Error, Result};
 use crate::loader::LoadCell;
 use crate::message::{
-    History, Info, InfoSnapshot, ReviveTier, Sample, SourceReport, StatsSnapshot, UserActive, Warm,
-    WarmReport,
+    History, Info, InfoSnapshot, ReviveTier, Sample, SetEnabled, SetTtl, SourceReport, StatsSnapshot,
+    UserActive, Warm, WarmReport,
 };
 
 /// A request with its place in front of the tier, which is given back when the request is dropped.
@@ -87,6 +87,8 @@ pub enum TierRequest {
     EndWarm { ticket: Ticket },
     /// Hold at most so many bytes from now on.
     Grant { bytes: u64 },
+    /// Keep things from now on, or nothing.
+    Enable { enabled: bool, reply: Reply<Taken> },
     /// Serve again.
     Revive { reply: Reply<bool> },
     /// Pending when nothing is left to be done.
@@ -228,6 +230,10 @@ pub enum ControlRequest {
     Stats(ToStats),
     /// Settings and status.
     Info(Info, Reply<InfoSnapshot>),
+    /// Change a time to live.
+    SetTtl(SetTtl, Reply<Duration>),
+    /// Switch on or off; with a reply slot for each tier.
+    SetEnabled(SetEnabled, Vec<Reply<Taken>>, Reply<bool>),
     /// Put a tier back into service.
     Revive(ReviveTier, Reply<bool>),
     /// Die, to see what happens.

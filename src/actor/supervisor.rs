@@ -18,7 +18,7 @@ use super::wiring::{Wiring, tell};
 use crate::engine::budget::Move;
 use crate::env::{spawn_local, yield_now};
 use crate::error::Result;
-use crate::message::{InfoSnapshot, ReviveTier, TierInfo};
+use crate::message::{InfoSnapshot, ReviveTier, SetEnabled, TierInfo};
 
 /// Parcels that one turn moves at most, so that tiers on the same thread get theirs.
 const DRAIN: usize = 1_024;
@@ -80,6 +80,14 @@ impl Supervisor {
             ControlRequest::Warm(request) => tell(&self.wiring.warmer, request),
             ControlRequest::Stats(request) => tell(&self.wiring.stats, request),
             ControlRequest::Info(_, reply) => reply.answer(Ok(info(&self.wiring))),
+            ControlRequest::SetTtl(change, reply) => reply.answer(self.wiring.set_ttl(&change)),
+            ControlRequest::SetEnabled(SetEnabled { enabled, .. }, parts, reply) => {
+                let was = self.wiring.enable(enabled);
+                for (tier, reply) in parts.into_iter().enumerate() {
+                    self.tell_tier(tier, TierRequest::Enable { enabled, reply });
+                }
+                reply.answer(Ok(was));
+            }
             ControlRequest::Revive(ReviveTier { tier, .. }, reply) => match self.wiring.routes.tier(&tier) {
                 Ok(id) => self.tell_tier(id.index(), TierRequest::Revive { reply }),
                 Err(error) => reply.answer(Err(error)),
@@ -104,13 +112,16 @@ fn info(wiring: &Wiring) -> InfoSnapshot {
     let plan = &wiring.plan;
     let budget = wiring.budget.lock();
     let tier = |(index, tier): (usize, &super::wiring::TierShared)| {
-        let of_tier = plan.prefixes.iter().filter(|prefix| prefix.tier == index);
+        let of_tier =
+            plan.prefixes.iter().zip(&wiring.prefix_terms).filter(|(prefix, _)| prefix.tier == index);
         TierInfo {
             name: Arc::clone(&tier.name),
             description: Arc::clone(&plan.tiers[index].description),
-            ttl: tier.terms.ttl,
-            stale: tier.terms.stale,
-            prefixes: of_tier.map(|prefix| (Arc::clone(&prefix.prefix), prefix.ttl)).collect(),
+            ttl: tier.terms.ttl(),
+            stale: tier.terms.now().stale,
+            prefixes: of_tier
+                .map(|(prefix, terms)| (Arc::clone(&prefix.prefix), terms.is_own().then(|| terms.ttl())))
+                .collect(),
             state: tier.state(),
             entries: tier.counters.entries.load(Relaxed),
             bytes: tier.counters.bytes.load(Relaxed),
@@ -122,7 +133,7 @@ fn info(wiring: &Wiring) -> InfoSnapshot {
         }
     };
     InfoSnapshot {
-        enabled: plan.enabled,
+        enabled: wiring.is_enabled(),
         ready: *wiring.ready.borrow(),
         uptime: wiring.env.now().since(wiring.began),
         budget: plan.budget,

@@ -181,10 +181,11 @@ impl Ending {
 fn stray(wiring: &Wiring, tier: &TierShared, set: &Set) -> Option<Item> {
     let (found, terms) = wiring.route(set.key.as_str()).ok()?;
     let item = || {
+        let terms = terms.now();
         let Set { key, value, tags, policy } = set.clone();
         // What is warmed together would else expire together.
         let spread = if terms.jitter > 0.0 { terms.jitter } else { WARM_JITTER };
-        let terms = policy.over(&Terms { jitter: spread, ..*terms });
+        let terms = policy.over(&Terms { jitter: spread, ..terms });
         Item { key, value, tags, terms }
     };
     (found.id == tier.id).then(item)

@@ -156,7 +156,7 @@ impl Warmer {
             Err(error) => return reply.answer(Err(error)),
         };
         let reports = self.empty_reports(scope);
-        if jobs.is_empty() || !self.wiring.plan.enabled {
+        if jobs.is_empty() || !self.wiring.is_enabled() {
             return reply.answer(Ok(WarmReport { sources: reports }));
         }
         self.last_order += 1;
@@ -207,7 +207,7 @@ impl Warmer {
 
     /// A user did something: begins the runs that are worth it, and returns whether there are any.
     fn user_active(&mut self, user: &Arc<str>) -> bool {
-        if !self.wiring.plan.enabled {
+        if !self.wiring.is_enabled() {
             return false;
         }
         let now = self.wiring.env.now();
@@ -220,7 +220,7 @@ impl Warmer {
                 continue;
             }
             let ttl =
-                self.wiring.routes.tier(source.tier()).map_or(PAUSE, |id| self.wiring.tier(id).terms.ttl);
+                self.wiring.routes.tier(source.tier()).map_or(PAUSE, |id| self.wiring.tier(id).terms.ttl());
             self.know(job.clone(), now.after(ttl));
             self.request(job, None);
             begun = true;

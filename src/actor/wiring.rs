@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::events::EventHub;
 use super::inbox::{Inbox, Parcel};
+use super::live_terms::LiveTerms;
 use super::permit::Permits;
 use super::request::{ToStats, ToSupervisor, ToTier, ToWarmer};
 use super::root::Root;
@@ -28,7 +29,6 @@ use crate::engine::key::first_segment;
 use crate::engine::moment::Moment;
 use crate::engine::route::{Routes, TierId};
 use crate::engine::scope::Scope;
-use crate::engine::terms::Terms;
 use crate::engine::tier::Rules;
 use crate::engine::view::View;
 use crate::env::{Env, Spawner};
@@ -73,7 +73,7 @@ pub struct TierShared {
     /// Its name.
     pub name: Arc<str>,
     /// How its values are loaded and kept when nothing else is said.
-    pub terms: Terms,
+    pub terms: LiveTerms,
     /// What readers see.
     pub view: Arc<View>,
     /// Its counters.
@@ -165,6 +165,10 @@ pub struct Wiring {
     pub(crate) host: Spawner,
     /// The number of the next fence.
     pub(crate) next_fence: AtomicU64,
+    /// Whether anything is cached now.
+    enabled: AtomicBool,
+    /// How the values of each prefix of the plan are loaded and kept.
+    pub(crate) prefix_terms: Vec<LiveTerms>,
     /// Who is told what takes place.
     pub(crate) events: EventHub,
     pub(crate) ready: watch::Sender<bool>,
@@ -201,7 +205,7 @@ impl Wiring {
         let tier = |(index, tier): (usize, &crate::settings::TierPlan)| TierShared {
             id: id(index),
             name: Arc::clone(&tier.name),
-            terms: tier.terms,
+            terms: LiveTerms::new(tier.terms, true),
             view: Arc::new(View::new(env.seed().wrapping_add(index as u64))),
             counters: Arc::default(),
             permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
@@ -233,6 +237,12 @@ impl Wiring {
             root: Root::default(),
             host,
             next_fence: AtomicU64::new(0),
+            enabled: AtomicBool::new(plan.enabled),
+            prefix_terms: plan
+                .prefixes
+                .iter()
+                .map(|one| LiveTerms::new(one.terms, one.ttl.is_some()))
+                .collect(),
             events: EventHub::default(),
             ready: watch::Sender::new(!required),
             closed: watch::Sender::new(false),
@@ -249,17 +259,17 @@ impl Wiring {
     }
 
     /// The tier of `key`, and on what terms its values are loaded and kept there. Errors: `UnknownPrefix`.
-    pub(crate) fn route(&self, key: &str) -> Result<(&TierShared, &Terms)> {
+    pub(crate) fn route(&self, key: &str) -> Result<(&TierShared, &LiveTerms)> {
         let Some(route) = self.routes.route(key) else {
             return Err(Error::UnknownPrefix { prefix: Shown::new(first_segment(key)) });
         };
         let tier = self.tier(route.tier);
-        let of_prefix = |place: u16| &self.plan.prefixes[usize::from(place)].terms;
+        let of_prefix = |place: u16| &self.prefix_terms[usize::from(place)];
         Ok((tier, route.prefix.map_or(&tier.terms, of_prefix)))
     }
 
     /// As [`Wiring::route`], for what is on its way to a tier: a first segment that no tier was made for is warned of.
-    pub(crate) fn route_told(&self, key: &str) -> Result<(&TierShared, &Terms)> {
+    pub(crate) fn route_told(&self, key: &str) -> Result<(&TierShared, &LiveTerms)> {
         let found = self.route(key)?;
         if self.routes.route(key).is_some_and(|route| !route.known) {
             self.strangers.meet(key, &found.0.name);
@@ -272,11 +282,22 @@ impl Wiring {
         self.routes.reached(scope)
     }
 
+    /// Whether anything is cached now.
+    pub(crate) fn is_enabled(&self) -> bool {
+        // Relaxed: tiers learn of a change by a message; this only guides who counts and who begins a new life.
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it is on or off from now on; returns whether it was on.
+    pub(crate) fn enable(&self, enabled: bool) -> bool {
+        self.enabled.swap(enabled, Ordering::Relaxed)
+    }
+
     /// What a tier is told once.
     pub(crate) fn rules(&self, id: TierId) -> Rules {
         Rules {
             name: Arc::clone(&self.tier(id).name),
-            enabled: self.plan.enabled,
+            enabled: self.is_enabled(),
             max_entry: self.plan.max_entry,
             load_concurrency: self.plan.load_concurrency,
             load_queue: self.plan.load_queue,

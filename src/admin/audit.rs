@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::render::{Answer, Style};
+use super::set::Change;
 use super::text::foreign;
 use crate::engine::key::{SEPARATOR, first_segment};
 use crate::engine::scope::Scope;
@@ -23,16 +24,22 @@ pub enum AuditAction {
     Clear,
     /// Ran warm sources.
     Warm,
+    /// Changed a setting.
+    Set,
+    /// Took everything of a user away.
+    Forget,
     /// Put a tier back into service.
     Revive,
 }
 
 impl AuditAction {
-    /// The word for it in the log: `clear`, `warm` and `revive`.
+    /// The word for it in the log: `clear`, `warm`, `set`, `forget` and `revive`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Clear => "clear",
             Self::Warm => "warm",
+            Self::Set => "set",
+            Self::Forget => "forget",
             Self::Revive => "revive",
         }
     }
@@ -92,6 +99,17 @@ impl AuditEvent {
         Self::new(who, AuditAction::Warm, scope.clone(), scope)
     }
 
+    /// Somebody changed a setting.
+    pub fn set(who: impl Into<Arc<str>>, change: &Change) -> Self {
+        let scope = change.to_string();
+        Self::new(who, AuditAction::Set, scope.clone(), scope)
+    }
+
+    /// Somebody took away everything of `user`. The log is not told of whom.
+    pub fn forget(who: impl Into<Arc<str>>, user: &str) -> Self {
+        Self::new(who, AuditAction::Forget, format!("user::{user}"), shortened(&format!("user::{user}")))
+    }
+
     /// Somebody put `tier` back into service.
     pub fn revive(who: impl Into<Arc<str>>, tier: &str) -> Self {
         let scope = format!("tier:{tier}");
@@ -115,6 +133,7 @@ impl AuditEvent {
             Ok(Answer::Warmed { report, .. }) => {
                 (report.sources.iter().all(|source| source.error.is_none()), report.stored())
             }
+            Ok(Answer::Forgot { gone, .. }) => (gone.left == 0, gone.matched),
             Ok(Answer::Revived { was_out, .. }) => (true, u64::from(*was_out)),
             Ok(_) => (true, 0),
             Err(_) => (false, 0),

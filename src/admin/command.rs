@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::audit::AuditEvent;
+use super::set::{self, Change};
 use super::text::meant;
 use crate::engine::key::{Key, SEPARATOR};
 use crate::engine::pattern::Pattern;
@@ -24,6 +25,10 @@ use crate::message::WarmScope;
 /// /cache-explain KEY                          key:KEY means the same
 /// /cache-clear  [all | key:KEY | prefix:PREFIX | tag:TAG | tier:NAME | PATTERN]  [--dry-run]
 /// /cache-warm   [all | NAME]                  NAME of a tier; all when left out
+/// /cache-set    ttl (NAME | prefix:PREFIX) TIME        for what is stored from then on
+/// /cache-set    enabled (on | off)
+/// /cache-set    max_size_mb NUMBER
+/// /cache-forget ID                            everything of the user with that id
 /// /cache-revive NAME
 /// /cache-help
 /// ```
@@ -60,13 +65,26 @@ pub enum Command {
     ClearUsage,
     /// Run warm sources.
     Warm(WarmScope),
+    /// Change a setting while the cache runs.
+    Set(Change),
+    /// Take everything of a user away.
+    Forget(Arc<str>),
     /// Put a tier back into service that is bypassed.
     Revive(Arc<str>),
 }
 
 /// The words after the slash.
-const WORDS: [&str; 7] =
-    ["cache-stats", "cache-info", "cache-explain", "cache-clear", "cache-warm", "cache-revive", "cache-help"];
+const WORDS: [&str; 9] = [
+    "cache-stats",
+    "cache-info",
+    "cache-explain",
+    "cache-clear",
+    "cache-warm",
+    "cache-set",
+    "cache-forget",
+    "cache-revive",
+    "cache-help",
+];
 
 impl Command {
     /// Bytes that a line may have, 4,096.
@@ -110,6 +128,8 @@ impl Command {
             "cache-explain" => explain(&arguments),
             "cache-clear" => clear(&arguments),
             "cache-warm" => warm(&arguments),
+            "cache-set" => Change::parse(&arguments).map(Self::Set),
+            "cache-forget" => set::user(&arguments).map(Self::Forget),
             "cache-revive" => revive(&arguments),
             _ => refuse(unknown(first)),
         }
@@ -117,7 +137,10 @@ impl Command {
 
     /// Whether it takes entries away, so that a host can ask the person first. A dry run does not.
     pub fn is_destructive(&self) -> bool {
-        matches!(self, Self::Clear { dry_run: false, .. })
+        matches!(
+            self,
+            Self::Clear { dry_run: false, .. } | Self::Forget(_) | Self::Set(Change::Enabled(false))
+        )
     }
 
     /// What the audit is told when it has been carried out; `None` for a command that changes nothing.
@@ -125,6 +148,8 @@ impl Command {
         match self {
             Self::Clear { scope, dry_run: false } => Some(AuditEvent::clear(who, scope)),
             Self::Warm(scope) => Some(AuditEvent::warm(who, scope)),
+            Self::Set(change) => Some(AuditEvent::set(who, change)),
+            Self::Forget(user) => Some(AuditEvent::forget(who, user)),
             Self::Revive(tier) => Some(AuditEvent::revive(who, tier)),
             _ => None,
         }
@@ -139,7 +164,7 @@ impl Command {
     }
 }
 
-fn refuse<T>(reason: impl Into<String>) -> Result<T> {
+pub(super) fn refuse<T>(reason: impl Into<String>) -> Result<T> {
     Err(Error::InvalidCommand { reason: reason.into() })
 }
 
@@ -188,7 +213,7 @@ fn unknown(word: &str) -> String {
     }
 }
 
-fn excess<T>(command: &str, argument: &str, takes: impl fmt::Display) -> Result<T> {
+pub(super) fn excess<T>(command: &str, argument: &str, takes: impl fmt::Display) -> Result<T> {
     refuse(format!("{command} does not take {}: it takes {takes}", Shown::new(argument)))
 }
 
@@ -250,7 +275,7 @@ fn said<'t>(text: &'t str, word: &str) -> Option<&'t str> {
 }
 
 /// What `text` names, by its first word: see [`Command`].
-fn scope(text: &str) -> Result<Scope> {
+pub(super) fn scope(text: &str) -> Result<Scope> {
     if text == "all" {
         Ok(Scope::All)
     } else if let Some(key) = said(text, "key:") {
@@ -290,7 +315,7 @@ fn revive(arguments: &[&str]) -> Result<Command> {
 }
 
 /// The name of a tier, `tier:` before it or not. Names have lower-case letters, digits and underscores, 32 at most.
-fn tier_name(text: &str, command: &str) -> Result<Arc<str>> {
+pub(super) fn tier_name(text: &str, command: &str) -> Result<Arc<str>> {
     let name = text.strip_prefix("tier:").unwrap_or(text);
     let fits =
         |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_';

@@ -9,6 +9,7 @@ mod explain_panel;
 mod info_panel;
 pub mod render;
 mod run;
+mod set;
 mod stats_panel;
 mod text;
 
@@ -17,4 +18,5 @@ pub use command::Command;
 pub use explain_panel::explain_panel;
 pub use info_panel::info_panel;
 pub use render::{Answer, Style};
+pub use set::Change;
 pub use stats_panel::{stats_panel, stats_panel_top};

@@ -5,8 +5,10 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::set::Change;
 use super::text::{counted, foreign, size, time};
 use crate::engine::scope::Scope;
+use crate::forget::Forgotten;
 use crate::message::{
     Explanation, InfoSnapshot, Invalidated, SourceReport, StatsSnapshot, WarmReport, WarmScope,
 };
@@ -70,6 +72,20 @@ pub enum Answer {
         /// What came of it.
         report: WarmReport,
     },
+    /// To `/cache-set`.
+    Changed {
+        /// What is in force now.
+        now: Change,
+        /// What was before.
+        before: Change,
+    },
+    /// To `/cache-forget`.
+    Forgot {
+        /// Of whom.
+        user: Arc<str>,
+        /// The counts.
+        gone: Forgotten,
+    },
     /// To `/cache-revive`.
     Revived {
         /// The tier.
@@ -90,6 +106,8 @@ impl Answer {
             Self::Cleared { scope, dry_run, taken } => cleared(taken, *dry_run, scope, style),
             Self::ClearUsage(preview) => clear_usage(preview, style),
             Self::Warmed { scope, report } => warmed(report, scope, style),
+            Self::Changed { now, before } => changed(now, before, style),
+            Self::Forgot { user, gone } => forgot(user, gone, style),
             Self::Revived { tier, was_out } => revived(tier, *was_out, style),
         }
     }
@@ -104,6 +122,8 @@ pub fn help(style: Style) -> String {
         \x20 /cache-explain KEY       where a key is, how fresh, why it was absent last\n\
         \x20 /cache-clear OBJECT      take entries away; with --dry-run only count them\n\
         \x20 /cache-warm [TIER]       run the warm sources of a tier, or of all\n\
+        \x20 /cache-set NAME VALUE    change ttl, enabled or max_size_mb while the cache runs\n\
+        \x20 /cache-forget USER       take everything of a user away, in all tiers\n\
         \x20 /cache-revive TIER       put a tier back into service that is bypassed\n\n",
     );
     text.push_str(&objects(style));
@@ -203,6 +223,32 @@ fn warmed_source(source: &SourceReport, style: Style) -> String {
     text.push('\n');
     if let Some(error) = &source.error {
         let _ = writeln!(text, "    failed: {}", shown(error));
+    }
+    text
+}
+
+/// What changing a setting came to.
+pub fn changed(now: &Change, before: &Change, style: Style) -> String {
+    let (setting, value) = (foreign(&now.setting(), style), now.value());
+    if now == before {
+        return style.heading("🔧", &format!("{setting} is {value} already; nothing was changed"));
+    }
+    let words = format!("{setting} is now {value}, was {}; {}", before.value(), now.consequence());
+    style.heading("🔧", &words)
+}
+
+/// What forgetting a user came to.
+pub fn forgot(user: &str, gone: &Forgotten, style: Style) -> String {
+    let (user, entries) = (foreign(user, style), counted(gone.matched, "entry", "entries"));
+    let left = counted(gone.left, "entry", "entries");
+    let mut text =
+        style.heading("🧹", &format!("user {user}: removed {entries} ({}), {left} left", size(gone.bytes)));
+    if gone.revoked_loads > 0 {
+        let loads = counted(gone.revoked_loads, "load", "loads");
+        let _ = writeln!(text, "  {loads} under way will not be stored");
+    }
+    if gone.left > 0 {
+        text.push_str("  what is left was stored meanwhile; run it again\n");
     }
     text
 }

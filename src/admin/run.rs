@@ -3,12 +3,13 @@
 //! Owns: the order of these steps. Never: parses or renders itself.
 
 use super::audit::emit;
+use super::set::Change;
 use super::{Answer, Command, Style};
 use crate::engine::scope::Scope;
 use crate::env::Stopwatch;
 use crate::error::Result;
 use crate::handle::Cache;
-use crate::message::{Explain, Info, Invalidate, ReviveTier, Stats, Warm};
+use crate::message::{Explain, Info, Invalidate, ReviveTier, SetEnabled, SetTtl, Stats, Warm};
 
 impl Cache {
     /// Carries out the line that `who` typed and returns the text to show; a line that cannot be carried out is answered
@@ -49,6 +50,17 @@ impl Cache {
         answer
     }
 
+    /// Changes a setting; returns what was in force before.
+    async fn change(&self, change: &Change) -> Result<Change> {
+        Ok(match change {
+            Change::Ttl { of, ttl } => {
+                Change::Ttl { of: of.clone(), ttl: self.send(SetTtl::new(of.clone(), *ttl)).await? }
+            }
+            Change::Enabled(enabled) => Change::Enabled(self.send(SetEnabled::new(*enabled)).await?),
+            Change::MaxSize(bytes) => Change::MaxSize(self.set_max_size(*bytes).await?),
+        })
+    }
+
     async fn carry_out(&self, command: Command) -> Result<Answer> {
         Ok(match command {
             Command::Help => Answer::Help,
@@ -67,6 +79,11 @@ impl Cache {
                 let report = self.send(Warm::new(scope.clone())).await?;
                 Answer::Warmed { scope, report }
             }
+            Command::Set(now) => {
+                let before = self.change(&now).await?;
+                Answer::Changed { now, before }
+            }
+            Command::Forget(user) => Answer::Forgot { gone: self.forget_user(&*user).await?, user },
             Command::Revive(tier) => {
                 let was_out = self.send(ReviveTier::new(tier.clone())).await?;
                 Answer::Revived { tier, was_out }

@@ -74,7 +74,7 @@ where
         let call = |text: &str| -> Result<_> {
             Ok(Call { cache, key: Key::parse(text)?, policy, tags: tags()?, share })
         };
-        Ok(match wiring.look_to_load(tier, policy.serves_at_once(terms), &text, A::wanted(), None) {
+        Ok(match wiring.look_to_load(tier, policy.serves_at_once(&terms.now()), &text, A::wanted(), None) {
             Found::Hit(given) => match decode::<V, A>(&text, given) {
                 Ok(hit) => Looked::Hit(hit),
                 Err(_) => Looked::Absent(call(&text)?),

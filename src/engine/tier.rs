@@ -47,7 +47,7 @@ pub const EXPIRE_SLICE: usize = 1_024;
 pub struct Rules {
     /// Its name.
     pub name: Arc<str>,
-    /// Whether it keeps anything.
+    /// Whether it keeps anything; may change, see [`Tier::set_enabled`].
     pub enabled: bool,
     /// Largest entry that is kept.
     pub max_entry: u64,
@@ -116,6 +116,11 @@ impl<W: Waiter, J> Tier<W, J> {
         assert!(self.store.is_empty(), "the order of eviction is chosen before anything is stored");
         let (view, grant) = (Arc::clone(&self.store.view), self.store.grant());
         self.store = Store::evicting(eviction, view, grant, self.now());
+    }
+
+    /// Keeps what comes from now on, or nothing; what it holds is for its owner to take out.
+    pub fn set_enabled(&mut self, enabled: bool) {
+        self.rules.enabled = enabled;
     }
 
     /// The store, to look at.

@@ -9,6 +9,7 @@
 //!
 //! One order holds for all that reaches a tier: what a host sends later takes effect later there.
 
+mod change;
 mod control;
 mod data;
 mod event;
@@ -21,6 +22,7 @@ mod since;
 mod stats;
 mod warm;
 
+pub use change::{SetEnabled, SetTtl, TtlOf};
 pub use control::{History, Info, ReviveTier, Sample, Shutdown, Stats};
 pub use data::{Contains, Get, Remove, RemoveMany, Removed, Set, SetMany};
 pub use event::Event;

@@ -123,6 +123,30 @@ impl Default for Settings {
     }
 }
 
+/// Whether a time to live is within its limits; else what they are, as the end of a sentence.
+pub(crate) fn check_ttl(ttl: Duration) -> Result<(), String> {
+    if Number::Time(ttl).is_inside(Kind::TTL) { Ok(()) } else { Err(Kind::TTL.allowed()) }
+}
+
+/// A time to live as a person types it, within its limits; else what they are, as the end of a sentence.
+pub(crate) fn read_ttl(text: &str) -> Result<Duration, String> {
+    let ttl = values::Raw::Untyped(text.to_owned()).time().map_err(|_| Kind::TTL.allowed())?;
+    check_ttl(ttl).map(|()| ttl)
+}
+
+/// The size of all tiers as a person types it, in bytes, likewise.
+pub(crate) fn read_size(text: &str) -> Result<u64, String> {
+    let kind = Kind::of("max_size_mb");
+    let size = values::Raw::Untyped(text.to_owned()).size().map_err(|_| kind.allowed())?;
+    check_size(size).map(|()| size)
+}
+
+/// Whether the size of all tiers is within its limits; else what they are.
+pub(crate) fn check_size(bytes: u64) -> Result<(), String> {
+    let kind = Kind::of("max_size_mb");
+    if Number::Size(bytes).is_inside(kind) { Ok(()) } else { Err(kind.allowed()) }
+}
+
 fn default_tiers() -> Vec<TierSettings> {
     let tier = |name: &str, description: &str, ttl_s| {
         TierSettings::new(name).description(description).ttl(Duration::from_secs(ttl_s))

@@ -16,6 +16,7 @@ use crate::engine::explain::Explanation;
 use crate::engine::journal::Ticket;
 use crate::engine::key::Key;
 use crate::engine::moment::Moment;
+use crate::engine::scope::{How, Scope};
 use crate::engine::seeded::{self, Bug};
 use crate::engine::sweep::Order;
 use crate::engine::tier::{Taken, Tier};
@@ -71,6 +72,7 @@ impl TierActor {
                 self.turn(|this, _, _| this.tier.end_warm(ticket));
             }
             TierRequest::Grant { bytes } => self.grant(bytes),
+            TierRequest::Enable { enabled, reply } => self.enable(enabled, reply),
             TierRequest::Revive { reply } => self.revive(reply),
             TierRequest::Drain { reply } => {
                 self.draining.push(reply);
@@ -106,6 +108,7 @@ impl TierActor {
     pub(super) fn take_failed(&mut self, request: TierRequest) {
         match request {
             TierRequest::Revive { reply } => self.revive(reply),
+            TierRequest::Enable { enabled, reply } => self.enable(enabled, reply),
             TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
             TierRequest::Remove { reply, .. } | TierRequest::Invalidate { reply, .. } => {
                 reply.answer(Ok(Taken::default()));
@@ -143,6 +146,15 @@ impl TierActor {
     fn grant(&mut self, bytes: u64) {
         self.turn(|this, now, fx| this.tier.set_grant(bytes, now, fx));
         tell(&self.wiring.supervisor, ToSupervisor::Holds { tier: self.id.index(), bytes });
+    }
+
+    /// Switched off it gives up all that it holds, as a clear does, and keeps nothing that comes later.
+    fn enable(&mut self, enabled: bool, reply: Reply<Taken>) {
+        self.turn(|this, now, fx| {
+            this.tier.set_enabled(enabled);
+            let order = Order { scope: Scope::All, how: How::Remove, dry_run: enabled };
+            this.tier.order(order, reply, now, fx);
+        });
     }
 
     fn revive(&mut self, reply: Reply<bool>) {
