@@ -258,6 +258,16 @@ where
         .map(drop)
 }
 
+/// Runs a server to its end in an actix system on a thread of its own.
+#[cfg(feature = "admin-http")]
+pub(crate) fn server_thread(
+    name: &str,
+    server: impl Future<Output = std::io::Result<()>> + Send + 'static,
+) -> std::io::Result<()> {
+    // How it ended is nobody's business: who stopped it waits for that by its handle.
+    thread_with_system(name, move || async move { drop(server.await) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn tags(tag: &str) -> Tags {
-    Tags::new([Tag::new(tag).unwrap()]).unwrap()
+    Tags::new([Tag::new(tag).expect("a tag")]).expect("one tag")
 }
 
 async fn holds(cache: &Cache, key: &str) -> bool {

@@ -62,3 +62,5 @@ pub use wiring::{CRASH_WINDOW, CRASHES_MAX, TierShared, Wiring};
 
 pub(crate) use root::{run as run_root, start_all};
 pub(crate) use shutdown::begin as begin_shutdown;
+#[cfg(feature = "admin-http")]
+pub(crate) use {stats::tiers as counters_of, supervisor::info as info_of};

@@ -64,7 +64,8 @@ fn uptime(wiring: &Wiring) -> Duration {
     wiring.env.now().since(wiring.began)
 }
 
-fn tiers(wiring: &Wiring) -> Vec<NamedTierStats> {
+/// The counters of every tier now. Cost: some dozen reads for each.
+pub(crate) fn tiers(wiring: &Wiring) -> Vec<NamedTierStats> {
     let named = |tier: &super::wiring::TierShared| NamedTierStats {
         name: Arc::clone(&tier.name),
         stats: read(&tier.counters),
@@ -126,7 +127,7 @@ async fn snapshot(wiring: Arc<Wiring>, reply: Reply<StatsSnapshot>) {
         }
     }
     let top = top.finish().into_iter().map(|(key, hits)| TopEntry::new(key, hits)).collect();
-    let warm = wiring.warm.iter().map(super::warm_progress::WarmProgress::snapshot).collect();
+    let warm = wiring.warm_stats();
     let budget = wiring.plan.budget;
     reply.answer(Ok(StatsSnapshot { uptime: uptime(&wiring), budget, tiers: tiers(&wiring), top, warm }));
 }

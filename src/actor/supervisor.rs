@@ -108,7 +108,7 @@ impl Supervisor {
 }
 
 /// Settings in force, and the status of every tier.
-fn info(wiring: &Wiring) -> InfoSnapshot {
+pub(crate) fn info(wiring: &Wiring) -> InfoSnapshot {
     let plan = &wiring.plan;
     let budget = wiring.budget.lock();
     let tier = |(index, tier): (usize, &super::wiring::TierShared)| {

@@ -63,6 +63,18 @@ impl Wiring {
         told.collect::<Vec<_>>().join(" and ")
     }
 
+    /// What each source did so far.
+    pub(crate) fn warm_stats(&self) -> Vec<WarmStats> {
+        self.warm.iter().map(WarmProgress::snapshot).collect()
+    }
+
+    /// How many required sources have not succeeded yet.
+    #[cfg(feature = "admin-http")]
+    pub(crate) fn missing_count(&self) -> usize {
+        let sources = self.sources.iter().zip(&self.warm);
+        sources.filter(|(source, progress)| source.is_required() && !progress.has_run()).count()
+    }
+
     /// A source has succeeded: once all required ones have, the cache is ready, and stays so.
     pub(crate) fn warm_succeeded(&self) {
         let missing =

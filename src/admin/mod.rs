@@ -5,7 +5,10 @@
 
 pub mod audit;
 pub mod command;
+mod entries;
 mod explain_panel;
+#[cfg(feature = "admin-http")]
+pub mod http;
 mod info_panel;
 pub mod render;
 mod run;
@@ -15,6 +18,7 @@ mod text;
 
 pub use audit::{AuditAction, AuditEvent, AuditSink};
 pub use command::Command;
+pub use entries::{Entries, EntryLine, EntryPage, EntrySort, EntryState};
 pub use explain_panel::explain_panel;
 pub use info_panel::info_panel;
 pub use render::{Answer, Style};

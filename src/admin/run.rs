@@ -2,6 +2,8 @@
 //!
 //! Owns: the order of these steps. Never: parses or renders itself.
 
+#[cfg(feature = "admin-http")]
+use super::audit::AuditEvent;
 use super::audit::emit;
 use super::set::Change;
 use super::{Answer, Command, Style};
@@ -9,6 +11,8 @@ use crate::engine::scope::Scope;
 use crate::env::Stopwatch;
 use crate::error::Result;
 use crate::handle::Cache;
+#[cfg(feature = "admin-http")]
+use crate::message::Invalidated;
 use crate::message::{Explain, Info, Invalidate, ReviveTier, SetEnabled, SetTtl, Stats, Warm};
 
 impl Cache {
@@ -48,6 +52,21 @@ impl Cache {
             emit(&event.answered(&answer, began.elapsed()), self.life().audit.as_ref());
         }
         answer
+    }
+
+    /// Carries out `invalidate` for `who`, and tells the audit unless it only counts.
+    #[cfg(feature = "admin-http")]
+    pub(crate) async fn take_away(&self, invalidate: Invalidate, who: &str) -> Result<Invalidated> {
+        let dry_run = invalidate.dry_run;
+        let event = AuditEvent::clear(who, &invalidate.scope);
+        let began = Stopwatch::start();
+        let taken = self.send(invalidate).await;
+        if !dry_run {
+            let count = taken.as_ref().map_or(0, |taken| taken.matched);
+            let event = event.ended(taken.is_ok(), count, began.elapsed());
+            emit(&event, self.life().audit.as_ref());
+        }
+        taken
     }
 
     /// Changes a setting; returns what was in force before.

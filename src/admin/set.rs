@@ -78,7 +78,7 @@ impl Change {
     }
 
     /// What follows from it for what is stored already.
-    pub(super) fn consequence(&self) -> &'static str {
+    pub(crate) fn consequence(&self) -> &'static str {
         match self {
             Self::Ttl { .. } => "what is stored keeps the time to live that it has",
             Self::Enabled(true) => "it begins empty",

@@ -1,0 +1,193 @@
+//! What changes something: each by the command or message that everybody else uses, and told to the audit.
+//!
+//! Owns: the fields of each body. Never: changes anything before all of the body was understood.
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::fields::Fields;
+use super::refusal::Refusal;
+use super::routes::{Answer, Who};
+use super::{Admin, shape};
+use crate::admin::command::{scope as scope_of, tier_name};
+use crate::admin::{Answer as Outcome, Change, Command};
+use crate::engine::key::Key;
+use crate::engine::pattern::Pattern;
+use crate::engine::scope::{How, Prefix, Scope};
+use crate::engine::tag::Tag;
+use crate::error::Error;
+use crate::message::{Invalidate, TtlOf, WarmScope};
+
+/// Keys of one invalidation.
+const KEYS_MAX: usize = 1_000;
+/// How long the answer to a warm waits for its end, in case it is short.
+const WARM_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+
+const OBJECTS: &str = "scope, key, keys, prefix, pattern, tag, tier or all";
+
+/// What an invalidation is to take, from exactly one field.
+fn object(fields: &mut Fields) -> Result<Scope, Refusal> {
+    let mut found: Vec<Scope> = Vec::new();
+    if let Some(text) = fields.text("scope")? {
+        found.push(scope_of(&text)?);
+    }
+    if let Some(text) = fields.text("key")? {
+        found.push(Key::parse(&text)?.into());
+    }
+    if let Some(keys) = fields.texts("keys", KEYS_MAX)? {
+        let keys: Vec<Key> = keys.iter().map(|key| Key::parse(key)).collect::<Result<_, Error>>()?;
+        found.push(Scope::Keys(keys.into_iter().collect()));
+    }
+    if let Some(text) = fields.text("prefix")? {
+        found.push(Prefix::parse(&text)?.into());
+    }
+    if let Some(text) = fields.text("pattern")? {
+        found.push(Pattern::parse(&text)?.into());
+    }
+    if let Some(text) = fields.text("tag")? {
+        found.push(Tag::new(text)?.into());
+    }
+    if let Some(text) = fields.text("tier")? {
+        found.push(Scope::Tier(tier_name(&text, "tier")?));
+    }
+    match fields.switch("all")? {
+        Some(true) => found.push(Scope::All),
+        Some(false) => return Err(Refusal::bad("all can only be true; name something else to take less")),
+        None => {}
+    }
+    let one = found.pop().filter(|_| found.is_empty());
+    one.ok_or_else(|| Refusal::bad(format!("say what to take away, with exactly one of {OBJECTS}")))
+}
+
+pub(super) async fn invalidate(admin: &Admin, mut fields: Fields, who: Who) -> Result<Answer, Refusal> {
+    let scope = object(&mut fields)?;
+    let how = match fields.text("how")?.as_deref() {
+        None | Some("remove") => How::Remove,
+        Some("expire") => How::Expire,
+        Some(_) => return Err(Refusal::bad("how is remove or expire")),
+    };
+    let dry_run = fields.switch("dry_run")?.unwrap_or(false);
+    fields.end(&format!("{OBJECTS}, how, dry_run"))?;
+    take(admin, scope, how, dry_run, &who).await
+}
+
+pub(super) async fn clear(admin: &Admin, mut fields: Fields, who: Who) -> Result<Answer, Refusal> {
+    let dry_run = fields.switch("dry_run")?.unwrap_or(false);
+    fields.end("dry_run")?;
+    take(admin, Scope::All, How::Remove, dry_run, &who).await
+}
+
+async fn take(admin: &Admin, scope: Scope, how: How, dry_run: bool, who: &str) -> Result<Answer, Refusal> {
+    let mut invalidate = Invalidate::new(scope.clone());
+    (invalidate.how, invalidate.dry_run) = (how, dry_run);
+    let taken = admin.cache().take_away(invalidate, who).await?;
+    Ok(Answer::json(
+        200,
+        &json!({
+            "scope": scope.to_string(),
+            "dry_run": dry_run,
+            "matched": taken.matched,
+            "bytes": taken.bytes,
+            "revoked_loads": taken.revoked_loads,
+            "tiers": taken.tiers,
+        }),
+    ))
+}
+
+pub(super) async fn warm(admin: &Admin, mut fields: Fields, who: Who) -> Result<Answer, Refusal> {
+    let scope = match fields.need_text("scope")?.as_str() {
+        "all" => WarmScope::All,
+        tier => WarmScope::Tier(tier_name(tier, "scope")?),
+    };
+    fields.end("scope")?;
+    let cache = admin.cache().clone();
+    let spawner = cache.wiring().spawner.clone();
+    let (told, ended) = oneshot::channel();
+    // In a task of its own: the audit is told of its end also when nobody waits for it any more.
+    spawner.spawn(async move {
+        let _ = told.send(cache.run(Command::Warm(scope), &who).await);
+    });
+    match spawner.within(WARM_WITHIN, ended).await {
+        Some(Ok(Ok(Outcome::Warmed { report, .. }))) => {
+            let sources: Vec<_> = report.sources.iter().map(shape::warmed).collect();
+            let stored = report.stored();
+            Ok(Answer::json(200, &json!({ "running": false, "stored": stored, "sources": sources })))
+        }
+        Some(Ok(Err(error))) => Err(error.into()),
+        _ => Ok(Answer::json(202, &json!({ "running": true, "stored": null, "sources": [] }))),
+    }
+}
+
+pub(super) async fn ttl(admin: &Admin, mut fields: Fields, who: Who) -> Result<Answer, Refusal> {
+    let of = match (fields.text("tier")?, fields.text("prefix")?) {
+        (Some(tier), None) => TtlOf::Tier(tier_name(&tier, "tier")?),
+        (None, Some(prefix)) => TtlOf::Prefix(prefix.into()),
+        _ => return Err(Refusal::bad("say whose time to live, with exactly one of tier or prefix")),
+    };
+    let ttl = std::time::Duration::from_secs(fields.need_number("seconds")?);
+    fields.end("tier, prefix, seconds")?;
+    set(admin, Change::Ttl { of, ttl }, who).await
+}
+
+pub(super) async fn enabled(admin: &Admin, mut fields: Fields, who: Who) -> Result<Answer, Refusal> {
+    let enabled = fields.switch("enabled")?;
+    fields.end("enabled")?;
+    let enabled = enabled.ok_or_else(|| Refusal::bad("the body lacks enabled, which is true or false"))?;
+    set(admin, Change::Enabled(enabled), who).await
+}
+
+pub(super) async fn budget(admin: &Admin, mut fields: Fields, who: Who) -> Result<Answer, Refusal> {
+    let bytes = fields.need_number("bytes")?;
+    fields.end("bytes")?;
+    set(admin, Change::MaxSize(bytes), who).await
+}
+
+async fn set(admin: &Admin, change: Change, who: Who) -> Result<Answer, Refusal> {
+    let value = |change: &Change| match change {
+        Change::Ttl { ttl, .. } => shape::seconds(*ttl),
+        Change::Enabled(enabled) => Value::Bool(*enabled),
+        Change::MaxSize(bytes) => json!(bytes),
+    };
+    let outcome = admin.cache().run(Command::Set(change), &who).await?;
+    let Outcome::Changed { now, before } = outcome else { return Err(unexpected()) };
+    let (setting, note) = (now.setting(), now.consequence());
+    let body = json!({ "setting": setting, "value": value(&now), "before": value(&before), "note": note });
+    Ok(Answer::json(200, &body))
+}
+
+pub(super) async fn revive(admin: &Admin, mut fields: Fields, who: Who) -> Result<Answer, Refusal> {
+    let tier = tier_name(&fields.need_text("tier")?, "tier")?;
+    fields.end("tier")?;
+    let outcome = admin.cache().run(Command::Revive(tier), &who).await?;
+    let Outcome::Revived { tier, was_out } = outcome else { return Err(unexpected()) };
+    Ok(Answer::json(200, &json!({ "tier": &*tier, "was_out": was_out })))
+}
+
+pub(super) async fn forget(admin: &Admin, mut fields: Fields, who: Who) -> Result<Answer, Refusal> {
+    let user = fields.need_text("user")?;
+    fields.end("user")?;
+    if user.is_empty() {
+        return Err(Refusal::bad("user is the id of a user, such as 42 for user::42"));
+    }
+    let outcome = admin.cache().run(Command::Forget(user.into()), &who).await?;
+    let Outcome::Forgot { user, gone } = outcome else { return Err(unexpected()) };
+    Ok(Answer::json(
+        200,
+        &json!({
+            "user": &*user,
+            "matched": gone.matched,
+            "bytes": gone.bytes,
+            "revoked_loads": gone.revoked_loads,
+            "left": gone.left,
+        }),
+    ))
+}
+
+/// Each command has an answer of its own kind; that another came is a mistake of this crate.
+fn unexpected() -> Refusal {
+    Refusal::new(
+        500,
+        "Internal",
+        "the command was answered with something else; tell the authors of apex-cache",
+    )
+}
