@@ -2,9 +2,7 @@
 //!
 //! Owns: which of the three a scope takes. Never: removes an entry.
 
-use std::sync::Arc;
-
-use super::entry::Entry;
+use super::entry::{Entry, ReadEntry};
 use super::groups::{Step, WalkId};
 use super::scope::Scope;
 use super::store::Store;
@@ -51,7 +49,7 @@ impl Store {
     }
 
     /// Takes one step of a walk for what was stored before `seq`; the entry is the one in the slot that it came to.
-    pub(crate) fn step(&mut self, path: &mut Path, scope: &Scope, seq: u64) -> (Step, Option<&Arc<Entry>>) {
+    pub(crate) fn step(&mut self, path: &mut Path, scope: &Scope, seq: u64) -> (Step, Option<&Entry>) {
         let step = match path {
             Path::Groups(walk) => self.groups.step(*walk, &scope.reach(), &self.slots),
             Path::Tag(walk) => match self.tags.step(*walk) {

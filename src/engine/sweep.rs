@@ -6,6 +6,7 @@
 //! its time without touching what is newer; readers need no check, for until the answer either value is legal.
 
 use super::departures::Why;
+use super::entry::ReadEntry;
 use super::groups::Step;
 use super::moment::Moment;
 use super::path::Path;
@@ -139,8 +140,7 @@ impl<W: Waiter, J> Tier<W, J> {
                 self.store.end_walk(path);
                 break;
             }
-            let hit =
-                entry.filter(|entry| entry.seq() < *seq && scope.takes(entry.key().as_str(), entry.tags()));
+            let hit = entry.filter(|entry| entry.seq() < *seq && scope.takes(entry.key(), entry.tags()));
             if let (Step::Slot(slot), Some(entry)) = (step, hit) {
                 taken.matched += 1;
                 taken.bytes += entry.weight();
