@@ -253,7 +253,7 @@ impl Store {
     }
 
     fn take(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
-        self.groups.remove(slot);
+        self.groups.remove(slot, &self.slots, |text| self.view.hash(text));
         self.wheel.cancel(slot);
         self.policy.removed(slot);
         let entry = self.slots.0[slot as usize].take().expect("only held slots are taken");
@@ -298,7 +298,8 @@ impl Store {
     /// Takes out entries that can no longer be served, touching at most `limit`; returns whether that were all.
     pub fn expire(&mut self, now: Moment, limit: usize, gone: &mut Vec<Gone>) -> bool {
         let mut due = Vec::new();
-        let all = self.wheel.advance(now, limit, |slot| due.push(slot));
+        let dead_at = |slot| self.slots.entry(slot).life().dead_at;
+        let all = self.wheel.advance(now, limit, dead_at, |slot| due.push(slot));
         for slot in due {
             self.take(slot, Cause::Expired, gone);
         }
