@@ -369,7 +369,7 @@ impl Store {
             let shown = self.view.find(entry.key().as_str());
             assert!(shown.is_some_and(|shown| Arc::ptr_eq(&shown, entry)), "the view shows another entry");
         }
-        self.groups.check(&slots, &self.slots);
+        self.groups.check(&slots, &self.slots, |text| self.view.hash(text));
         let tagged: Vec<_> = slots
             .iter()
             .zip(&entries)
