@@ -170,7 +170,7 @@ fn hash(view: &View, collide: bool) -> impl Fn(&str) -> u64 + '_ {
 
 #[test]
 fn every_walk_comes_once_to_all_that_stays_and_to_nothing_out_of_its_reach() {
-    each_seed(400, |seed| {
+    each_seed(200, |seed| {
         let mut run = Run::new(seed);
         for _ in 0..400 {
             run.step();
