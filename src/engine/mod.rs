@@ -22,6 +22,9 @@ pub mod fences;
 pub mod flight;
 pub mod given;
 mod groups;
+#[cfg(test)]
+mod groups_tests;
+mod index;
 pub mod item;
 pub mod journal;
 #[cfg(test)]

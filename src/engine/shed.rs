@@ -68,7 +68,8 @@ impl Store {
     pub fn expire(&mut self, now: Moment, limit: usize, gone: &mut Vec<Gone>) -> bool {
         self.view.settle(limit);
         let mut due = Vec::new();
-        let all = self.wheel.advance(now, limit, |slot| due.push(slot));
+        let dead_at = |slot| self.slots.entry(slot).life().dead_at;
+        let all = self.wheel.advance(now, limit, dead_at, |slot| due.push(slot));
         for slot in due {
             self.take(slot, Cause::Expired, gone);
         }

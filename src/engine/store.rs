@@ -275,7 +275,7 @@ impl Store {
     }
 
     fn take(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
-        self.groups.remove(slot);
+        self.groups.remove(slot, &self.slots, |text| self.view.hash(text));
         self.wheel.cancel(slot);
         self.policy.removed(slot);
         let entry = self.slots.0[slot as usize].take().expect("only held slots are taken");
@@ -358,7 +358,7 @@ impl Store {
             let shown = self.view.find(entry.key());
             assert!(shown.is_some_and(|shown| shown.is(entry)), "the view shows another entry");
         }
-        self.groups.check(&slots, &self.slots);
+        self.groups.check(&slots, &self.slots, |text| self.view.hash(text));
         let tagged: Vec<_> = slots
             .iter()
             .zip(&entries)

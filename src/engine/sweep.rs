@@ -73,12 +73,10 @@ impl<W: Waiter, J> Tier<W, J> {
         }
         // A dry run, too, counts only what is there now.
         let (seq, revoked_loads) = if order.dry_run { (self.seq + 1, 0) } else { self.fence(&order.scope) };
-        let at_once = self.store.reachable(&order.scope) <= self.slice as u64;
         let path = self.store.begin_walk(&order.scope);
         let taken = Taken { revoked_loads, at: self.at(), ..Taken::default() };
         let mut walking = Walking { order, seq, path, now, taken, token };
-        let limit = if at_once { usize::MAX } else { self.slice };
-        if self.walk(&mut walking, limit, fx) {
+        if self.walk(&mut walking, self.slice, fx) {
             self.complete(walking.token, walking.taken, walking.order.dry_run, fx);
         } else {
             self.walking.push_back(walking);

@@ -10,9 +10,9 @@ use super::tag::{Tag, Tags};
 use super::tags::{LIST, NODE};
 use crate::codec::value::Value;
 
-/// Slot number, links of queue, wheel and group, what the policy keeps, due time, bucket, group number, place among tags: one
-/// of each per slot.
-const COLUMNS: usize = size_of::<usize>() + 3 * 8 + POLICY + 8 + 2 + 4 + 4;
+/// Slot number, links of queue, wheel and group, what the policy keeps, bucket, share in the index of groups, place among
+/// tags: one of each per slot.
+const COLUMNS: usize = size_of::<usize>() + 3 * 8 + POLICY + 2 + 9 + 4;
 /// The policy that keeps most: a card and a worth, a word of the sketch at its mean load of three quarters, and half a ghost.
 /// One that keeps less is charged the same: a tier's memory is never more than was charged.
 const POLICY: usize = 16 + 8 + 12 + 12;
