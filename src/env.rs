@@ -33,7 +33,7 @@ pub struct Env {
 #[derive(Debug)]
 enum Clock {
     /// The machine's monotonic clock, plus the time that the machine was suspended.
-    Machine { began: Duration, suspended_ms: AtomicU64, meter: SuspendMeter },
+    Machine { began: u64, suspended_ms: AtomicU64, meter: SuspendMeter },
     /// tokio's clock, which tests pause and advance.
     Tokio { began: tokio::time::Instant },
 }
@@ -53,7 +53,7 @@ impl Env {
     #[must_use]
     pub fn machine() -> Self {
         let clock = Clock::Machine {
-            began: machine_now(),
+            began: machine_now_ms(),
             suspended_ms: AtomicU64::new(0),
             meter: SuspendMeter::new(suspended_since_boot()),
         };
@@ -88,8 +88,9 @@ impl Env {
     pub fn now(&self) -> Moment {
         match &*self.clock {
             Clock::Machine { began, suspended_ms, .. } => {
-                let awake = machine_now().saturating_sub(*began);
-                Moment::START.after(awake).after(Duration::from_millis(suspended_ms.load(Relaxed)))
+                // Every read asks: the clock, and then nothing but additions.
+                let awake = machine_now_ms().saturating_sub(*began);
+                Moment::from_millis(awake + suspended_ms.load(Relaxed))
             }
             Clock::Tokio { began } => Moment::START.after(began.elapsed()),
         }
@@ -133,8 +134,9 @@ fn millis(span: Duration) -> u64 {
 }
 
 #[cfg(target_os = "linux")]
-fn machine_now() -> Duration {
-    clock(rustix::time::ClockId::MonotonicCoarse)
+fn machine_now_ms() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
 #[cfg(target_os = "linux")]
@@ -151,11 +153,11 @@ fn clock(id: rustix::time::ClockId) -> Duration {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn machine_now() -> Duration {
+fn machine_now_ms() -> u64 {
     use std::sync::OnceLock;
     use std::time::Instant;
     static BEGAN: OnceLock<Instant> = OnceLock::new();
-    BEGAN.get_or_init(Instant::now).elapsed()
+    millis(BEGAN.get_or_init(Instant::now).elapsed())
 }
 
 #[cfg(not(target_os = "linux"))]

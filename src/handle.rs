@@ -10,11 +10,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::actor::{Pending, Request, Supervisor, Wiring, begin_shutdown};
+use crate::actor::{Pending, Request, Seen, Supervisor, TierShared, Wiring, begin_shutdown};
 use crate::builder::Builder;
 use crate::calls::{InvalidateCall, SetCall};
 use crate::codec::value::Value;
 use crate::codec::value::Wanted;
+use crate::engine::entry::ReadEntry;
 use crate::engine::key::{IntoKey, Key};
 use crate::engine::scope::Scope;
 use crate::error::{Error, Result};
@@ -78,39 +79,63 @@ impl Cache {
     /// Errors: `InvalidKey`, `UnknownPrefix`, `WrongType` (the key holds another type), `Decode`, `Closed`.
     /// Cost: a look-up and decoding; no message.
     #[allow(clippy::unused_async)] // a level behind memory will have to be awaited
-    pub async fn get<T: DeserializeOwned>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>> {
-        self.read(key)
+    pub async fn get<T>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        self.get_now(key)
     }
 
     /// Shows the value of `key` to `look`, if it is there. Not async: it looks at what is in memory, and only there.
     ///
     /// Errors and cost: as [`Cache::get`].
-    pub fn get_with<T: DeserializeOwned, R>(
-        &self,
-        key: impl IntoKey,
-        look: impl FnOnce(&T) -> R,
-    ) -> Result<Option<R>> {
-        Ok(self.read(key)?.map(|hit: Hit<T>| look(&hit)))
+    #[inline]
+    pub fn get_with<T, R>(&self, key: impl IntoKey, look: impl FnOnce(&T) -> R) -> Result<Option<R>>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        Ok(self.get_now(key)?.map(|hit: Hit<T>| look(&hit)))
     }
 
-    pub(crate) fn read<T: DeserializeOwned>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>> {
-        let (wiring, text) = (self.wiring(), key.text());
-        wiring.open()?;
-        let (tier, _) = match wiring.route(text) {
-            Ok(found) => found,
-            // Of the two mistakes a key can be, being none at all is told first.
-            Err(error) => return Err(key.into_key().err().unwrap_or(error)),
-        };
-        match wiring.look(tier, text, Wanted::ANY) {
-            Some(given) => {
-                let hit = Hit::decode(text, &given);
-                if matches!(hit, Err(Error::WrongType { .. })) {
-                    tier.counters.wrong_type.one();
-                }
-                hit.map(Some)
+    /// As [`Cache::get`], without `await`: it looks at what is in memory, and only there.
+    ///
+    /// ```no_run
+    /// # fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+    /// if let Some(name) = cache.get_now::<String>("user::42::name")? {
+    ///     println!("{}, {:?} old", *name, name.age());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    pub fn get_now<T>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let Some((tier, seen)) = self.look(&key)? else { return key.into_key().map(|_key| None) };
+        Hit::of(key.text(), seen).map(Some).inspect_err(|error| {
+            if matches!(error, Error::WrongType { .. }) {
+                tier.counters.wrong_type.one();
             }
-            None => key.into_key().map(|_key| None),
+        })
+    }
+
+    /// The value of `key` as it is stored, if it is there: for those who pass bytes on.
+    ///
+    /// Errors: `InvalidKey`, `UnknownPrefix`, `Closed`. Cost: a look-up and an allocation; no message, and nothing is copied.
+    pub fn get_value(&self, key: impl IntoKey) -> Result<Option<Value>> {
+        match self.look(&key)? {
+            Some((_, seen)) if !seen.is_nothing() => Ok(Some(seen.entry.value())),
+            _ => key.into_key().map(|_key| None),
         }
+    }
+
+    #[inline]
+    fn look(&self, key: &impl IntoKey) -> Result<Option<(&TierShared, Seen<'_>)>> {
+        let wiring = self.wiring();
+        wiring.open()?;
+        let (tier, at) = wiring.place(key)?;
+        Ok(wiring.look(tier, at, Wanted::ANY).map(|seen| (tier, seen)))
     }
 
     /// Whether `key` holds a value that would be served. Counts as no read. Errors: `InvalidKey`, `UnknownPrefix`,
@@ -118,14 +143,9 @@ impl Cache {
     pub fn contains(&self, key: impl IntoKey) -> Result<bool> {
         let wiring = self.wiring();
         wiring.open()?;
-        let (tier, _) = match wiring.route(key.text()) {
-            Ok(found) => found,
-            // Of the two mistakes a key can be, being none at all is told first.
-            Err(error) => return Err(key.into_key().err().unwrap_or(error)),
-        };
+        let (tier, at) = wiring.place(&key)?;
         let now = wiring.env.now();
-        if tier.view.peek(key.text()).is_some_and(|entry| entry.is_fresh(now) && !entry.value().is_nothing())
-        {
+        if tier.view.peek(at.key).is_some_and(|entry| entry.is_fresh(now) && !entry.is_nothing()) {
             return Ok(true);
         }
         key.into_key().map(|_key| false)
@@ -162,7 +182,7 @@ impl Cache {
     /// ```
     pub fn get_or_load<T, K, F, Fut, E>(&self, key: K, load: F) -> GetOrLoadCall<'_, T, K, F>
     where
-        T: Serialize + DeserializeOwned + Send + 'static,
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
         K: IntoKey,
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
@@ -185,7 +205,7 @@ impl Cache {
     /// ```
     pub fn get_or_find<T, F, Fut, E>(&self, key: impl IntoKey, find: F) -> FindCall<'_, T>
     where
-        T: Serialize + DeserializeOwned + Send + 'static,
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Option<T>, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
@@ -214,7 +234,7 @@ impl Cache {
     /// ```
     pub fn get_or_load_with<T, F, Fut, E>(&self, key: impl IntoKey, load: F) -> FindCall<'_, T>
     where
-        T: Serialize + DeserializeOwned + Send + 'static,
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
         F: FnOnce(LoadContext<T>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,

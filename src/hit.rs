@@ -1,5 +1,8 @@
 //! What a read returns: a value, and where it came from.
+//!
+//! Owns: the decoded copy of an entry as its reader sees it. Never: changes what is held.
 
+use std::any::type_name;
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
@@ -7,58 +10,116 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
+use crate::actor::Seen;
+use crate::codec::fingerprint::Fingerprint;
+use crate::codec::value::decode;
+use crate::engine::entry::{Entry, ReadEntry};
 use crate::engine::given::{Given, Source};
-use crate::error::Result;
+use crate::engine::moment::Moment;
+use crate::engine::view::Served;
+use crate::error::{Error, Result, Shown};
 
 /// A value that was read. Use it like the value itself; take the value out with [`Hit::into_value`].
-#[derive(Clone, PartialEq, Eq)]
-pub struct Hit<T> {
-    value: T,
-    source: Source,
-    age: Duration,
-    stored: bool,
+///
+/// What was found in memory is not copied: the hit keeps it alive, also when it leaves the cache meanwhile. It may be sent to
+/// another thread and held across an `.await`. Each thread keeps up to eight without counting references.
+pub struct Hit<T>(Inner<T>);
+
+enum Inner<T> {
+    /// An entry with a decoded copy that is a `T`.
+    Found { entry: Served, now: Moment },
+    /// The same, for more than one holder.
+    Shared { entry: Entry, now: Moment },
+    /// A value of its own.
+    Own { value: T, source: Source, age: Duration, stored: bool },
 }
 
-impl<T: DeserializeOwned> Hit<T> {
+impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
     pub(crate) fn decode(key: &str, given: &Given) -> Result<Self> {
         Ok(Self::given(given.value.decode(key)?, given))
+    }
+
+    /// What was seen under `key`, if it was written from a `T`. Errors: `WrongType`, `Decode`.
+    pub(crate) fn of(key: &str, seen: Seen<'_>) -> Result<Self> {
+        if seen.entry.fingerprint() != Fingerprint::of::<T>() {
+            return Err(Error::WrongType { key: Shown::new(key), asked: type_name::<T>() });
+        }
+        Self::of_any(seen)
+    }
+
+    /// What was seen, whatever it was written from. The first reader decodes it and leaves the copy to those who follow.
+    #[inline]
+    pub(crate) fn of_any(seen: Seen<'_>) -> Result<Self> {
+        if !seen.entry.decoded().is_some_and(|copy| copy.is::<T>()) {
+            let value: T = decode(seen.entry.bytes())?;
+            let heap = seen.entry.bytes().len();
+            if let Err(value) = seen.keep(value, heap) {
+                return Ok(Self::given(value, &seen.given()));
+            }
+        }
+        let Seen { entry, now, .. } = seen;
+        Ok(Self(Inner::Found { entry, now }))
     }
 }
 
 impl<T> Hit<T> {
     /// The value of `given`, taken out.
     pub(crate) fn given(value: T, given: &Given) -> Self {
-        Self { value, source: given.source, age: given.age, stored: given.stored }
+        Self(Inner::Own { value, source: given.source, age: given.age, stored: given.stored })
     }
 
     /// A value that is not in the cache.
     pub(crate) fn unstored(value: T) -> Self {
-        Self { value, source: Source::Bypass, age: Duration::ZERO, stored: false }
+        Self(Inner::Own { value, source: Source::Bypass, age: Duration::ZERO, stored: false })
     }
 
     /// Where it came from: memory, a load of this call or of another, or a loader that ran past the cache.
     pub fn source(&self) -> Source {
-        self.source
+        match &self.0 {
+            Inner::Found { entry, now } => source_of(entry, *now),
+            Inner::Shared { entry, now } => source_of(entry, *now),
+            Inner::Own { source, .. } => *source,
+        }
     }
 
     /// Whether it is past its time to live; only where `stale` allowed that.
     pub fn is_stale(&self) -> bool {
-        self.source == Source::Stale
+        self.source() == Source::Stale
     }
 
-    /// Time since it was set, or since its load ended; exact to some milliseconds.
+    /// Time since it was set, or since its load ended, when it was read; exact to some milliseconds.
     pub fn age(&self) -> Duration {
-        self.age
+        match &self.0 {
+            Inner::Found { entry, now } => now.since(entry.life().stored),
+            Inner::Shared { entry, now } => now.since(entry.life().stored),
+            Inner::Own { age, .. } => *age,
+        }
     }
 
     /// Whether the cache held it when it was read. `false` for a load that an invalidation or a set overtook.
     pub fn is_stored(&self) -> bool {
-        self.stored
+        !matches!(self.0, Inner::Own { stored: false, .. })
     }
 
     /// Whether it was loaded for this call or one that it joined, rather than found in memory.
     pub fn was_loaded(&self) -> bool {
-        !matches!(self.source, Source::Memory | Source::Stale)
+        !matches!(self.source(), Source::Memory | Source::Stale)
+    }
+}
+
+fn source_of(entry: &impl ReadEntry, now: Moment) -> Source {
+    if entry.is_fresh(now) { Source::Memory } else { Source::Stale }
+}
+
+impl<T: 'static> Hit<T> {
+    fn value(&self) -> &T {
+        let copy = match &self.0 {
+            Inner::Found { entry, .. } => entry.decoded(),
+            Inner::Shared { entry, .. } => entry.decoded(),
+            Inner::Own { value, .. } => return value,
+        };
+        // A copy stays with its entry as long as that lives; the tier takes it away with the entry.
+        copy.and_then(|copy| copy.downcast_ref()).expect("a hit is made of an entry with such a copy")
     }
 
     /// The value itself. `Clone`, because others may share it.
@@ -66,29 +127,54 @@ impl<T> Hit<T> {
     where
         T: Clone,
     {
-        self.value
+        match self.0 {
+            Inner::Own { value, .. } => value,
+            _ => self.value().clone(),
+        }
     }
 }
 
-impl<T> Deref for Hit<T> {
+impl<T: 'static> Deref for Hit<T> {
     type Target = T;
 
+    #[inline]
     fn deref(&self) -> &T {
-        &self.value
+        self.value()
     }
 }
 
-impl<T> AsRef<T> for Hit<T> {
+impl<T: 'static> AsRef<T> for Hit<T> {
     fn as_ref(&self) -> &T {
-        &self.value
+        self.value()
     }
 }
+
+impl<T: Clone + 'static> Clone for Hit<T> {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            Inner::Found { entry, now } => Inner::Shared { entry: entry.entry(), now: *now },
+            Inner::Shared { entry, now } => Inner::Shared { entry: entry.clone(), now: *now },
+            Inner::Own { value, source, age, stored } => {
+                Inner::Own { value: value.clone(), source: *source, age: *age, stored: *stored }
+            }
+        })
+    }
+}
+
+impl<T: PartialEq + 'static> PartialEq for Hit<T> {
+    fn eq(&self, other: &Self) -> bool {
+        let about = |hit: &Self| (hit.source(), hit.age(), hit.is_stored());
+        self.value() == other.value() && about(self) == about(other)
+    }
+}
+
+impl<T: Eq + 'static> Eq for Hit<T> {}
 
 /// Writes the value alone, as if there were no `Hit` around it: a handler can return one as JSON, and a cache
 /// stores one as a `T`. Where it came from and how old it is are not written.
-impl<T: Serialize> Serialize for Hit<T> {
+impl<T: Serialize + 'static> Serialize for Hit<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(serializer)
+        self.value().serialize(serializer)
     }
 }
 
@@ -116,7 +202,10 @@ impl fmt::Display for Source {
 /// Shows where it came from, and not the value.
 impl<T> fmt::Debug for Hit<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hit").field("source", &self.source).field("age", &self.age).finish_non_exhaustive()
+        f.debug_struct("Hit")
+            .field("source", &self.source())
+            .field("age", &self.age())
+            .finish_non_exhaustive()
     }
 }
 

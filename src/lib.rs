@@ -73,6 +73,7 @@ pub mod message;
 #[cfg(any(doc, doctest))]
 pub mod migrating;
 mod observe;
+mod prepared;
 mod reservation;
 pub mod settings;
 mod sync;
@@ -109,6 +110,7 @@ pub use load_many::LoadManyCall;
 pub use load_policy::LoadPolicy;
 pub use loaded::{LoadContext, Loaded};
 pub use message::{Event, Source, WarmScope};
+pub use prepared::PreparedKey;
 pub use reservation::{Filled, Reservation, ReserveCall, Reserved};
 pub use settings::Settings;
 pub use warm::{WarmEntries, WarmRun, WarmSource};

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::actor::{Found, LoadCall};
+use crate::actor::{Found, LoadCall, Seen};
 use crate::codec::value::Wanted;
 use crate::deadline::Deadline;
 use crate::engine::given::Given;
@@ -80,16 +80,15 @@ pub(crate) use options;
 
 impl Options {
     /// What the view holds for such a call.
-    pub(crate) fn look(&self, cache: &Cache, key: &str, wanted: Wanted) -> Result<Found> {
+    pub(crate) fn look<'c>(&self, cache: &'c Cache, key: &impl IntoKey, wanted: Wanted) -> Result<Found<'c>> {
         let wiring = cache.wiring();
-        let (tier, terms) = wiring.route(key)?;
-        Ok(wiring.look_to_load(
-            tier,
-            self.policy.serves_at_once(&terms.now()),
-            key,
-            wanted,
-            self.after.as_ref(),
-        ))
+        let (tier, at) = wiring.place(key)?;
+        // Only what the call leaves open is asked of the route.
+        let allowed = match self.policy.stale {
+            Some(_) => self.policy.serves_at_once(tier.terms.planned()),
+            None => self.policy.serves_at_once(wiring.route(at.key)?.1.planned()),
+        };
+        Ok(wiring.look_to_load(tier, allowed, at, wanted, self.after.as_ref()))
     }
 
     /// Carries the call out after the view had nothing for it.
@@ -133,7 +132,7 @@ impl<'c, T, K, F> GetOrLoadCall<'c, T, K, F> {
 
 impl<T, K, F, Fut, E> Future for GetOrLoadCall<'_, T, K, F>
 where
-    T: Serialize + DeserializeOwned + Send + 'static,
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
     K: IntoKey,
     F: FnOnce() -> Fut + Send + 'static,
     Fut: Future<Output = Result<T, E>> + Send + 'static,
@@ -144,15 +143,13 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some((key, load)) = self.start.take() {
             let (options, wanted) = (std::mem::take(&mut self.options), Wanted::of::<T>());
-            let due = match options.look(self.cache, key.text(), wanted) {
-                Ok(Found::Hit(given)) => match Hit::decode(key.text(), &given) {
+            let due = match options.look(self.cache, &key, wanted)? {
+                Found::Hit(seen) => match Hit::of(key.text(), seen) {
                     Ok(hit) => return Poll::Ready(Ok(hit)),
                     Err(_) => None, // counts as absent: the load replaces it
                 },
-                Ok(Found::Due(given)) => Hit::decode(key.text(), &given).ok(),
-                Ok(Found::Nothing) => None,
-                // Of the two mistakes a key can be, being none at all is told first.
-                Err(error) => return Poll::Ready(Err(key.into_key().err().unwrap_or(error))),
+                Found::Due(seen) => Hit::of(key.text(), seen).ok(),
+                Found::Nothing => None,
             };
             let key = key.into_key()?;
             let loader = Loader::new(key.clone(), load);
@@ -206,7 +203,7 @@ impl<'c, T> FindCall<'c, T> {
 
 impl<'c, T> IntoFuture for FindCall<'c, T>
 where
-    T: DeserializeOwned + Send + 'static,
+    T: DeserializeOwned + Send + Sync + 'static,
 {
     type Output = Result<Option<Hit<T>>>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
@@ -215,14 +212,14 @@ where
         let Self { cache, key, make, options, .. } = self;
         Box::pin(async move {
             let (key, wanted) = (key?, Wanted::of::<T>().or_nothing());
-            match options.look(cache, key.as_str(), wanted)? {
-                Found::Hit(given) => {
-                    if let Ok(found) = found(&key, &given) {
+            match options.look(cache, &&key, wanted)? {
+                Found::Hit(seen) => {
+                    if let Ok(found) = found_there(&key, seen) {
                         return Ok(found);
                     }
                 }
-                Found::Due(given) => {
-                    if let Ok(found) = found(&key, &given) {
+                Found::Due(seen) => {
+                    if let Ok(found) = found_there(&key, seen) {
                         cache.wiring().refresh(key.clone(), make(key), options.policy, wanted);
                         return Ok(found);
                     }
@@ -235,7 +232,18 @@ where
     }
 }
 
+/// The value that was seen, or that there is none.
+pub(crate) fn found_there<T>(key: &Key, seen: Seen<'_>) -> Result<Option<Hit<T>>>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+{
+    if seen.is_nothing() { Ok(None) } else { Hit::of(key.as_str(), seen).map(Some) }
+}
+
 /// The value, or that there is none.
-pub(crate) fn found<T: DeserializeOwned>(key: &Key, given: &Given) -> Result<Option<Hit<T>>> {
+pub(crate) fn found<T: DeserializeOwned + Send + Sync + 'static>(
+    key: &Key,
+    given: &Given,
+) -> Result<Option<Hit<T>>> {
     if given.value.is_nothing() { Ok(None) } else { Hit::decode(key.as_str(), given).map(Some) }
 }

@@ -21,7 +21,7 @@ use crate::engine::key::Key;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
-use crate::load_calls::{Options, found, options};
+use crate::load_calls::{Options, found, found_there, options};
 use crate::load_policy::LoadPolicy;
 
 /// A [`Cache::get_or_load_many`] that was not awaited yet.
@@ -79,19 +79,19 @@ struct Looked<T> {
     due: Vec<Key>,
 }
 
-impl<T: DeserializeOwned> Looked<T> {
+impl<T: DeserializeOwned + Send + Sync + 'static> Looked<T> {
     fn at(cache: &Cache, keys: Vec<Result<Key>>, options: &Options, wanted: Wanted) -> Self {
         let mut looked =
             Self { answers: Vec::with_capacity(keys.len()), missing: vec![], places: vec![], due: vec![] };
         let mut known: HashMap<Key, usize> = HashMap::new();
         for (place, key) in keys.into_iter().enumerate() {
-            let seen = key.and_then(|key| Ok((options.look(cache, key.as_str(), wanted)?, key)));
+            let seen = key.and_then(|key| Ok((options.look(cache, &&key, wanted)?, key)));
             // What cannot be decoded counts as absent: the load replaces it.
             let (answer, key) = match seen {
                 Err(error) => (Some(Err(error)), None),
-                Ok((Found::Hit(given), key)) => (found(&key, &given).ok().map(Ok), Some(key)),
-                Ok((Found::Due(given), key)) => {
-                    let answer = found(&key, &given).ok().map(Ok);
+                Ok((Found::Hit(seen), key)) => (found_there(&key, seen).ok().map(Ok), Some(key)),
+                Ok((Found::Due(seen), key)) => {
+                    let answer = found_there(&key, seen).ok().map(Ok);
                     looked.due.extend(answer.is_some().then(|| key.clone()));
                     (answer, Some(key))
                 }
@@ -113,7 +113,7 @@ impl<T: DeserializeOwned> Looked<T> {
 
 impl<'c, T> IntoFuture for LoadManyCall<'c, T>
 where
-    T: DeserializeOwned + Send + 'static,
+    T: DeserializeOwned + Send + Sync + 'static,
 {
     type Output = Vec<Result<Option<Hit<T>>>>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;

@@ -30,11 +30,14 @@ impl Cache {
     /// # }
     /// ```
     #[allow(clippy::unused_async)] // as `get`
-    pub async fn get_many<T: DeserializeOwned>(
+    pub async fn get_many<T>(
         &self,
         keys: impl IntoIterator<Item = impl IntoKey>,
-    ) -> Vec<Result<Option<Hit<T>>>> {
-        keys.into_iter().map(|key| self.read(key)).collect()
+    ) -> Vec<Result<Option<Hit<T>>>>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        keys.into_iter().map(|key| self.get_now(key)).collect()
     }
 
     /// The values of `keys`; those that are missing are loaded with one call of `load`, which is given their keys.
@@ -89,7 +92,7 @@ impl Cache {
         load: F,
     ) -> LoadManyCall<'_, T>
     where
-        T: Serialize + DeserializeOwned + Send + 'static,
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
         F: Fn(Vec<Key>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<L, E>> + Send + 'static,
         L: IntoIterator<Item = (Key, T)>,

@@ -18,7 +18,7 @@ use crate::engine::tier::{Brought, Outcome};
 use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
-use crate::load_calls::{Options, found, options};
+use crate::load_calls::{Options, found, found_there, options};
 use crate::load_policy::LoadPolicy;
 use crate::loaded::{Loaded, What};
 
@@ -157,7 +157,7 @@ impl Cache {
     /// ```
     pub fn get_or_reserve<T>(&self, key: impl IntoKey) -> ReserveCall<'_, T>
     where
-        T: Serialize + DeserializeOwned + Send + 'static,
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         ReserveCall::new(self, key.into_key())
     }
@@ -191,7 +191,7 @@ impl<'c, T> ReserveCall<'c, T> {
 
 impl<'c, T> IntoFuture for ReserveCall<'c, T>
 where
-    T: DeserializeOwned + Send + 'static,
+    T: DeserializeOwned + Send + Sync + 'static,
 {
     type Output = Result<Reserved<T>>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
@@ -202,15 +202,15 @@ where
             let (key, wanted) = (key?, Wanted::of::<T>().or_nothing());
             let (wiring, Options { policy, deadline, after }) = (cache.wiring(), options.clone());
             let begin = wiring.reserve(key.clone(), policy, deadline, wanted, after);
-            let begun = match options.look(cache, key.as_str(), wanted)? {
+            let begun = match options.look(cache, &&key, wanted)? {
                 // What cannot be decoded counts as absent.
-                Found::Hit(given) => match reserved(&key, &given) {
-                    Ok(hit) => return Ok(hit),
+                Found::Hit(seen) => match found_there(&key, seen) {
+                    Ok(found) => return Ok(found.map_or(Reserved::NotFound, Reserved::Hit)),
                     Err(_) => begin.await?,
                 },
-                Found::Due(given) => match wiring.spawner.within(TURN, begin).await {
+                Found::Due(seen) => match wiring.spawner.within(TURN, begin).await {
                     Some(Ok(begun)) => begun,
-                    _ => Begun::Given(given),
+                    _ => return Ok(found_there(&key, seen)?.map_or(Reserved::NotFound, Reserved::Hit)),
                 },
                 Found::Nothing => begin.await?,
             };
@@ -224,6 +224,6 @@ where
     }
 }
 
-fn reserved<T: DeserializeOwned>(key: &Key, given: &Given) -> Result<Reserved<T>> {
+fn reserved<T: DeserializeOwned + Send + Sync + 'static>(key: &Key, given: &Given) -> Result<Reserved<T>> {
     Ok(found(key, given)?.map_or(Reserved::NotFound, Reserved::Hit))
 }

@@ -13,14 +13,14 @@
 //! orders of whole steps, not the weaker orders that memory may show: those rest on the comments beside each `Ordering`.
 
 #[cfg(not(all(test, shuttle)))]
-pub(crate) use parking_lot::{Mutex, RwLock};
+pub(crate) use parking_lot::Mutex;
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use std::sync::atomic;
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use tokio::sync::Notify;
 
 #[cfg(all(test, shuttle))]
-pub(crate) use modelled::{Mutex, Notify, RwLock, each_schedule};
+pub(crate) use modelled::{Mutex, Notify, each_schedule};
 #[cfg(all(test, shuttle))]
 pub(crate) use shuttle::sync::atomic;
 
@@ -28,7 +28,7 @@ pub(crate) use shuttle::sync::atomic;
 mod modelled {
     use shuttle::scheduler::{PctScheduler, RandomScheduler};
     use shuttle::sync::atomic::{AtomicBool, Ordering};
-    use shuttle::sync::{self, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+    use shuttle::sync::{self, MutexGuard};
     use shuttle::{Config, Runner};
 
     /// How many orders each of the two schedulers tries: a few seconds for each test.
@@ -59,19 +59,6 @@ mod modelled {
 
         pub(crate) fn get_mut(&mut self) -> &mut T {
             self.0.get_mut().expect(POISONED)
-        }
-    }
-
-    #[derive(Debug, Default)]
-    pub(crate) struct RwLock<T>(sync::RwLock<T>);
-
-    impl<T> RwLock<T> {
-        pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
-            self.0.read().expect(POISONED)
-        }
-
-        pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
-            self.0.write().expect(POISONED)
         }
     }
 

@@ -209,7 +209,7 @@ impl Wiring {
         };
         let is_of_use = match &answer {
             Err(trouble) => !trouble.is_cache_trouble(),
-            Ok(given) => asked.wanted.takes(&given.value),
+            Ok(given) => asked.wanted.takes(given.value.fingerprint()),
         };
         if is_of_use {
             return answer.map(Some);

@@ -6,7 +6,6 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -14,19 +13,17 @@ use tokio::sync::oneshot;
 use super::dispatch::{Pending, Request};
 use super::inbox::Parcel;
 use super::limit::Limit;
+use super::look::{Found, KeyAt};
 use super::permit::{Lane, Permit};
 use super::request::{Accepted, LoadRequest, TierRequest};
 use super::wiring::{TierShared, Wiring};
 use crate::codec::value::Wanted;
 use crate::deadline::Deadline;
-use crate::engine::entry::{Entry, Freshness};
 use crate::engine::flight::Class;
 use crate::engine::given::{Given, Source};
 use crate::engine::key::Key;
-use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
 use crate::engine::stamp::{At, Stamp};
-use crate::engine::tag::Tags;
 use crate::engine::terms::Terms;
 use crate::env::Spawner;
 use crate::error::{Error, ErrorKind, Result, Shown};
@@ -76,20 +73,6 @@ pub(crate) struct Sent<F> {
     pub(super) answered: F,
 }
 
-/// What a call with a loader finds in the view.
-#[derive(Debug)]
-pub(crate) enum Found {
-    /// A value that is its answer.
-    Hit(Given),
-    /// A value that is its answer, and that it should have loaded anew, see [`Wiring::refresh`].
-    Due(Given),
-    /// Nothing that it takes.
-    Nothing,
-}
-
-/// Before a reader asks again for a refresh that seems to have been lost.
-const ASK_PAUSE: Duration = Duration::from_secs(1);
-
 /// Whether a loader asks. Errors: `Reentrant`, when it is that of `key` itself.
 pub(super) fn asked_inside(key: &Key) -> Result<bool> {
     match nesting(key.as_str()) {
@@ -99,95 +82,7 @@ pub(super) fn asked_inside(key: &Key) -> Result<bool> {
     }
 }
 
-impl TierShared {
-    /// What the view holds under `key` and may be served at `now`; what is older than `after` is not.
-    fn served(&self, key: &str, now: Moment, after: Option<At>, allowed: Duration) -> Option<Arc<Entry>> {
-        let Some(after) = after else { return self.view.read(key, now, allowed) };
-        // The life is looked at first. The other way round:
-        //   1 a reader finds an old entry   2 the tier breaks and begins a new life   3 the entry seems to be of that life
-        let incarnation = self.incarnation.load(Ordering::Acquire);
-        self.view.read(key, now, allowed).filter(|entry| !after.outdates(incarnation, entry.since()))
-    }
-}
-
 impl Wiring {
-    /// What the view holds under `key` and may be served as it is, counted as a read.
-    pub(crate) fn look(&self, tier: &TierShared, key: &str, wanted: Wanted) -> Option<Given> {
-        let (entry, now) = self.read(tier, key, wanted, None, Duration::ZERO)?;
-        Some(Given::of(&entry, now))
-    }
-
-    /// What the view holds under `key` for a call with a loader that takes values as far past their time to live as
-    /// `allowed`, counted as a read; what is older than `after` counts as absent.
-    pub(crate) fn look_to_load(
-        &self,
-        tier: &TierShared,
-        allowed: Duration,
-        key: &str,
-        wanted: Wanted,
-        after: Option<&Stamp>,
-    ) -> Found {
-        let after = after.and_then(|stamp| stamp.of(tier.id));
-        match self.read(tier, key, wanted, after, allowed) {
-            None => Found::Nothing,
-            Some((entry, now)) if entry.ask(now, ASK_PAUSE) => Found::Due(Given::of(&entry, now)),
-            Some((entry, now)) => Found::Hit(Given::of(&entry, now)),
-        }
-    }
-
-    fn read(
-        &self,
-        tier: &TierShared,
-        key: &str,
-        wanted: Wanted,
-        after: Option<At>,
-        allowed: Duration,
-    ) -> Option<(Arc<Entry>, Moment)> {
-        let now = self.env.now();
-        let entry = tier.served(key, now, after, allowed).filter(|entry| {
-            let fits = wanted.takes(entry.value());
-            if !fits && !entry.value().is_nothing() {
-                tier.counters.wrong_type.one();
-            }
-            fits
-        });
-        if self.is_enabled() {
-            match &entry {
-                Some(entry) => {
-                    tier.counters.hit();
-                    if !entry.is_fresh(now) {
-                        tier.counters.stale_hits.one();
-                    }
-                }
-                None => tier.counters.miss(),
-            }
-        }
-        entry.map(|entry| (entry, now))
-    }
-
-    /// A value past its time to live for a call that has no better answer. Looked for at the last moment: what was
-    /// removed while the call waited is not served.
-    pub(super) fn stale(&self, tier: &TierShared, asked: &Asked) -> Option<Given> {
-        if asked.terms.stale.is_zero() {
-            return None;
-        }
-        let now = self.env.now();
-        let entry = tier.served(asked.key.as_str(), now, asked.after, asked.terms.stale)?;
-        let found = asked.wanted.takes(entry.value()) && !entry.value().is_nothing();
-        found.then(|| {
-            tier.counters.stale_hits.one();
-            Given::of(&entry, now)
-        })
-    }
-
-    /// What is held under `key` and could be renewed, with its tags; counts as no read.
-    pub(crate) fn held(&self, key: &str) -> Option<(Given, Tags)> {
-        let (tier, _) = self.route(key).ok()?;
-        let now = self.env.now();
-        let entry = tier.view.peek(key).filter(|entry| entry.freshness(now) != Freshness::Dead)?;
-        Some((Given::of(&entry, now), entry.tags().clone()))
-    }
-
     /// Has `key` loaded anew with `loader` while its value is served; nobody waits. Where there is no room it is left to a
     /// later reader.
     pub(crate) fn refresh(&self, key: Key, loader: Loader, policy: LoadPolicy, wanted: Wanted) {
@@ -318,7 +213,7 @@ impl Wiring {
                 None => self.bypass(tier, asked, &trouble).await,
             },
             // Joined the load of another type under the same key: what it brought is of no use here.
-            Ok(given) if !asked.wanted.takes(&given.value) => {
+            Ok(given) if !asked.wanted.takes(given.value.fingerprint()) => {
                 if !given.value.is_nothing() {
                     tier.counters.wrong_type.one();
                 }
@@ -364,12 +259,14 @@ impl Request for GetOrLoad {
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         let Self { key, loader, policy, deadline, not_older_than: after } = self;
         let found = wiring.route(key.as_str()).map(|(tier, terms)| {
-            let allowed = policy.serves_at_once(&terms.now());
-            wiring.look_to_load(tier, allowed, key.as_str(), Wanted::ANY, after.as_ref())
+            let allowed = policy.serves_at_once(terms.planned());
+            let at = KeyAt::of(tier, key.as_str());
+            wiring.look_to_load(tier, allowed, at, Wanted::ANY, after.as_ref())
         });
         match found {
-            Ok(Found::Hit(given)) => Pending::known(Ok(given)),
-            Ok(Found::Due(given)) => {
+            Ok(Found::Hit(seen)) => Pending::known(Ok(seen.given())),
+            Ok(Found::Due(seen)) => {
+                let given = seen.given();
                 wiring.refresh(key, loader, policy, Wanted::ANY);
                 Pending::known(Ok(given))
             }

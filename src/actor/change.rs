@@ -3,6 +3,7 @@
 //! Owns: what they may be changed to. Never: touches what is stored; a time to live is for what is stored later.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::dispatch::{Pending, Request};
@@ -14,6 +15,17 @@ use crate::message::{SetEnabled, SetTtl, TtlOf};
 use crate::settings::check_ttl;
 
 impl Wiring {
+    /// Whether anything is cached now.
+    pub(crate) fn is_enabled(&self) -> bool {
+        // Relaxed: tiers learn of a change by a message; this only guides who counts and who begins a new life.
+        self.enabled.load(Relaxed)
+    }
+
+    /// Notes that it is on or off from now on; returns whether it was on.
+    pub(crate) fn enable(&self, enabled: bool) -> bool {
+        self.enabled.swap(enabled, Relaxed)
+    }
+
     /// Changes a time to live; returns the one before. In the supervisor's turn, so that two changes have an order.
     pub(crate) fn set_ttl(&self, change: &SetTtl) -> Result<Duration> {
         let SetTtl { of, ttl } = change;

@@ -14,6 +14,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use super::guard::guarded;
 use super::throttle::Throttle;
 use super::wiring::Wiring;
+use crate::engine::entry::ReadEntry;
 use crate::engine::flight::Class;
 use crate::engine::moment::Moment;
 use crate::engine::store::Gone;
@@ -190,7 +191,7 @@ fn of_turn<'a>(
 
 fn removed(tier: &Arc<str>, seq: u64, now: Moment, Gone { entry, cause }: &Gone) -> Event {
     Event::Removed {
-        key: entry.key().clone(),
+        key: entry.to_key(),
         tier: Arc::clone(tier),
         cause: *cause,
         age: now.since(entry.life().stored),

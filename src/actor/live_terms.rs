@@ -30,6 +30,12 @@ impl LiveTerms {
         Terms { ttl: self.ttl(), ..self.planned }
     }
 
+    /// The terms in all but the time to live, which is as planned here: for who reads on the way of a hit.
+    #[inline]
+    pub(crate) fn planned(&self) -> &Terms {
+        &self.planned
+    }
+
     /// The time to live in force.
     #[inline]
     pub fn ttl(&self) -> Duration {

@@ -10,7 +10,8 @@ use super::reply::Reply;
 use super::request::ToTier;
 use super::wiring::Wiring;
 use crate::batch_loader::BatchLoader;
-use crate::codec::value::{Value, Wanted};
+use crate::codec::fingerprint::Fingerprint;
+use crate::codec::value::Wanted;
 use crate::engine::flight::FlightId;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
@@ -80,7 +81,7 @@ impl tier::Waiter for Waiter {
         self.cell.is_loaded()
     }
 
-    fn accepts(&self, value: &Value) -> bool {
+    fn accepts(&self, value: Fingerprint) -> bool {
         self.wanted.takes(value)
     }
 

@@ -14,12 +14,15 @@ use super::request::ToStats;
 use super::root::{DeathWatch, Who};
 use super::wiring::Wiring;
 use crate::engine::counters::Counters;
+use crate::engine::entry::ReadEntry;
 use crate::engine::top::Top;
 use crate::env::{has_runtime, spawn_local, yield_now};
 use crate::message::{NamedTierStats, Removals, Sample, StatsSnapshot, TierStats, TopEntry};
 
 /// Samples that are kept.
 pub const SAMPLES_MAX: usize = 360;
+/// Places of a view that are looked at between two turns of others.
+const SCAN_SLICE: usize = 1_024;
 /// Keys that a snapshot lists.
 const TOP: usize = 10;
 
@@ -112,17 +115,21 @@ fn read(counters: &Counters) -> TierStats {
     }
 }
 
-/// Reads everything. Looks at every entry for the list of top keys, a shard at a time, and lets others go between.
+/// Reads everything. Looks at every entry for the list of top keys, a slice at a time, and lets others go between.
 async fn snapshot(wiring: Arc<Wiring>, reply: Reply<StatsSnapshot>) {
     let mut top = Top::new(TOP);
     for tier in &wiring.tiers {
-        for shard in 0..tier.view.shards() {
+        let mut scan = tier.view.scan();
+        loop {
             let now = wiring.env.now();
-            tier.view.for_each_in(shard, |entry| {
+            let more = scan.step(SCAN_SLICE, |entry| {
                 if entry.is_fresh(now) {
                     top.offer(entry.key(), u64::from(entry.hits()));
                 }
             });
+            if !more {
+                break;
+            }
             yield_now().await;
         }
     }

@@ -151,7 +151,7 @@ impl TierActor {
         }
         self.remains.extend(remains);
         self.wiring.events.turned(&self.shared().name, self.tier.seq(), self.tier.now(), &gone, happened);
-        drop_guarded(gone);
+        drop_guarded((gone, self.tier.take_husks()));
         self.go_on();
     }
 

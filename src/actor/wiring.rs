@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use super::events::EventHub;
 use super::inbox::{Inbox, Parcel};
 use super::live_terms::LiveTerms;
+use super::look::KeyAt;
 use super::permit::Permits;
 use super::request::{ToStats, ToSupervisor, ToTier, ToWarmer};
 use super::root::Root;
@@ -25,7 +26,7 @@ use super::throttle::Throttle;
 use super::warm_progress::{Job, WarmProgress};
 use crate::engine::budget::Budget;
 use crate::engine::counters::Counters;
-use crate::engine::key::first_segment;
+use crate::engine::key::{IntoKey, Key, first_segment};
 use crate::engine::moment::Moment;
 use crate::engine::route::{Routes, TierId};
 use crate::engine::scope::Scope;
@@ -43,6 +44,11 @@ pub const CRASHES_MAX: usize = 5;
 pub const CRASH_WINDOW: Duration = Duration::from_secs(60);
 /// Control messages accepted and not yet handled.
 const CONTROL_MESSAGES: u64 = 1_024;
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// An address that may change while the cache lives.
 pub(crate) type Place<M> = RwLock<Option<Recipient<M>>>;
@@ -76,6 +82,8 @@ pub struct TierShared {
     pub terms: LiveTerms,
     /// What readers see.
     pub view: Arc<View>,
+    /// Whether typed readers leave decoded copies beside the bytes.
+    pub(crate) keeps_decoded: bool,
     /// Its counters.
     pub counters: Arc<Counters>,
     /// Its bound.
@@ -136,6 +144,8 @@ pub(crate) enum Phase {
 /// What all actors of one cache share.
 #[derive(Debug)]
 pub struct Wiring {
+    /// No other cache of this process has it.
+    pub(crate) id: u64,
     /// The checked settings.
     pub plan: Plan,
     /// Which tier takes which key.
@@ -166,7 +176,7 @@ pub struct Wiring {
     /// The number of the next fence.
     pub(crate) next_fence: AtomicU64,
     /// Whether anything is cached now.
-    enabled: AtomicBool,
+    pub(super) enabled: AtomicBool,
     /// How the values of each prefix of the plan are loaded and kept.
     pub(crate) prefix_terms: Vec<LiveTerms>,
     /// Who is told what takes place.
@@ -207,6 +217,7 @@ impl Wiring {
             name: Arc::clone(&tier.name),
             terms: LiveTerms::new(tier.terms, true),
             view: Arc::new(View::new(env.seed().wrapping_add(index as u64))),
+            keeps_decoded: true,
             counters: Arc::default(),
             permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
             place: Place::default(),
@@ -220,6 +231,7 @@ impl Wiring {
         let budget = Budget::new(plan.budget, plan.floor, plan.max_entry, tiers.len());
         let required = plan.enabled && sources.iter().any(WarmSource::is_required);
         Arc::new(Self {
+            id: next_id(),
             routes,
             began: env.now(),
             env,
@@ -258,6 +270,20 @@ impl Wiring {
         &self.tiers[id.index()]
     }
 
+    /// Where `key` belongs: its tier, and its hash there. Errors: `UnknownPrefix`, or that it is no key at all.
+    #[inline]
+    pub(crate) fn place<'k>(&self, key: &'k impl IntoKey) -> Result<(&TierShared, KeyAt<'k>)> {
+        let text = key.text();
+        if let Some(place) = key.place().filter(|place| place.owner == self.id) {
+            return Ok((self.tier(TierId(place.tier)), KeyAt { key: text, hash: place.hash }));
+        }
+        match self.route(text) {
+            Ok((tier, _)) => Ok((tier, KeyAt::of(tier, text))),
+            // Of the two mistakes a key can be, being none at all is told first.
+            Err(error) => Err(Key::parse(text).err().unwrap_or(error)),
+        }
+    }
+
     /// The tier of `key`, and on what terms its values are loaded and kept there. Errors: `UnknownPrefix`.
     pub(crate) fn route(&self, key: &str) -> Result<(&TierShared, &LiveTerms)> {
         let Some(route) = self.routes.route(key) else {
@@ -280,17 +306,6 @@ impl Wiring {
     /// The tiers that `scope` can reach.
     pub(crate) fn reached(&self, scope: &Scope) -> Result<Vec<TierId>> {
         self.routes.reached(scope)
-    }
-
-    /// Whether anything is cached now.
-    pub(crate) fn is_enabled(&self) -> bool {
-        // Relaxed: tiers learn of a change by a message; this only guides who counts and who begins a new life.
-        self.enabled.load(Ordering::Relaxed)
-    }
-
-    /// Notes that it is on or off from now on; returns whether it was on.
-    pub(crate) fn enable(&self, enabled: bool) -> bool {
-        self.enabled.swap(enabled, Ordering::Relaxed)
     }
 
     /// What a tier is told once.

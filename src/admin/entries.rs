@@ -7,11 +7,12 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::entry::{Entry, Freshness, Origin};
+use crate::actor::TierShared;
+use crate::engine::entry::{Entry, Freshness, Origin, ReadEntry};
 use crate::engine::key::Key;
 use crate::engine::moment::Moment;
 use crate::engine::scope::Scope;
-use crate::env::yield_now;
+use crate::env::{Env, yield_now};
 use crate::error::{Error, Result};
 use crate::handle::Cache;
 
@@ -122,6 +123,9 @@ impl Entries {
     }
 }
 
+/// Places of a view that are looked at between two moments in which others have their turn.
+const SLICE: usize = 1_024;
+
 /// Where an entry stands in the order.
 type Place = (u64, Key);
 
@@ -166,7 +170,7 @@ struct Best {
 
 impl Best {
     fn offer(&mut self, entry: &Entry, line: impl FnOnce() -> EntryLine) {
-        let place = (self.order.rank(entry), entry.key().as_str());
+        let place = (self.order.rank(entry), entry.key());
         let behind = |(rank, key): &Place| self.order.compare(place, (*rank, key.as_str())).is_gt();
         if self.after.as_ref().is_some_and(|after| !behind(after)) || self.worst.as_ref().is_some_and(behind)
         {
@@ -176,6 +180,12 @@ impl Best {
         if self.lines.len() >= 2 * self.keep {
             self.cut();
         }
+    }
+
+    /// Begins anew with the entries of a tier.
+    fn forget(&mut self, tier: &Arc<str>) {
+        self.lines.retain(|(_, line)| line.tier != *tier);
+        self.worst = None;
     }
 
     fn cut(&mut self) {
@@ -192,7 +202,7 @@ impl Best {
 
 fn state(entry: &Entry, now: Moment) -> EntryState {
     match entry.freshness(now) {
-        Freshness::Fresh if entry.value().is_nothing() => EntryState::Nothing,
+        Freshness::Fresh if entry.is_nothing() => EntryState::Nothing,
         Freshness::Fresh => EntryState::Fresh,
         Freshness::Stale => EntryState::Stale,
         Freshness::Dead => EntryState::Expired,
@@ -202,7 +212,7 @@ fn state(entry: &Entry, now: Moment) -> EntryState {
 fn line(entry: &Entry, tier: &Arc<str>, now: Moment) -> EntryLine {
     let life = entry.life();
     EntryLine {
-        key: entry.key().clone(),
+        key: entry.to_key(),
         tier: Arc::clone(tier),
         size: entry.weight(),
         age: now.since(life.stored),
@@ -227,6 +237,33 @@ fn place(cursor: &str) -> Result<Place> {
     };
     let reason = "after is not what a page gave as next; begin without it".to_owned();
     read().ok_or(Error::InvalidCommand { reason })
+}
+
+/// Offers the entries of `tier` that `ask` wants; returns how many there are, and their bytes. The one place that knows how a
+/// view is walked.
+async fn walk(env: &Env, tier: &TierShared, ask: &Entries, best: &mut Best) -> (u64, u64) {
+    let (mut matched, mut bytes) = (0, 0);
+    let mut scan = tier.view.scan();
+    loop {
+        if scan.is_at_start() {
+            // The tables have grown: all of it comes once more.
+            (matched, bytes) = (0, 0);
+            best.forget(&tier.name);
+        }
+        let now = env.now();
+        let more = scan.step(SLICE, |entry| {
+            let wanted = ask.state.is_none_or(|wanted| wanted == state(entry, now));
+            if wanted && ask.scope.takes(entry.key(), entry.tags()) {
+                matched += 1;
+                bytes += entry.weight();
+                best.offer(entry, || line(entry, &tier.name, now));
+            }
+        });
+        if !more {
+            return (matched, bytes);
+        }
+        yield_now().await;
+    }
 }
 
 impl Cache {
@@ -257,19 +294,9 @@ impl Cache {
         let mut best = Best { order, keep, after, lines: Vec::new(), worst: None };
         let mut page = EntryPage::default();
         for tier in reached.map(|id| wiring.tier(id)) {
-            // The one place that knows how a view is walked.
-            for shard in 0..tier.view.shards() {
-                let now = wiring.env.now();
-                tier.view.for_each_in(shard, |entry| {
-                    let wanted = ask.state.is_none_or(|wanted| wanted == state(entry, now));
-                    if wanted && ask.scope.takes(entry.key().as_str(), entry.tags()) {
-                        page.matched += 1;
-                        page.bytes += entry.weight();
-                        best.offer(entry, || line(entry, &tier.name, now));
-                    }
-                });
-                yield_now().await;
-            }
+            let (matched, bytes) = walk(&wiring.env, tier, &ask, &mut best).await;
+            page.matched += matched;
+            page.bytes += bytes;
         }
         best.cut();
         let more = best.lines.len() > ask.limit;

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::load::{Ended, Slot, Telling, caught, copy_of};
 use super::outcome::{Absence, Kind, Outcome, Share};
-use crate::actor::{Found, LoadCall};
+use crate::actor::{Found, KeyAt, LoadCall, Seen};
 use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::tag::Tags;
@@ -63,7 +63,7 @@ fn look<V, A, E>(
     share: Share<E>,
 ) -> Looked<'_, V, E>
 where
-    V: DeserializeOwned,
+    V: DeserializeOwned + Send + Sync + 'static,
     A: Absence<V>,
 {
     let Some(cache) = cache else { return Looked::Useless };
@@ -74,17 +74,25 @@ where
         let call = |text: &str| -> Result<_> {
             Ok(Call { cache, key: Key::parse(text)?, policy, tags: tags()?, share })
         };
-        Ok(match wiring.look_to_load(tier, policy.serves_at_once(&terms.now()), &text, A::wanted(), None) {
-            Found::Hit(given) => match decode::<V, A>(&text, given) {
-                Ok(hit) => Looked::Hit(hit),
-                Err(_) => Looked::Absent(call(&text)?),
+        Ok(
+            match wiring.look_to_load(
+                tier,
+                policy.serves_at_once(terms.planned()),
+                KeyAt::of(tier, &text),
+                A::wanted(),
+                None,
+            ) {
+                Found::Hit(seen) => match seen_as::<V, A>(seen) {
+                    Ok(hit) => Looked::Hit(hit),
+                    Err(_) => Looked::Absent(call(&text)?),
+                },
+                Found::Due(seen) => match seen_as::<V, A>(seen) {
+                    Ok(hit) => Looked::Due(hit, call(&text)?),
+                    Err(_) => Looked::Absent(call(&text)?),
+                },
+                Found::Nothing => Looked::Absent(call(&text)?),
             },
-            Found::Due(given) => match decode::<V, A>(&text, given) {
-                Ok(hit) => Looked::Due(hit, call(&text)?),
-                Err(_) => Looked::Absent(call(&text)?),
-            },
-            Found::Nothing => Looked::Absent(call(&text)?),
-        })
+        )
     };
     looked().unwrap_or_else(|error| {
         // The cache could not even be asked: a mistake in keys, tags or routes, told once.
@@ -95,7 +103,20 @@ where
     })
 }
 
-fn decode<V: DeserializeOwned, A: Absence<V>>(key: &str, mut given: Given) -> Result<Hit<V>> {
+fn seen_as<V: DeserializeOwned + Send + Sync + 'static, A: Absence<V>>(seen: Seen<'_>) -> Result<Hit<V>> {
+    if seen.is_nothing()
+        && let Some(none) = A::none()
+    {
+        return Ok(Hit::given(none, &seen.given()));
+    }
+    // Whether it is written from a type that the function can return was asked before.
+    Hit::of_any(seen)
+}
+
+fn decode<V: DeserializeOwned + Send + Sync + 'static, A: Absence<V>>(
+    key: &str,
+    mut given: Given,
+) -> Result<Hit<V>> {
     if given.value.is_nothing()
         && let Some(none) = A::none()
     {
@@ -139,7 +160,10 @@ impl<E: Send + 'static> Call<'_, E> {
     }
 
     /// After another caller's load, or none at all, ended with `answer`.
-    fn next<V: DeserializeOwned, A: Absence<V>>(&self, answer: Result<Given>) -> Next<V, E> {
+    fn next<V: DeserializeOwned + Send + Sync + 'static, A: Absence<V>>(
+        &self,
+        answer: Result<Given>,
+    ) -> Next<V, E> {
         match answer.and_then(|given| decode::<V, A>(self.key.as_str(), given)) {
             Ok(hit) => Next::End(Ok(hit)),
             Err(Error::LoadFailed { source, .. }) => {
@@ -171,7 +195,7 @@ pub async fn run<O, A, M, Fut>(
 ) -> Result<Hit<O::Value>, O::Error>
 where
     O: Outcome,
-    O::Value: Serialize + DeserializeOwned + Send + 'static,
+    O::Value: Serialize + DeserializeOwned + Send + Sync + 'static,
     O::Error: Send + 'static,
     A: Absence<O::Value>,
     M: Fn() -> Fut,
@@ -236,7 +260,7 @@ pub async fn run_in_caller<O, A, M, Fut>(
 ) -> Result<Hit<O::Value>, O::Error>
 where
     O: Outcome,
-    O::Value: Serialize + DeserializeOwned + Send + 'static,
+    O::Value: Serialize + DeserializeOwned + Send + Sync + 'static,
     O::Error: Send + 'static,
     A: Absence<O::Value>,
     M: FnOnce() -> Fut,

@@ -51,15 +51,7 @@ impl Value {
         if !self.holds::<T>() {
             return Err(Error::WrongType { key: Shown::new(key), asked: type_name::<T>() });
         }
-        let mut reader = rmp_serde::Deserializer::from_read_ref(&self.bytes);
-        let failed = |reason: &str| Error::Decode { type_name: type_name::<T>(), reason: reason.into() };
-        let value = T::deserialize(&mut reader).map_err(|error| failed(decode_reason(&error)))?;
-        // The reader does not tell where it stands, but only at its end does no further value begin. A `bool` is
-        // asked for because that looks into no list or map, which could end early in the same way.
-        match bool::deserialize(&mut reader) {
-            Err(decode::Error::InvalidMarkerRead(_)) => Ok(value),
-            _ => Err(failed("there are bytes left after the value")),
-        }
+        decode(&self.bytes)
     }
 
     /// What is stored where the source said that there is nothing under the key. It decodes as no type.
@@ -84,6 +76,16 @@ impl Value {
         self.fingerprint == Fingerprint::of::<T>()
     }
 
+    /// The value of those bytes, which were encoded from a type of that fingerprint.
+    pub(crate) fn of_bytes(bytes: Bytes, fingerprint: Fingerprint) -> Self {
+        Self { bytes, fingerprint }
+    }
+
+    /// The encoded bytes, taken out.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
     /// The encoded bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -98,6 +100,19 @@ impl Value {
     #[allow(clippy::len_without_is_empty)] // that is what `is_nothing` is called
     pub fn len(&self) -> usize {
         self.bytes.len()
+    }
+}
+
+/// The value that `bytes` stand for. Errors: `Decode`.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+    let failed = |reason: &str| Error::Decode { type_name: type_name::<T>(), reason: reason.into() };
+    let value = T::deserialize(&mut reader).map_err(|error| failed(decode_reason(&error)))?;
+    // The reader does not tell where it stands, but only at its end does no further value begin. A `bool` is
+    // asked for because that looks into no list or map, which could end early in the same way.
+    match bool::deserialize(&mut reader) {
+        Err(decode::Error::InvalidMarkerRead(_)) => Ok(value),
+        _ => Err(failed("there are bytes left after the value")),
     }
 }
 
@@ -130,10 +145,10 @@ impl Wanted {
         Self { nothing: true, ..self }
     }
 
-    /// Whether the reader takes `value`.
-    pub fn takes(self, value: &Value) -> bool {
-        let fits = |(of, or)| of == value.fingerprint || or == value.fingerprint;
-        if value.is_nothing() { self.nothing } else { self.of.is_none_or(fits) }
+    /// Whether the reader takes a value of that fingerprint.
+    pub fn takes(self, fingerprint: Fingerprint) -> bool {
+        let fits = |(of, or)| of == fingerprint || or == fingerprint;
+        if fingerprint == Fingerprint::NOTHING { self.nothing } else { self.of.is_none_or(fits) }
     }
 }
 

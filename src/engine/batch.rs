@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::departures::Why;
 use super::effects::{Batch, Effects, Outcome, Taken, Waiter};
-use super::entry::Freshness;
+use super::entry::{Freshness, ReadEntry};
 use super::flight::{Asked, Class, FlightId, Group};
 use super::journal::Ticket;
 use super::key::Key;

@@ -126,7 +126,7 @@ impl Bench {
     }
 
     fn read(&self, text: &str) -> Option<u64> {
-        self.view.read(text, NOW, Duration::ZERO).map(|entry| number(entry.value()))
+        self.view.read(text, NOW, Duration::ZERO).map(|entry| number(&entry.value()))
     }
 }
 

@@ -123,11 +123,11 @@ impl Bench {
     }
 
     pub(super) fn read(&self, text: &str) -> Option<u64> {
-        self.view.read(text, NOW, Duration::ZERO).map(|entry| number(entry.value()))
+        self.view.read(text, NOW, Duration::ZERO).map(|entry| number(&entry.value()))
     }
 
     pub(super) fn read_stale(&self, text: &str, now: Moment) -> Option<u64> {
-        self.view.read(text, now, STALE).map(|entry| number(entry.value()))
+        self.view.read(text, now, STALE).map(|entry| number(&entry.value()))
     }
 }
 

@@ -2,11 +2,10 @@
 //!
 //! Owns: the numbers. Never: is asked about on the data path; reading them stops nobody.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-const STRIPES: usize = 16;
+use super::stripe::{self, STRIPES};
 
 /// A number that only grows. Relaxed: counts order nothing.
 #[derive(Debug, Default)]
@@ -23,14 +22,19 @@ impl Count {
         self.0.fetch_add(many, Relaxed);
     }
 
+    /// Adds one, for a number that no other thread writes: nothing is read and written in one step.
+    fn one_alone(&self) {
+        self.0.store(self.0.load(Relaxed) + 1, Relaxed);
+    }
+
     /// The number now.
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
 
-/// Hits and misses of the threads that share a stripe; a cache line of its own, so that threads do not slow each
-/// other down.
+/// Hits and misses of one thread, or of all that came too late for a stripe of their own; a cache line of its own, so that
+/// threads do not slow each other down.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Stripe {
@@ -38,18 +42,13 @@ struct Stripe {
     misses: Count,
 }
 
-thread_local! {
-    static STRIPE: Cell<usize> = {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        Cell::new(NEXT.fetch_add(1, Relaxed) % STRIPES)
-    };
-}
-
 /// All counters of one tier. Exact: nothing is lost when threads meet.
 #[derive(Debug, Default)]
 #[allow(missing_docs)] // each is described on the field of the same name in `TierStats`
 pub struct Counters {
-    stripes: [Stripe; STRIPES],
+    of_threads: [Stripe; STRIPES],
+    /// Of all threads that have none of their own.
+    shared: Stripe,
     /// Entries held now, as of the end of the tier's last turn.
     pub entries: AtomicU64,
     /// Bytes held now, as of the end of the tier's last turn.
@@ -89,22 +88,32 @@ pub struct Counters {
 impl Counters {
     /// Counts a read that was served from memory.
     pub fn hit(&self) {
-        self.stripes[STRIPE.get()].hits.one();
+        match stripe::own() {
+            Some(own) => self.of_threads[own].hits.one_alone(),
+            None => self.shared.hits.one(),
+        }
     }
 
     /// Counts a read that was not.
     pub fn miss(&self) {
-        self.stripes[STRIPE.get()].misses.one();
+        match stripe::own() {
+            Some(own) => self.of_threads[own].misses.one_alone(),
+            None => self.shared.misses.one(),
+        }
+    }
+
+    fn stripes(&self) -> impl Iterator<Item = &Stripe> {
+        self.of_threads.iter().chain([&self.shared])
     }
 
     /// Reads that were served from memory.
     pub fn hits(&self) -> u64 {
-        self.stripes.iter().map(|stripe| stripe.hits.get()).sum()
+        self.stripes().map(|stripe| stripe.hits.get()).sum()
     }
 
     /// Reads that were not.
     pub fn misses(&self) -> u64 {
-        self.stripes.iter().map(|stripe| stripe.misses.get()).sum()
+        self.stripes().map(|stripe| stripe.misses.get()).sum()
     }
 
     /// Adds the time that a load took.

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 
+use super::entry::ReadEntry;
 use super::moment::Moment;
 use super::scope::Scope;
 use super::store::{Cause, Gone};
@@ -101,8 +102,8 @@ impl Departures {
         self.push(hash, Departure { why, at: self.now, seq });
     }
 
-    /// Notes that the key of `hash` was taken, if its absence is worth a word: one that was replaced is there.
-    pub fn gone(&mut self, gone: &Gone, seq: u64) {
+    /// Notes that the entry whose key has that `hash` was taken, if its absence is worth a word: one that was replaced is there.
+    pub fn gone(&mut self, gone: &Gone, hash: u64, seq: u64) {
         let Gone { entry, cause } = gone;
         let (why, at) = match cause {
             // Noticed now, over since then.
@@ -113,7 +114,7 @@ impl Departures {
             // Why a set was not kept is noted where that is decided; of a clear there is one record.
             Cause::Replaced | Cause::Displaced | Cause::Cleared => return,
         };
-        self.push(entry.hash(), Departure { why, at, seq });
+        self.push(hash, Departure { why, at, seq });
     }
 
     /// Notes that everything there was is gone: one record, however much it was. `why` is one that takes all keys.

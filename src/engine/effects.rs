@@ -11,6 +11,7 @@ use super::key::Key;
 use super::stamp::At;
 use super::store::{Gone, Remains};
 use super::tag::Tags;
+use crate::codec::fingerprint::Fingerprint;
 use crate::codec::value::Value;
 use crate::error::{Error, ErrorKind};
 
@@ -29,8 +30,8 @@ pub trait Waiter {
         0
     }
 
-    /// Whether `value` is of the type it wants; one of another type counts as absent.
-    fn accepts(&self, _value: &Value) -> bool {
+    /// Whether a value of that fingerprint is of the type it wants; one of another type counts as absent.
+    fn accepts(&self, _value: Fingerprint) -> bool {
         true
     }
 }

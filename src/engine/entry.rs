@@ -1,17 +1,34 @@
-//! One cached value with its key, its lifetime and the marks that readers leave on it.
+//! One cached value with its key, its lifetime and the marks that readers leave on it: one allocation.
 //!
-//! Owns: what is fixed when an entry is made, and the marks that readers may change.
+//! Owns: what is fixed when an entry is made, the marks that readers may change, and the decoded copy that a reader may add.
 //! Never: changes a value in place; an overwrite is a new entry in the same slot.
+//!
+//! Every byte is paid for each entry, so what few entries have stands in a box of its own, and the key and a value up to
+//! [`INLINE_MAX`] bytes stand behind the fields in the same allocation: a hit follows one pointer.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
 use std::time::Duration;
+
+use bytes::Bytes;
+use once_cell::race::OnceBox;
+use triomphe::ThinArc;
 
 use super::key::Key;
 use super::moment::Moment;
 use super::tag::Tags;
-use super::terms::Life;
+use super::terms::{Life, STORED_END};
+use super::weigh::weight;
+use crate::codec::fingerprint::Fingerprint;
 use crate::codec::value::Value;
+
+#[path = "entry_read.rs"]
+mod read;
+
+pub use read::ReadEntry;
 
 /// Who brought a value in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -48,29 +65,73 @@ pub struct Draft {
     pub origin: Origin,
 }
 
-/// One cached value. Shared between the tier's turn, which made it, and readers, who mark it.
-#[derive(Debug)]
-pub struct Entry {
-    key: Key,
-    value: Value,
-    tags: Tags,
-    hash: u64,
-    life: Life,
-    took_ms: u32,
+impl Draft {
+    /// Bytes that its entry will be charged with.
+    pub fn weight(&self) -> u64 {
+        let Self { key, value, tags, life, .. } = self;
+        let rare = !tags.is_empty() || value.len() > INLINE_MAX || life.plain().is_none();
+        weight(key.as_str().len(), value.len(), tags.as_slice(), rare)
+    }
+}
+
+/// Bytes of a value that stand in the entry itself. Longer ones keep the buffer that they came in: copying them would take
+/// longer than a turn may.
+pub const INLINE_MAX: usize = 4_096;
+
+/// A value as a reader asked for it, made once from the bytes.
+pub type Decoded = Arc<dyn Any + Send + Sync>;
+
+pub(super) type Raw = ThinArc<Fields, u8>;
+
+/// What all entries have.
+pub struct Fields {
+    rare: Option<Box<Rare>>,
+    decoded: OnceBox<Decoded>,
     seq: u64,
-    since: u64,
-    weight: u64,
+    fingerprint: Fingerprint,
+    /// The moment of the store in the low 40 bits, 34 years; above them how long the load took in milliseconds.
+    stored: u64,
+    /// Milliseconds from the store until it is no longer served, where `rare` does not tell more.
+    ttl: u32,
+    /// How far `since` is behind `seq`.
+    since: u32,
     slot: u32,
-    origin: Origin,
-    /// Hits, written by readers with load and store: two readers at the same instant may count as one.
-    hits: AtomicU32,
-    /// The view's epoch at the last read; the policy orders by it.
-    read_epoch: AtomicU64,
+    /// The stamp of the last read, above a bit that says whether its decoded copy is in use.
+    mark: AtomicU32,
+    /// Bytes of the decoded copy; [`SEALED`]: there will be none any more.
+    decoded_weight: AtomicU32,
+    /// See [`often`].
+    hits: AtomicU16,
+    /// The length of the key, and its origin above that.
+    shape: u16,
+}
+
+/// What few entries have.
+#[derive(Debug, Default)]
+struct Rare {
+    tags: Tags,
+    /// Its moments, where they differ from a plain time to live.
+    life: Option<Life>,
+    /// A value that is too long to stand in the entry.
+    body: Option<Bytes>,
     /// Before this moment nobody has it loaded anew: somebody just did, or the source failed.
     ask_from: AtomicU64,
     /// Loads of the key that failed since the value was stored.
     failures: AtomicU32,
 }
+
+/// Bytes of a box for what few entries have.
+pub(super) const RARE: usize = size_of::<Rare>();
+/// Bytes of what all entries have: the fields, a reference count, and the length of what stands behind them.
+pub(super) const FIXED: usize = size_of::<Fields>() + 2 * size_of::<usize>();
+/// Bytes around a decoded copy: the box of its pointer, and its own counts.
+pub(crate) const DECODED: usize = size_of::<Decoded>() + 2 * size_of::<usize>();
+
+const STORED_BITS: u32 = STORED_END.ilog2();
+const KEY_BITS: u32 = 11;
+const WARM: u32 = 1;
+const SEALED: u32 = u32::MAX;
+static NO_TAGS: Tags = Tags::NONE;
 
 /// Whether an entry may be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,160 +144,188 @@ pub enum Freshness {
     Dead,
 }
 
+/// One cached value. Shared between the tier's turn, which made it, and readers, who mark it; a clone counts a reference.
+#[derive(Clone)]
+pub struct Entry(Raw);
+
+impl Fields {
+    fn key_len(&self) -> usize {
+        usize::from(self.shape & ((1 << KEY_BITS) - 1))
+    }
+
+    fn stored_at(&self) -> Moment {
+        Moment::from_millis(self.stored & (STORED_END - 1))
+    }
+}
+
+impl ReadEntry for Raw {
+    #[inline]
+    fn parts(&self) -> (&Fields, &[u8]) {
+        (&self.header.header, &self.slice)
+    }
+}
+
+impl ReadEntry for Entry {
+    #[inline]
+    fn parts(&self) -> (&Fields, &[u8]) {
+        self.0.parts()
+    }
+}
+
 impl Entry {
-    /// Makes the entry for `slot`; `hits` are those of the entry it replaces.
-    pub(crate) fn new(draft: Draft, hash: u64, weight: u64, slot: u32, hits: u32, epoch: u64) -> Self {
+    /// Makes the entry for `slot`; `hits` are the raw ones of the entry it replaces, `stamp` is that of its store.
+    pub(crate) fn new(draft: Draft, slot: u32, hits: u16, stamp: u32) -> Self {
         let Draft { key, value, tags, life, took, seq, since, origin } = draft;
-        Self {
-            key,
-            value,
-            tags,
-            hash,
-            life,
-            took_ms: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
+        let key = key.as_str().as_bytes();
+        let fingerprint = value.fingerprint();
+        let value = value.into_bytes();
+        let mut rare = Rare { tags, ..Rare::default() };
+        let ttl = life.plain();
+        rare.life = ttl.is_none().then_some(life);
+        rare.body = (value.len() > INLINE_MAX).then(|| value.clone());
+        let is_plain = rare.tags.is_empty() && rare.life.is_none() && rare.body.is_none();
+        let inline = if rare.body.is_some() { &[][..] } else { &value[..] };
+        let stored = life.stored.as_millis().min(STORED_END - 1);
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).min((1 << (64 - STORED_BITS)) - 1);
+        let origin = match origin {
+            Origin::Set => 0,
+            Origin::Load => 1,
+            Origin::Warm => 2,
+        };
+        let fields = Fields {
+            rare: (!is_plain).then(|| Box::new(rare)),
+            decoded: OnceBox::new(),
             seq,
-            since,
-            weight,
+            fingerprint,
+            stored: stored | (took << STORED_BITS),
+            ttl: ttl.unwrap_or_default(),
+            since: u32::try_from(seq.saturating_sub(since)).unwrap_or(u32::MAX),
             slot,
-            origin,
-            hits: AtomicU32::new(hits),
-            read_epoch: AtomicU64::new(epoch),
-            ask_from: AtomicU64::new(0),
-            failures: AtomicU32::new(0),
-        }
+            mark: AtomicU32::new(stamp << 1),
+            decoded_weight: AtomicU32::new(0),
+            hits: AtomicU16::new(hits),
+            shape: key.len() as u16 | (origin << KEY_BITS),
+        };
+        // Put together in a buffer that the thread keeps: filling the allocation byte by byte would take ten times as long.
+        thread_local!(static TOGETHER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+        TOGETHER.with_borrow_mut(|together| {
+            together.clear();
+            together.extend_from_slice(key);
+            together.extend_from_slice(inline);
+            Self(ThinArc::from_header_and_slice(fields, together))
+        })
     }
 
-    /// The same entry with another life, as one of its own: readers hold what they were given.
+    /// The same entry with another life and without a decoded copy, as one of its own: readers hold what they were given.
     pub(crate) fn with_life(&self, life: Life) -> Self {
-        Self {
-            key: self.key.clone(),
-            value: self.value.clone(),
-            tags: self.tags.clone(),
+        let draft = Draft {
+            key: self.to_key(),
+            value: self.value(),
+            tags: self.tags().clone(),
             life,
-            hits: AtomicU32::new(self.hits()),
-            read_epoch: AtomicU64::new(self.read_epoch()),
-            ask_from: AtomicU64::new(0),
-            failures: AtomicU32::new(self.failures()),
-            ..*self
+            took: self.took(),
+            seq: self.seq(),
+            since: self.since(),
+            origin: self.origin(),
+        };
+        let copy = Self::new(draft, self.slot(), self.raw_hits(), self.stamp());
+        if let (Some(from), Some(to)) = (&self.parts().0.rare, &copy.parts().0.rare) {
+            to.failures.store(from.failures.load(Relaxed), Relaxed);
         }
+        copy
     }
 
-    /// Its key.
-    pub fn key(&self) -> &Key {
-        &self.key
+    pub(super) fn of(raw: Raw) -> Self {
+        Self(raw)
     }
 
-    /// Its value.
-    pub fn value(&self) -> &Value {
-        &self.value
+    pub(super) fn into_raw(self) -> Raw {
+        self.0
     }
 
-    /// The names it can be taken away by.
-    pub fn tags(&self) -> &Tags {
-        &self.tags
+    /// Whether both are one and the same.
+    pub fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self.parts().0, other.parts().0)
     }
 
-    /// When it is served, and how.
-    pub fn life(&self) -> Life {
-        self.life
-    }
-
-    /// How long its load took, in whole milliseconds; zero for what was set.
-    pub fn took(&self) -> Duration {
-        Duration::from_millis(self.took_ms.into())
-    }
-
-    /// Whether it may be served at `now` without any condition. An age equal to the time to live is too old.
-    pub fn is_fresh(&self, now: Moment) -> bool {
-        now < self.life.fresh_until
-    }
-
-    /// Whether it may be served at `now`.
-    pub fn freshness(&self, now: Moment) -> Freshness {
-        if now < self.life.fresh_until {
-            Freshness::Fresh
-        } else if now < self.life.dead_at {
-            Freshness::Stale
-        } else {
-            Freshness::Dead
-        }
-    }
-
-    /// Whether it may be served at `now` to a call that takes values as far past their time to live as `allowed`.
-    pub fn serves(&self, now: Moment, allowed: Duration) -> bool {
-        now < self.life.fresh_until || (now < self.life.dead_at && now < self.life.fresh_until.after(allowed))
-    }
-
-    /// Whether the one who asks should have it loaded anew: it is due, and nobody asked within `pause`.
-    pub fn ask(&self, now: Moment, pause: Duration) -> bool {
-        // Relaxed: this only thins out requests; the tier sees to it that one load runs.
-        let ask_from = self.ask_from.load(Relaxed);
-        now >= self.life.refresh_from
-            && now.as_millis() >= ask_from
-            && self
-                .ask_from
-                .compare_exchange(ask_from, now.after(pause).as_millis(), Relaxed, Relaxed)
-                .is_ok()
+    /// Its value, which keeps the entry alive while it is held. Cost: an allocation.
+    pub fn value(&self) -> Value {
+        let body = self.parts().0.rare.as_ref().and_then(|rare| rare.body.clone());
+        let bytes = body.unwrap_or_else(|| Bytes::from_owner(Body(self.clone())));
+        Value::of_bytes(bytes, self.fingerprint())
     }
 
     /// A load of its key failed: nobody has it loaded anew until what `pause` says of the number of failures.
     pub(crate) fn put_off(&self, now: Moment, pause: impl FnOnce(u32) -> Duration) {
-        let failures = self.failures.load(Relaxed).saturating_add(1);
-        self.failures.store(failures, Relaxed);
-        self.ask_from.store(now.after(pause(failures)).as_millis(), Relaxed);
-    }
-
-    /// Loads of the key that failed since the value was stored.
-    pub fn failures(&self) -> u32 {
-        self.failures.load(Relaxed)
-    }
-
-    /// The tier's sequence number of its store.
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// The tier's sequence number before which its source was not read yet.
-    pub fn since(&self) -> u64 {
-        self.since
-    }
-
-    /// Bytes it is charged with.
-    pub fn weight(&self) -> u64 {
-        self.weight
-    }
-
-    /// Who brought it.
-    pub fn origin(&self) -> Origin {
-        self.origin
-    }
-
-    /// How often it was served, its forerunners under the same key included.
-    pub fn hits(&self) -> u32 {
-        self.hits.load(Relaxed)
-    }
-
-    pub(crate) fn hash(&self) -> u64 {
-        self.hash
+        if let Some(rare) = &self.parts().0.rare {
+            let failures = rare.failures.load(Relaxed).saturating_add(1);
+            rare.failures.store(failures, Relaxed);
+            rare.ask_from.store(now.after(pause(failures)).as_millis(), Relaxed);
+        }
     }
 
     pub(crate) fn slot(&self) -> u32 {
-        self.slot
+        self.parts().0.slot
     }
 
-    pub(crate) fn read_epoch(&self) -> u64 {
-        self.read_epoch.load(Relaxed)
+    pub(crate) fn raw_hits(&self) -> u16 {
+        self.parts().0.hits.load(Relaxed)
     }
 
-    /// Marks a read. Relaxed: the marks order nothing, they only guide eviction and the list of top keys.
-    pub(crate) fn mark(&self, epoch: u64) {
-        // Tested before it is stored: a hot entry's cache line is written once per epoch for this mark.
-        if self.read_epoch.load(Relaxed) != epoch {
-            self.read_epoch.store(epoch, Relaxed);
+    /// The stamp of the last read, or of the store.
+    pub(crate) fn stamp(&self) -> u32 {
+        self.parts().0.mark.load(Relaxed) >> 1
+    }
+
+    /// Whether it was read since this was last asked, for a policy that stamps nothing.
+    pub(crate) fn take_read(&self) -> bool {
+        let mark = &self.parts().0.mark;
+        let now = mark.load(Relaxed);
+        // A read in between is lost: one of many.
+        mark.store(now & WARM, Relaxed);
+        now > WARM
+    }
+
+    /// Whether its decoded copy was used since this was last asked.
+    pub(crate) fn take_warm(&self) -> bool {
+        let mark = &self.parts().0.mark;
+        let now = mark.load(Relaxed);
+        if now & WARM != 0 {
+            mark.store(now & !WARM, Relaxed);
         }
-        let hits = self.hits.load(Relaxed);
-        if hits != u32::MAX {
-            self.hits.store(hits + 1, Relaxed);
+        now & WARM != 0
+    }
+
+    /// Lets no reader add a decoded copy from now on; returns what there is of one weighs.
+    pub(crate) fn seal(&self) -> u64 {
+        match self.parts().0.decoded_weight.swap(SEALED, AcqRel) {
+            SEALED => 0,
+            weight => weight.into(),
         }
     }
 }
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("key", &self.key()).field("seq", &self.seq()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fields").field("seq", &self.seq).finish_non_exhaustive()
+    }
+}
+
+/// The bytes of an entry's value, for whoever passes them on.
+struct Body(Entry);
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
+#[cfg(test)]
+#[path = "entry_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::departures::{Departure, Why};
 use super::effects::{Effects, Happened, Waiter};
-use super::entry::{Entry, Freshness, Origin};
+use super::entry::{Entry, Freshness, Origin, ReadEntry};
 use super::flight::LoadPhase;
 use super::key::Key;
 use super::moment::Moment;

@@ -197,7 +197,7 @@ impl<W> Flights<W> {
     }
 
     /// The flight that a caller for `key` would join.
-    pub fn attached(&self, key: &Key) -> Option<FlightId> {
+    pub fn attached(&self, key: &str) -> Option<FlightId> {
         self.attached.get(key).copied()
     }
 
@@ -281,7 +281,7 @@ impl<W> Flights<W> {
     }
 
     /// Somebody wants `key` read from its source after number `least`: a load that began before is not joined any more.
-    pub fn outdate(&mut self, key: &Key, least: u64) {
+    pub fn outdate(&mut self, key: &str, least: u64) {
         if let Some(id) = self.attached(key)
             && self
                 .by_id
@@ -304,7 +304,7 @@ impl<W> Flights<W> {
 
     /// A set came for `key`: its load may store nothing, and those who waited are returned, to be given the set value.
     pub fn supersede(&mut self, key: &Key) -> Vec<W> {
-        let Some(id) = self.attached(key) else { return Vec::new() };
+        let Some(id) = self.attached(key.as_str()) else { return Vec::new() };
         if self.detach(id) {
             return self
                 .by_id

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::entry::Entry;
+use super::entry::{Entry, ReadEntry};
 use super::moment::Moment;
 use crate::codec::value::Value;
 
@@ -40,6 +40,6 @@ impl Given {
     /// What a reader at `now` is given of `entry`.
     pub(crate) fn of(entry: &Entry, now: Moment) -> Self {
         let source = if entry.is_fresh(now) { Source::Memory } else { Source::Stale };
-        Self { value: entry.value().clone(), source, age: now.since(entry.life().stored), stored: true }
+        Self { value: entry.value(), source, age: now.since(entry.life().stored), stored: true }
     }
 }

@@ -1,13 +1,16 @@
-//! Entries chained by key group, groups chained by first segment: what makes an invalidation cost its matches.
+//! Entries chained by first segment, group beside group: what makes an invalidation cost its matches.
 //!
-//! Owns: which slot is in which group (the first two segments of its key), which group is in which segment, and the
-//! walks that are under way over them. Never: matches a pattern beyond a first segment, removes an entry.
+//! Owns: one list of slots for each first segment, where each group begins in it (a group is the first two segments of a
+//! key), and the walks that are under way. Never: matches a pattern beyond a first segment, removes an entry.
+//!
+//! Invariants: the members of a group stand side by side in the list of their segment, a mark at the first of them and
+//! at no other; the index names that first one. An entry costs two links, a bit, and a share in the index.
 //!
 //! A walk may pause between messages while entries come and go. Whatever was there when it began and is still
-//! there is visited exactly once; what came since may be visited and is told apart by its sequence number.
+//! there is visited exactly once, for nothing ever changes its place; what came since may be visited and is told apart
+//! by its sequence number.
 
-use hashbrown::HashTable;
-
+use super::index::Index;
 use super::key::{first_segment, group};
 use super::links::{Links, List, NONE, grow_to};
 use super::scope::{Reach, segment_may_match};
@@ -18,34 +21,33 @@ pub(crate) trait Names {
     fn key(&self, slot: u32) -> &str;
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Group {
-    hash: u64,
-    slots: List,
-    len: u32,
-    segment: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Segment {
-    hash: u64,
-    groups: List,
-    /// Entries in all its groups.
-    len: u64,
-}
-
 /// A walk over the entries that a scope can reach.
 #[derive(Debug, Clone, Copy)]
 struct Walk {
+    /// The next slot to give, which is always held; [`NONE`]: begin with the first of `segment`.
+    slot: u32,
     /// The segment being visited, and the one before which to stop.
     segment: u32,
     segment_end: u32,
-    /// The group being visited, or the last one that was; [`NONE`]: begin with the first of the segment.
-    group: u32,
-    /// The next slot to give; [`NONE`]: go on to the next group.
-    slot: u32,
-    /// Whether to end with this group.
+    /// Whether to end where the next group begins.
     one_group: bool,
+}
+
+impl Walk {
+    /// Over nothing.
+    const DONE: Self = Self { slot: NONE, segment: 0, segment_end: 0, one_group: false };
+
+    /// From `slot` to the end of its segment, or of its group; over nothing if it is [`NONE`].
+    fn from(slot: u32, one_group: bool) -> Self {
+        if slot == NONE { Self::DONE } else { Self { slot, segment_end: 1, one_group, ..Self::DONE } }
+    }
+
+    /// Goes on from its slot to `next`, the one behind it, which is of the same group or not.
+    fn pass(&mut self, next: u32, same_group: bool) {
+        let ends = next == NONE || (self.one_group && !same_group);
+        self.slot = if ends { NONE } else { next };
+        self.segment += u32::from(ends);
+    }
 }
 
 /// What a step of a walk came to.
@@ -65,19 +67,16 @@ pub(crate) struct WalkId(usize);
 
 /// Groups and segments of one store.
 #[derive(Debug, Default)]
-#[allow(clippy::struct_field_names)] // it is groups of slots and segments of groups, and that is what they are called
 pub(crate) struct Groups {
-    /// Entries in all segments.
-    len: u64,
-    of_slot: Vec<u32>,
     links: Links,
-    groups: Vec<Group>,
-    group_links: Links,
-    free_groups: Vec<u32>,
-    group_index: HashTable<u32>,
-    segments: Vec<Segment>,
+    /// A bit for each slot: whether it is the first of its group.
+    first: Vec<u64>,
+    /// The first slot of each group, by the group's name.
+    groups: Index,
+    segments: Vec<List>,
     free_segments: Vec<u32>,
-    segment_index: HashTable<u32>,
+    /// Places in `segments`, by the segment's name.
+    by_segment: Index,
     walks: Vec<Option<Walk>>,
 }
 
@@ -86,116 +85,81 @@ impl Groups {
     pub(crate) fn insert(&mut self, slot: u32, names: &impl Names, hash: impl Fn(&str) -> u64) {
         let name = group(names.key(slot));
         let name_hash = hash(name);
-        let id = match self.find_group(name, name_hash, names) {
-            Some(id) => id,
-            None => self.add_group(name, name_hash, names, hash),
-        };
-        grow_to(&mut self.of_slot, slot, NONE);
-        self.of_slot[slot as usize] = id;
-        let group = &mut self.groups[id as usize];
-        self.links.push_front(&mut group.slots, slot);
-        group.len += 1;
-        self.segments[group.segment as usize].len += 1;
-        self.len += 1;
+        let segment = self.segment(first_segment(name), names, &hash);
+        let known = self.find_group(name, name_hash, names);
+        let list = &mut self.segments[segment as usize];
+        if let Some(first) = known {
+            // Behind the first, so that the index and the marks stay as they are.
+            let next = self.links.next(first);
+            self.links.insert_before(list, next, slot);
+        } else {
+            self.links.push_front(list, slot);
+            self.groups.insert(name_hash, slot, |other| hash(group(names.key(other))));
+        }
+        self.mark(slot, known.is_none());
     }
 
     /// Takes `slot` out, while `names` still knows its key.
-    pub(crate) fn remove(&mut self, slot: u32) {
-        let id = self.of_slot[slot as usize];
-        for walk in self.walks.iter_mut().flatten().filter(|walk| walk.slot == slot) {
-            walk.slot = self.links.next(slot);
+    pub(crate) fn remove(&mut self, slot: u32, names: &impl Names, hash: impl Fn(&str) -> u64) {
+        let name = group(names.key(slot));
+        let next = self.links.next(slot);
+        let goes_on = next != NONE && !self.is_first(next);
+        // Order that bites without it: a walk pauses before the slot; the slot is taken; it is filled again, elsewhere.
+        self.walks
+            .iter_mut()
+            .flatten()
+            .filter(|walk| walk.slot == slot)
+            .for_each(|walk| walk.pass(next, goes_on));
+        if self.is_first(slot) && goes_on {
+            self.groups.replace(hash(name), slot, next);
+            self.mark(next, true);
+        } else if self.is_first(slot) {
+            self.groups.remove(hash(name), slot);
         }
-        let group = &mut self.groups[id as usize];
-        self.links.remove(&mut group.slots, slot);
-        group.len -= 1;
-        let segment = &mut self.segments[group.segment as usize];
-        segment.len -= 1;
-        self.len -= 1;
-        self.of_slot[slot as usize] = NONE;
-        if self.groups[id as usize].len == 0 {
-            self.drop_group(id);
-        }
-    }
-
-    fn add_group(&mut self, name: &str, hash: u64, names: &impl Names, hash_of: impl Fn(&str) -> u64) -> u32 {
-        let segment_name = first_segment(name);
-        let segment_hash = hash_of(segment_name);
-        let found = self.find_segment(segment_name, segment_hash, names);
-        let segment = found.unwrap_or_else(|| {
-            let fresh = Segment { hash: segment_hash, groups: List::EMPTY, len: 0 };
-            let id = reuse(&mut self.segments, &mut self.free_segments, fresh);
-            let segments = &self.segments;
-            self.segment_index.insert_unique(segment_hash, id, |&id| segments[id as usize].hash);
-            id
-        });
-        let fresh = Group { hash, slots: List::EMPTY, len: 0, segment };
-        let id = reuse(&mut self.groups, &mut self.free_groups, fresh);
-        let groups = &self.groups;
-        self.group_index.insert_unique(hash, id, |&id| groups[id as usize].hash);
-        self.group_links.push_front(&mut self.segments[segment as usize].groups, id);
-        id
-    }
-
-    fn drop_group(&mut self, id: u32) {
-        let Group { hash, segment, .. } = self.groups[id as usize];
-        for walk in self.walks.iter_mut().flatten().filter(|walk| walk.group == id) {
-            // Its entries were all given or are gone; go on behind the group before it.
-            walk.group = self.group_links.prev(id);
-            walk.slot = NONE;
-            if walk.one_group {
-                walk.segment = walk.segment_end;
-            }
-        }
-        self.group_links.remove(&mut self.segments[segment as usize].groups, id);
-        if let Ok(place) = self.group_index.find_entry(hash, |&other| other == id) {
-            place.remove();
-        }
-        self.free_groups.push(id);
-        let Segment { hash, groups, .. } = self.segments[segment as usize];
-        if groups == List::EMPTY {
-            if let Ok(place) = self.segment_index.find_entry(hash, |&other| other == segment) {
-                place.remove();
-            }
+        let segment = self.segment(first_segment(name), names, &hash);
+        let list = &mut self.segments[segment as usize];
+        self.links.remove(list, slot);
+        if *list == List::EMPTY {
+            self.by_segment.remove(hash(first_segment(name)), segment);
             self.free_segments.push(segment);
         }
     }
 
+    fn is_first(&self, slot: u32) -> bool {
+        self.first[slot as usize / 64] >> (slot % 64) & 1 == 1
+    }
+
+    fn mark(&mut self, slot: u32, first: bool) {
+        grow_to(&mut self.first, slot / 64, 0);
+        let word = &mut self.first[slot as usize / 64];
+        *word = *word & !(1 << (slot % 64)) | u64::from(first) << (slot % 64);
+    }
+
     fn find_group(&self, name: &str, hash: u64, names: &impl Names) -> Option<u32> {
-        let same = |&id: &u32| {
-            let other = &self.groups[id as usize];
-            other.hash == hash && group(names.key(other.slots.head)) == name
-        };
-        self.group_index.find(hash, same).copied()
+        self.groups.find(hash, |first| group(names.key(first)) == name)
     }
 
     fn find_segment(&self, name: &str, hash: u64, names: &impl Names) -> Option<u32> {
-        let same = |&id: &u32| {
-            let other = &self.segments[id as usize];
-            other.hash == hash && self.segment_name(id, names) == Some(name)
-        };
-        self.segment_index.find(hash, same).copied()
+        self.by_segment.find(hash, |id| self.segment_name(id, names) == Some(name))
     }
 
     fn segment_name<'n>(&self, id: u32, names: &'n impl Names) -> Option<&'n str> {
-        let first = self.segments[id as usize].groups.head;
-        (first != NONE).then(|| first_segment(names.key(self.groups[first as usize].slots.head)))
+        let head = self.segments[id as usize].head;
+        (head != NONE).then(|| first_segment(names.key(head)))
     }
 
-    /// At most how many entries a walk over `reach` visits, as far as that can be told at once.
-    pub(crate) fn reachable(&self, reach: &Reach<'_>, names: &impl Names, hash: impl Fn(&str) -> u64) -> u64 {
-        match *reach {
-            Reach::Key(name) | Reach::Group(name) => {
-                let name = group(name);
-                let found = self.find_group(name, hash(name), names);
-                found.map_or(0, |id| u64::from(self.groups[id as usize].len))
-            }
-            Reach::Segment(name) => {
-                let found = self.find_segment(name, hash(name), names);
-                found.map_or(0, |id| self.segments[id as usize].len)
-            }
-            // Each segment may have to be looked at, which counts as much as an entry.
-            Reach::Literal(_) | Reach::All => self.len + self.segments.len() as u64,
+    /// The place of the segment called `name`, which is made if there is none.
+    fn segment(&mut self, name: &str, names: &impl Names, hash: impl Fn(&str) -> u64) -> u32 {
+        let name_hash = hash(name);
+        if let Some(id) = self.find_segment(name, name_hash, names) {
+            return id;
         }
+        let id = self.free_segments.pop().unwrap_or(self.segments.len() as u32);
+        grow_to(&mut self.segments, id, List::EMPTY);
+        let segments = &self.segments;
+        let hash_of = |other: u32| hash(first_segment(names.key(segments[other as usize].head)));
+        self.by_segment.insert(name_hash, id, hash_of);
+        id
     }
 
     /// Begins a walk over what `reach` names.
@@ -205,30 +169,17 @@ impl Groups {
         names: &impl Names,
         hash: impl Fn(&str) -> u64,
     ) -> WalkId {
-        let all = self.segments.len() as u32;
-        let mut walk = Walk { segment: 0, segment_end: all, group: NONE, slot: NONE, one_group: false };
-        match *reach {
+        let walk = match *reach {
             Reach::Key(name) | Reach::Group(name) => {
-                match self.find_group(group(name), hash(group(name)), names) {
-                    Some(id) => {
-                        let found = &self.groups[id as usize];
-                        walk = Walk {
-                            segment: found.segment,
-                            segment_end: found.segment + 1,
-                            group: id,
-                            slot: found.slots.head,
-                            one_group: true,
-                        };
-                    }
-                    None => walk.segment_end = 0,
-                }
+                let first = self.find_group(group(name), hash(group(name)), names);
+                Walk::from(first.unwrap_or(NONE), true)
             }
-            Reach::Segment(name) => match self.find_segment(name, hash(name), names) {
-                Some(id) => (walk.segment, walk.segment_end) = (id, id + 1),
-                None => walk.segment_end = 0,
-            },
-            Reach::Literal(_) | Reach::All => {}
-        }
+            Reach::Segment(name) => {
+                let found = self.find_segment(name, hash(name), names);
+                Walk::from(found.map_or(NONE, |id| self.segments[id as usize].head), false)
+            }
+            Reach::Literal(_) | Reach::All => Walk { segment_end: self.segments.len() as u32, ..Walk::DONE },
+        };
         let free = self.walks.iter().position(Option::is_none).unwrap_or_else(|| {
             self.walks.push(None);
             self.walks.len() - 1
@@ -237,41 +188,31 @@ impl Groups {
         WalkId(free)
     }
 
-    /// Takes one step of a walk that was begun with the same `reach`.
+    /// Takes one step of a walk that was begun with the same `reach`: to an entry, or past a segment.
     pub(crate) fn step(&mut self, id: WalkId, reach: &Reach<'_>, names: &impl Names) -> Step {
         let Some(mut walk) = self.walks[id.0] else { return Step::Done };
-        let step = if walk.segment >= walk.segment_end {
-            Step::Done
-        } else if walk.slot != NONE {
-            let slot = walk.slot;
-            walk.slot = self.links.next(slot);
-            Step::Slot(slot)
-        } else if walk.one_group {
-            Step::Done
-        } else {
-            self.next_group(&mut walk, reach, names);
-            Step::Passed
-        };
-        self.walks[id.0] = Some(walk);
-        step
-    }
-
-    fn next_group(&self, walk: &mut Walk, reach: &Reach<'_>, names: &impl Names) {
-        let group = if walk.group == NONE {
-            let worth = match (reach, self.segment_name(walk.segment, names)) {
-                (_, None) => false,
-                (Reach::Literal(literal), Some(name)) => segment_may_match(literal, name),
-                _ => true,
-            };
-            if worth { self.segments[walk.segment as usize].groups.head } else { NONE }
-        } else {
-            self.group_links.next(walk.group)
-        };
-        walk.group = group;
-        if group == NONE {
+        if walk.segment >= walk.segment_end {
+            return Step::Done;
+        }
+        if walk.slot == NONE && self.is_worth_a_visit(walk.segment, reach, names) {
+            walk.slot = self.segments[walk.segment as usize].head;
+        }
+        let slot = walk.slot;
+        if slot == NONE {
             walk.segment += 1;
         } else {
-            walk.slot = self.groups[group as usize].slots.head;
+            let next = self.links.next(slot);
+            walk.pass(next, next != NONE && !self.is_first(next));
+        }
+        self.walks[id.0] = Some(walk);
+        if slot == NONE { Step::Passed } else { Step::Slot(slot) }
+    }
+
+    fn is_worth_a_visit(&self, segment: u32, reach: &Reach<'_>, names: &impl Names) -> bool {
+        match (reach, self.segment_name(segment, names)) {
+            (_, None) => false,
+            (Reach::Literal(literal), Some(name)) => segment_may_match(literal, name),
+            _ => true,
         }
     }
 
@@ -283,43 +224,39 @@ impl Groups {
         }
     }
 
-    /// Panics if a derived number or name does not agree with the `slots` that are held.
-    pub(crate) fn check(&self, slots: &[u32], names: &impl Names) {
-        let mut chained = 0;
-        for (id, group_) in self.groups.iter().enumerate() {
-            let members: Vec<u32> = self.links.iter(group_.slots).collect();
-            assert_eq!(members.len(), group_.len as usize, "group {id} miscounts its members");
-            let free = self.free_groups.contains(&(id as u32));
-            assert_eq!(members.is_empty(), free, "group {id} is empty and not free, or the reverse");
-            for &slot in &members {
-                assert_eq!(self.of_slot[slot as usize], id as u32, "slot {slot} thinks it is elsewhere");
-                assert_eq!(group(names.key(slot)), group(names.key(members[0])), "two groups are mixed");
+    /// Recomputes everything from the `slots` that are held.
+    ///
+    /// # Panics
+    ///
+    /// When it does not agree.
+    pub(crate) fn check(&self, slots: &[u32], names: &impl Names, hash: impl Fn(&str) -> u64) {
+        let (mut chained, mut groups, mut segments) = (Vec::new(), 0, 0);
+        for (id, &list) in (0..).zip(&self.segments) {
+            assert_eq!(list == List::EMPTY, self.free_segments.contains(&id), "segment {id} is half free");
+            let Some(name) = self.segment_name(id, names) else { continue };
+            segments += 1;
+            assert_eq!(self.find_segment(name, hash(name), names), Some(id), "{name} is indexed elsewhere");
+            let mut before = None;
+            for slot in self.links.iter(list) {
+                let its = group(names.key(slot));
+                assert_eq!(first_segment(its), name, "two segments are mixed");
+                assert_eq!(self.is_first(slot), before != Some(its), "the mark of slot {slot} is wrong");
+                if self.is_first(slot) {
+                    groups += 1;
+                    // Found by its name, so a group that stands at two places fails for one of them.
+                    let found = self.find_group(its, hash(its), names);
+                    assert_eq!(found, Some(slot), "{its} is indexed elsewhere");
+                }
+                before = Some(its);
+                chained.push(slot);
             }
-            chained += members.len();
         }
-        assert_eq!(chained, slots.len(), "slots and members differ");
-        assert_eq!(self.len, slots.len() as u64, "entries are miscounted");
-        for (id, segment) in self.segments.iter().enumerate() {
-            let groups: Vec<u32> = self.group_links.iter(segment.groups).collect();
-            let members: u64 = groups.iter().map(|&group| u64::from(self.groups[group as usize].len)).sum();
-            assert_eq!(members, segment.len, "segment {id} miscounts its entries");
-            assert_eq!(
-                groups.is_empty(),
-                self.free_segments.contains(&(id as u32)),
-                "segment {id} is half free"
-            );
+        chained.sort_unstable();
+        assert_eq!(chained, slots, "what is chained is not what is held");
+        assert_eq!(self.groups.len(), groups, "groups are indexed that nobody is in");
+        assert_eq!(self.by_segment.len(), segments, "segments are indexed that nobody is in");
+        for walk in self.walks.iter().flatten().filter(|walk| walk.slot != NONE) {
+            assert!(slots.binary_search(&walk.slot).is_ok(), "a walk pauses before a slot that is free");
         }
-        assert_eq!(self.group_index.len() + self.free_groups.len(), self.groups.len());
-        assert_eq!(self.segment_index.len() + self.free_segments.len(), self.segments.len());
     }
-}
-
-/// Puts `item` into a free place of `slab` or behind its end, and returns where.
-fn reuse<T>(slab: &mut Vec<T>, free: &mut Vec<u32>, item: T) -> u32 {
-    if let Some(id) = free.pop() {
-        slab[id as usize] = item;
-        return id;
-    }
-    slab.push(item);
-    slab.len() as u32 - 1
 }

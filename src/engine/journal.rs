@@ -57,8 +57,8 @@ impl Journal {
     /// Notes that `scope` was invalidated at `seq`.
     pub fn invalidated(&mut self, seq: u64, scope: &Scope) {
         match scope {
-            Scope::Key(key) => self.lost(seq, key),
-            Scope::Keys(keys) => keys.as_slice().iter().for_each(|key| self.lost(seq, key)),
+            Scope::Key(key) => self.lost(seq, key.as_str()),
+            Scope::Keys(keys) => keys.as_slice().iter().for_each(|key| self.lost(seq, key.as_str())),
             scope if self.oldest().is_some() => {
                 self.scopes.push((seq, scope.clone()));
                 self.bound();
@@ -68,10 +68,10 @@ impl Journal {
     }
 
     /// Notes that the entry of `key`, stored at `seq`, is gone, or that a set at `seq` was accepted and not kept.
-    pub fn lost(&mut self, seq: u64, key: &Key) {
+    pub fn lost(&mut self, seq: u64, key: &str) {
         // Older than all tickets in force: every run began after it, so it may be brought back.
         if self.oldest().is_some_and(|oldest| oldest < seq) {
-            let last = self.keys.entry(key.clone()).or_default();
+            let last = self.keys.entry(Key::checked(key)).or_default();
             *last = seq.max(*last);
             self.bound();
         }

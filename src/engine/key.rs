@@ -63,6 +63,12 @@ impl Key {
         KeyBuilder { text: String::new(), params: Vec::new(), failed: None }.part(name)
     }
 
+    /// The key of a text that was one before.
+    pub(crate) fn checked(text: &str) -> Self {
+        debug_assert_eq!(check(text), Ok(()), "it was checked when the entry was made");
+        Self(text.into())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -259,7 +265,8 @@ impl KeyBuilder {
     }
 }
 
-/// What can name an entry: `&str`, `String`, `&String`, [`Key`], `&Key`.
+/// What can name an entry: `&str`, `String`, `&String`, [`Key`], `&Key`,
+/// [`&PreparedKey`](crate::PreparedKey).
 ///
 /// Sealed. A look-up goes by the text alone, so that a hit neither checks nor allocates: text that is no key
 /// names no entry.
@@ -269,9 +276,27 @@ pub trait IntoKey: sealed::Sealed {
 
     /// The key; text is checked. Errors: `InvalidKey`.
     fn into_key(self) -> Result<Key>;
+
+    /// Where it was found to belong before.
+    #[doc(hidden)]
+    fn place(&self) -> Option<Place> {
+        None
+    }
 }
 
-mod sealed {
+/// Where a key belongs in one cache.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Which cache.
+    pub owner: u64,
+    /// Which tier of it.
+    pub tier: u8,
+    /// The hash of the key there.
+    pub hash: u64,
+}
+
+pub(crate) mod sealed {
     pub trait Sealed {}
     impl Sealed for &str {}
     impl Sealed for String {}

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::departures::Why;
 use super::effects::{Brought, Effects, Happened, NotStored, Outcome, Waiter};
+use super::entry::ReadEntry;
 use super::flight::{Asked, Class, FlightId, Group, Joined, Landed, Start};
 use super::given::{Given, Source};
 use super::key::Key;
@@ -53,14 +54,14 @@ impl<W: Waiter, J> Tier<W, J> {
             if class == Class::Refresh {
                 now < entry.life().refresh_from
             } else {
-                entry.is_fresh(now) && entry.since() > least && asked.who.accepts(entry.value())
+                entry.is_fresh(now) && entry.since() > least && asked.who.accepts(entry.fingerprint())
             }
         }) {
             fx.answers.push((asked.who, Ok(Given::of(&entry, now))));
             return;
         }
         if least > 0 {
-            self.flights.outdate(key, least);
+            self.flights.outdate(key.as_str(), least);
         }
         match self.flights.join(key, terms, group, asked) {
             Joined::Waits => {
@@ -219,7 +220,7 @@ impl<W: Waiter, J> Tier<W, J> {
         fx: &mut Effects<W, J>,
     ) {
         let (leaders, others): (Vec<_>, Vec<_>) = waiters.into_iter().partition(|asked| asked.who.can_lead());
-        let can_join = !leaders.is_empty() || self.flights.attached(key).is_some();
+        let can_join = !leaders.is_empty() || self.flights.attached(key.as_str()).is_some();
         for asked in leaders {
             // As if nested: they had a place, so they are not refused now.
             self.ask(key, terms, &mut Group::single(Class::Nested), asked, now, fx);
@@ -315,7 +316,7 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Nor may a warm run bring it back that began before.
     fn displace(&mut self, key: &Key, fx: &mut Effects<W, J>) {
         let seq = self.next_seq();
-        self.journal.lost(seq, key);
+        self.journal.lost(seq, key.as_str());
         let first_gone = fx.gone.len();
         self.store.remove(key.as_str(), Cause::Displaced, &mut fx.gone);
         self.note_gone(&fx.gone[first_gone..]);

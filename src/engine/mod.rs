@@ -22,6 +22,9 @@ pub mod fences;
 pub mod flight;
 pub mod given;
 mod groups;
+#[cfg(test)]
+mod groups_tests;
+mod index;
 pub mod item;
 pub mod journal;
 #[cfg(test)]
@@ -31,6 +34,7 @@ mod landing;
 mod links;
 pub mod moment;
 mod nothings;
+pub mod often;
 #[cfg(test)]
 mod outcome_tests;
 mod params;
@@ -40,15 +44,19 @@ pub mod policy;
 #[cfg(test)]
 mod race_tests;
 mod remains;
+mod room;
 pub mod route;
 pub mod scope;
 #[doc(hidden)]
 pub mod seeded;
+mod slot;
 pub mod stamp;
 pub mod store;
 #[cfg(test)]
 mod store_tests;
+mod stripe;
 pub mod sweep;
+mod table;
 pub mod tag;
 mod tag_fence;
 #[cfg(test)]

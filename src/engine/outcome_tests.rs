@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::bench_tests::{Bench, Caller, NOW, TTL, lives, tagged};
 use super::effects::{Brought, Outcome};
+use super::entry::ReadEntry;
 use super::flight::{Class, FlightId};
 use super::moment::Moment;
 use super::terms::Terms;

@@ -2,9 +2,7 @@
 //!
 //! Owns: which of the three a scope takes. Never: removes an entry.
 
-use std::sync::Arc;
-
-use super::entry::Entry;
+use super::entry::{Entry, ReadEntry};
 use super::groups::{Step, WalkId};
 use super::scope::Scope;
 use super::store::Store;
@@ -22,15 +20,6 @@ pub(crate) enum Path {
 }
 
 impl Store {
-    /// At most how many entries a walk over `scope` comes to. Cost: does not depend on how many those are.
-    pub(crate) fn reachable(&self, scope: &Scope) -> u64 {
-        match scope {
-            Scope::Tag(_) => self.counted(scope).map_or(0, |(entries, _)| entries),
-            Scope::Keys(keys) => keys.as_slice().len() as u64,
-            _ => self.groups.reachable(&scope.reach(), &self.slots, |text| self.view.hash(text)),
-        }
-    }
-
     /// How many entries `scope` takes and the bytes they are charged with, where that is known without a walk.
     pub(crate) fn counted(&self, scope: &Scope) -> Option<(u64, u64)> {
         match scope {
@@ -51,7 +40,7 @@ impl Store {
     }
 
     /// Takes one step of a walk for what was stored before `seq`; the entry is the one in the slot that it came to.
-    pub(crate) fn step(&mut self, path: &mut Path, scope: &Scope, seq: u64) -> (Step, Option<&Arc<Entry>>) {
+    pub(crate) fn step(&mut self, path: &mut Path, scope: &Scope, seq: u64) -> (Step, Option<&Entry>) {
         let step = match path {
             Path::Groups(walk) => self.groups.step(*walk, &scope.reach(), &self.slots),
             Path::Tag(walk) => match self.tags.step(*walk) {

@@ -2,15 +2,11 @@
 //!
 //! Owns: the entries and their bookkeeping until then. Never: shows any of it.
 
-use std::sync::Arc;
-
-use hashbrown::HashTable;
-
-use super::entry::Entry;
 use super::groups::Groups;
 use super::policy::Policy;
 use super::store::Slots;
 use super::tags::TagIndex;
+use super::view::Shown;
 use super::wheel::Wheel;
 
 /// All that a store held, taken out at once.
@@ -27,7 +23,7 @@ pub struct Emptied {
 /// What is left of a cleared store. Dropping it costs time in proportion to what was held, so it is done in slices.
 #[derive(Debug)]
 pub struct Remains {
-    pub(super) tables: Vec<HashTable<Arc<Entry>>>,
+    pub(super) shown: Shown,
     pub(super) slots: Slots,
     pub(super) tags: TagIndex,
     pub(super) _groups: Groups,
@@ -38,7 +34,7 @@ pub struct Remains {
 impl Remains {
     /// Drops about `limit` entries; returns whether there are more.
     pub fn drop_some(&mut self, limit: usize) -> bool {
-        if self.tables.pop().is_none() {
+        if !self.shown.drop_some(limit) {
             let left = self.slots.0.len().saturating_sub(limit);
             self.slots.0.truncate(left);
             if left == 0 {

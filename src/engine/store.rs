@@ -8,16 +8,19 @@
 
 use std::sync::Arc;
 
-use super::entry::{Draft, Entry, Freshness, Origin};
+use super::entry::{Draft, Entry, Freshness, Origin, ReadEntry};
 use super::groups::{Groups, Names};
 use super::key::Key;
 use super::moment::Moment;
 use super::nothings::{self, Nothings};
 use super::policy::{Arrival, Eviction, Policy};
+use super::room::Room;
 use super::tags::TagIndex;
 use super::view::View;
-use super::weigh::weigh;
 use super::wheel::Wheel;
+
+#[path = "shed.rs"]
+mod shed;
 
 pub use super::remains::{Emptied, Remains};
 
@@ -48,16 +51,16 @@ pub enum Cause {
 #[derive(Debug)]
 pub struct Gone {
     /// The entry; still alive in the hands of readers.
-    pub entry: Arc<Entry>,
+    pub entry: Entry,
     /// Why it left.
     pub cause: Cause,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Slots(pub(super) Vec<Option<Arc<Entry>>>);
+pub(super) struct Slots(pub(super) Vec<Option<Entry>>);
 
 impl Slots {
-    pub(super) fn entry(&self, slot: u32) -> &Arc<Entry> {
+    pub(super) fn entry(&self, slot: u32) -> &Entry {
         self.0[slot as usize].as_ref().expect("groups, wheel and policy name only slots that are held")
     }
 }
@@ -71,7 +74,7 @@ impl Slots {
 
 impl Names for Slots {
     fn key(&self, slot: u32) -> &str {
-        self.entry(slot).key().as_str()
+        self.entry(slot).key()
     }
 }
 
@@ -88,8 +91,12 @@ pub struct Store {
     policy: Box<dyn Policy>,
     nothings: Nothings,
     len: u64,
-    used: u64,
-    grant: u64,
+    /// Grant and bytes in use; readers take from it for decoded copies.
+    room: Arc<Room>,
+    /// Where the search for decoded copies that nobody uses goes on.
+    hand: u32,
+    /// Entries that were exchanged for others of the same value; their decoded copies are the host's.
+    husks: Vec<Entry>,
 }
 
 impl Store {
@@ -101,6 +108,8 @@ impl Store {
     /// As [`Store::new`], with the choice of what goes when it is full.
     pub fn evicting(eviction: Eviction, view: Arc<View>, grant: u64, now: Moment) -> Self {
         let policy = eviction.policy(grant, view.hash(""));
+        let room = view.room();
+        room.set_grant(grant);
         Self {
             view,
             slots: Slots::default(),
@@ -112,8 +121,9 @@ impl Store {
             policy,
             nothings: Nothings::default(),
             len: 0,
-            used: 0,
-            grant,
+            room,
+            hand: 0,
+            husks: Vec::new(),
         }
     }
 
@@ -127,18 +137,28 @@ impl Store {
         self.len == 0
     }
 
-    /// Bytes in use.
+    /// Bytes in use, decoded copies included.
     pub fn used(&self) -> u64 {
-        self.used
+        self.room.used()
+    }
+
+    /// Bytes of decoded copies among those in use.
+    pub fn decoded(&self) -> u64 {
+        self.room.decoded()
     }
 
     /// Bytes that may be in use.
     pub fn grant(&self) -> u64 {
-        self.grant
+        self.room.grant()
+    }
+
+    /// Entries that were exchanged for others of the same value, to be dropped after the turn.
+    pub(crate) fn take_husks(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.husks)
     }
 
     /// The entry of `key`, fresh or not.
-    pub fn find(&self, key: &str) -> Option<Arc<Entry>> {
+    pub fn find(&self, key: &str) -> Option<Entry> {
         self.view.find(key)
     }
 
@@ -168,12 +188,12 @@ impl Store {
     ///
     /// `since` is the number of the warm run's ticket: a run that brings too much keeps what it brought first.
     pub fn insert_warm(&mut self, draft: Draft, since: u64, now: Moment, gone: &mut Vec<Gone>) -> bool {
-        let weight = weigh(&draft.key, &draft.value, &draft.tags);
+        let weight = draft.weight();
         if !self.has_room(&draft.key, weight) {
             self.expire(now, 1_024, gone);
         }
         let freed = self.find(draft.key.as_str()).map_or(0, |entry| entry.weight());
-        let wanted = (self.used - freed + weight).saturating_sub(self.grant);
+        let wanted = (self.used() - freed + weight).saturating_sub(self.grant());
         if wanted > 0 {
             let mut found = 0;
             let mut idle = self.policy.coldest(WARM_LOOKS);
@@ -181,7 +201,7 @@ impl Store {
                 let entry = self.slots.entry(slot);
                 let unread = entry.origin() == Origin::Warm && entry.hits() == 0 && entry.seq() < since;
                 let free = unread || entry.freshness(now) == Freshness::Dead;
-                let takes = found < wanted && free && entry.key() != &draft.key;
+                let takes = found < wanted && free && !entry.has_key(draft.key.as_str());
                 found += if takes { entry.weight() } else { 0 };
                 takes
             });
@@ -199,22 +219,23 @@ impl Store {
     /// Whether `weight` bytes fit when they take the place of what `key` has now.
     fn has_room(&self, key: &Key, weight: u64) -> bool {
         let freed = self.find(key.as_str()).map_or(0, |entry| entry.weight());
-        self.used - freed + weight <= self.grant
+        self.used() - freed + weight <= self.grant()
     }
 
     fn put(&mut self, draft: Draft, gone: &mut Vec<Gone>) -> bool {
         let hash = self.view.hash(draft.key.as_str());
-        let weight = weigh(&draft.key, &draft.value, &draft.tags);
-        let epoch = self.view.next_epoch();
+        let weight = draft.weight();
+        let stamp = self.view.next_stamp();
         let before = self.view.find(draft.key.as_str());
-        let hits = before.as_ref().map_or(0, |entry| entry.hits());
-        let slot = before.as_ref().map_or_else(|| self.free_slot(), |entry| entry.slot());
-        let entry = Arc::new(Entry::new(draft, hash, weight, slot, hits, epoch));
+        let hits = before.as_ref().map_or(0, Entry::raw_hits);
+        let slot = before.as_ref().map_or_else(|| self.free_slot(), Entry::slot);
+        let entry = Entry::new(draft, slot, hits, stamp);
+        let epoch = stamp.into();
         self.wheel.schedule(slot, entry.life().dead_at);
         self.policy.stored(slot, Arrival { epoch, hash, weight });
-        self.slots.0[slot as usize] = Some(Arc::clone(&entry));
-        self.used += weight;
-        if entry.value().is_nothing() {
+        self.slots.0[slot as usize] = Some(entry.clone());
+        self.room.take(weight);
+        if entry.is_nothing() {
             let slots = &self.slots;
             self.nothings.stored(slot, entry.seq(), weight, |slot, seq| slots.holds(slot, seq));
         }
@@ -224,7 +245,8 @@ impl Store {
         self.tags.insert(slot, entry.tags(), weight, |text| self.view.hash(text));
         if let Some(before) = before {
             self.note_left(&before);
-            self.used -= before.weight();
+            self.room.give(before.weight());
+            self.room.give_copy(before.seal());
             self.view.insert(entry);
             gone.push(Gone { entry: before, cause: Cause::Replaced });
             true
@@ -253,14 +275,15 @@ impl Store {
     }
 
     fn take(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
-        self.groups.remove(slot);
+        self.groups.remove(slot, &self.slots, |text| self.view.hash(text));
         self.wheel.cancel(slot);
         self.policy.removed(slot);
         let entry = self.slots.0[slot as usize].take().expect("only held slots are taken");
         self.tags.remove(slot, entry.weight(), |text| self.view.hash(text));
         self.view.remove(&entry);
         self.note_left(&entry);
-        self.used -= entry.weight();
+        self.room.give(entry.weight());
+        self.room.give_copy(entry.seal());
         self.len -= 1;
         self.free.push(slot);
         gone.push(Gone { entry, cause });
@@ -268,64 +291,30 @@ impl Store {
 
     fn surplus_nothing(&mut self) -> Option<u32> {
         let slots = &self.slots;
-        self.nothings.surplus(self.grant / nothings::SHARE, |slot, seq| slots.holds(slot, seq))
+        self.nothings.surplus(self.grant() / nothings::SHARE, |slot, seq| slots.holds(slot, seq))
     }
 
     fn note_left(&mut self, entry: &Entry) {
-        if entry.value().is_nothing() {
+        if entry.is_nothing() {
             self.nothings.gone(entry.weight());
         }
     }
 
-    /// Brings the bytes in use down to the grant: expired entries first, then those that the policy names.
-    pub fn shed(&mut self, now: Moment, gone: &mut Vec<Gone>) {
-        if self.used > self.grant {
-            self.expire(now, 1_024, gone);
-        }
-        while self.used > self.grant {
-            let slots = &self.slots;
-            let Some(slot) = self.policy.victim(&|slot| slots.entry(slot).read_epoch()) else { break };
-            self.push_out(slot, now, gone);
-        }
-    }
-
-    fn push_out(&mut self, slot: u32, now: Moment, gone: &mut Vec<Gone>) {
-        let dead = self.slots.entry(slot).freshness(now) == Freshness::Dead;
-        let cause = if dead { Cause::Expired } else { Cause::Evicted };
-        self.take(slot, cause, gone);
-    }
-
-    /// Takes out entries that can no longer be served, touching at most `limit`; returns whether that were all.
-    pub fn expire(&mut self, now: Moment, limit: usize, gone: &mut Vec<Gone>) -> bool {
-        let mut due = Vec::new();
-        let all = self.wheel.advance(now, limit, |slot| due.push(slot));
-        for slot in due {
-            self.take(slot, Cause::Expired, gone);
-        }
-        all
-    }
-
-    /// From now on at most `grant` bytes; sheds what is too much.
-    pub fn set_grant(&mut self, grant: u64, now: Moment, gone: &mut Vec<Gone>) {
-        self.grant = grant;
-        self.policy.resized(grant);
-        self.shed(now, gone);
-    }
-
     /// Takes everything out at once. Cost: does not depend on how much there is; dropping the result does.
     pub fn clear(&mut self, now: Moment) -> Emptied {
-        let tables = self.view.take_all();
-        let empty = Self::evicting(self.eviction, Arc::clone(&self.view), self.grant, now);
+        let (grant, used) = (self.grant(), self.used());
+        let shown = self.view.take_all();
+        let empty = Self::evicting(self.eviction, Arc::clone(&self.view), grant, now);
         let full = std::mem::replace(self, empty);
         let remains = Remains {
-            tables,
+            shown,
             slots: full.slots,
             tags: full.tags,
             _groups: full.groups,
             _wheel: full.wheel,
             _policy: full.policy,
         };
-        Emptied { entries: full.len, bytes: full.used, remains }
+        Emptied { entries: full.len, bytes: used, remains }
     }
 
     /// Ends the time to live of the entry in `slot` at `now`, if it can be served stale after that; `false`: it cannot.
@@ -334,12 +323,11 @@ impl Store {
     pub(crate) fn make_stale(&mut self, slot: u32, now: Moment) -> bool {
         let entry = self.slots.entry(slot);
         let life = entry.life();
-        if entry.value().is_nothing() || life.dead_at <= life.fresh_until || life.dead_at <= now {
+        if entry.is_nothing() || life.dead_at <= life.fresh_until || life.dead_at <= now {
             return false;
         }
-        let stale = Arc::new(entry.with_life(life.expired(now)));
-        self.slots.0[slot as usize] = Some(Arc::clone(&stale));
-        self.view.insert(stale);
+        let stale = entry.with_life(life.expired(now));
+        self.exchange(slot, stale);
         true
     }
 
@@ -356,19 +344,21 @@ impl Store {
     pub fn check(&self) {
         let slots: Vec<u32> =
             (0..).zip(&self.slots.0).filter(|(_, entry)| entry.is_some()).map(|(slot, _)| slot).collect();
-        let entries: Vec<&Arc<Entry>> = slots.iter().map(|&slot| self.slots.entry(slot)).collect();
+        let entries: Vec<&Entry> = slots.iter().map(|&slot| self.slots.entry(slot)).collect();
         assert_eq!(entries.len() as u64, self.len, "len drifted");
-        assert_eq!(entries.iter().map(|entry| entry.weight()).sum::<u64>(), self.used, "used drifted");
-        assert!(self.used <= self.grant, "over the grant by {}", self.used - self.grant);
+        let weights: u64 = entries.iter().map(|entry| entry.weight()).sum();
+        let copies: u64 = entries.iter().map(|entry| entry.decoded_weight()).sum();
+        assert_eq!((weights + copies, copies), (self.used(), self.decoded()), "bytes in use drifted");
+        assert!(self.used() <= self.grant(), "over the grant by {}", self.used() - self.grant());
         assert_eq!(slots.len() + self.free.len(), self.slots.0.len(), "slots were lost");
         assert_eq!(self.view.len() as u64, self.len, "the view does not show what is held");
+        self.view.check();
         for (&slot, entry) in slots.iter().zip(&entries) {
             assert_eq!(entry.slot(), slot);
-            assert_eq!(entry.weight(), weigh(entry.key(), entry.value(), entry.tags()));
-            let shown = self.view.find(entry.key().as_str());
-            assert!(shown.is_some_and(|shown| Arc::ptr_eq(&shown, entry)), "the view shows another entry");
+            let shown = self.view.find(entry.key());
+            assert!(shown.is_some_and(|shown| shown.is(entry)), "the view shows another entry");
         }
-        self.groups.check(&slots, &self.slots);
+        self.groups.check(&slots, &self.slots, |text| self.view.hash(text));
         let tagged: Vec<_> = slots
             .iter()
             .zip(&entries)
@@ -376,7 +366,7 @@ impl Store {
             .collect();
         self.tags.check(&tagged, |text| self.view.hash(text));
         self.policy.check(&slots);
-        let nothings = entries.iter().filter(|entry| entry.value().is_nothing());
+        let nothings = entries.iter().filter(|entry| entry.is_nothing());
         let nothings: Vec<_> = nothings.map(|entry| (entry.slot(), entry.seq(), entry.weight())).collect();
         self.nothings.check(&nothings);
         self.wheel.check(
@@ -390,6 +380,6 @@ impl Store {
 
     /// Keys of all entries, in no order. Cost: everything is looked at.
     pub fn keys(&self) -> Vec<Key> {
-        self.slots.0.iter().flatten().map(|entry| entry.key().clone()).collect()
+        self.slots.0.iter().flatten().map(ReadEntry::to_key).collect()
     }
 }

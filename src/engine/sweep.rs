@@ -6,6 +6,7 @@
 //! its time without touching what is newer; readers need no check, for until the answer either value is legal.
 
 use super::departures::Why;
+use super::entry::ReadEntry;
 use super::groups::Step;
 use super::moment::Moment;
 use super::path::Path;
@@ -72,12 +73,10 @@ impl<W: Waiter, J> Tier<W, J> {
         }
         // A dry run, too, counts only what is there now.
         let (seq, revoked_loads) = if order.dry_run { (self.seq + 1, 0) } else { self.fence(&order.scope) };
-        let at_once = self.store.reachable(&order.scope) <= self.slice as u64;
         let path = self.store.begin_walk(&order.scope);
         let taken = Taken { revoked_loads, at: self.at(), ..Taken::default() };
         let mut walking = Walking { order, seq, path, now, taken, token };
-        let limit = if at_once { usize::MAX } else { self.slice };
-        if self.walk(&mut walking, limit, fx) {
+        if self.walk(&mut walking, self.slice, fx) {
             self.complete(walking.token, walking.taken, walking.order.dry_run, fx);
         } else {
             self.walking.push_back(walking);
@@ -139,8 +138,7 @@ impl<W: Waiter, J> Tier<W, J> {
                 self.store.end_walk(path);
                 break;
             }
-            let hit =
-                entry.filter(|entry| entry.seq() < *seq && scope.takes(entry.key().as_str(), entry.tags()));
+            let hit = entry.filter(|entry| entry.seq() < *seq && scope.takes(entry.key(), entry.tags()));
             if let (Step::Slot(slot), Some(entry)) = (step, hit) {
                 taken.matched += 1;
                 taken.bytes += entry.weight();

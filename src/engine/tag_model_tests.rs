@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Counters;
-use super::entry::Origin;
+use super::entry::{Origin, ReadEntry};
 use super::fences::{End, FenceId};
 use super::flight::{Class, FlightId};
 use super::journal::Ticket;
@@ -185,7 +185,7 @@ impl Run {
         let mut would = Fx::default();
         let held = self.tier.store().keys();
         let found = held.iter().map(|key| self.tier.store().find(key.as_str()).expect("it is held"));
-        let matching = found.filter(|entry| scope.takes(entry.key().as_str(), entry.tags())).count() as u64;
+        let matching = found.filter(|entry| scope.takes(entry.key(), entry.tags())).count() as u64;
         let walking = self.tier.is_walking();
         self.tier.order(Order { scope: scope.clone(), how, dry_run: true }, token, self.now, &mut would);
         match would.taken.pop() {
@@ -272,17 +272,18 @@ impl Run {
     fn judge(&mut self) {
         self.tier.check();
         let all = self.complete.len();
+        let mut scan = self.view.scan();
         let mut entries = Vec::new();
-        self.view.for_each(|entry| entries.push(Arc::clone(entry)));
+        while scan.step(16, |entry| entries.push(entry.clone())) {}
         for entry in entries {
-            let known = &self.values[&number(entry.value())];
-            assert_eq!((entry.key(), entry.tags()), (&known.key, &known.tags));
+            let known = &self.values[&number(&entry.value())];
+            assert_eq!((entry.key(), entry.tags()), (known.key.as_str(), &known.tags));
             let removed = self.overtaken(known, all, |asking| asking.how == How::Remove);
             assert!(!removed, "{known:?} was removed and is held");
             let expired = self.overtaken(known, all, |_| true);
             assert!(!expired || !entry.is_fresh(self.now), "{known:?} was expired and is fresh");
             let kept_out = |(_, scope, opened): &(FenceId, Scope, u64)| {
-                number(entry.value()) > *opened && scope.takes(known.key.as_str(), &known.tags)
+                number(&entry.value()) > *opened && scope.takes(known.key.as_str(), &known.tags)
             };
             let by_set = entry.origin() == Origin::Set;
             assert!(by_set || !self.open.iter().any(kept_out), "{known:?} came in while a fence was open");

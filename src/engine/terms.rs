@@ -47,6 +47,10 @@ impl Default for Terms {
     }
 }
 
+/// The end of the moments that an entry can keep in few bytes: 34 years.
+pub(super) const STORED_END: u64 = 1 << 40;
+const FOR_EVER: u32 = u32::MAX;
+
 /// The moments of one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Life {
@@ -65,6 +69,25 @@ impl Life {
     pub fn fresh_for(ttl: Duration, now: Moment) -> Self {
         let end = now.after(ttl);
         Self { stored: now, refresh_from: end, fresh_until: end, dead_at: end }
+    }
+
+    /// Milliseconds from the store to its end, where that is all there is to it, and less than 49 days or for ever: then an
+    /// entry keeps its life in few bytes.
+    pub(super) fn plain(&self) -> Option<u32> {
+        let span = self.fresh_until.since(self.stored);
+        let is_plain = *self == Self::fresh_for(span, self.stored) && self.stored.as_millis() < STORED_END;
+        if is_plain && self.fresh_until == Moment::NEVER {
+            return Some(FOR_EVER);
+        }
+        u32::try_from(span.as_millis()).ok().filter(|&millis| is_plain && millis != FOR_EVER)
+    }
+
+    /// The life that was told in few bytes, see [`Life::plain`].
+    #[inline]
+    pub(super) fn of_plain(millis: u32, stored: Moment) -> Self {
+        let end = if millis == FOR_EVER { u64::MAX } else { stored.as_millis() + u64::from(millis) };
+        let end = Moment::from_millis(end);
+        Self { stored, refresh_from: end, fresh_until: end, dead_at: end }
     }
 
     /// As it is after the entry was expired by hand at `now`: stale at once, dead when it would have been.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::counters::Counters;
 use super::departures::{Departures, Why};
-use super::entry::{Draft, Freshness, Origin};
+use super::entry::{Draft, Entry, Freshness, Origin, ReadEntry};
 use super::fences::Fences;
 use super::flight::Flights;
 use super::given::{Given, Source};
@@ -197,7 +197,7 @@ impl<W: Waiter, J> Tier<W, J> {
             self.counters.sets.one();
             self.store.insert(draft, now, &mut fx.gone);
         } else {
-            self.journal.lost(seq, &key);
+            self.journal.lost(seq, key.as_str());
             let why = if fits { Why::NotKept } else { Why::TooLarge };
             self.departures.note(self.store.hash(key.as_str()), why, seq);
             self.store.remove(key.as_str(), Cause::Displaced, &mut fx.gone);
@@ -310,7 +310,7 @@ impl<W: Waiter, J> Tier<W, J> {
         let counters = &self.counters;
         for one in gone {
             let Gone { entry, cause } = one;
-            self.departures.gone(one, seq);
+            self.departures.gone(one, self.store.hash(entry.key()), seq);
             match cause {
                 Cause::Expired => counters.expired.one(),
                 Cause::Evicted => counters.evicted.one(),
@@ -343,6 +343,12 @@ impl<W: Waiter, J> Tier<W, J> {
         let first_gone = fx.gone.len();
         self.store.set_grant(grant, now, &mut fx.gone);
         self.note_gone(&fx.gone[first_gone..]);
+    }
+
+    /// Entries that were exchanged for others of the same value, to be dropped after the turn: their decoded copies are the
+    /// host's.
+    pub fn take_husks(&mut self) -> Vec<Entry> {
+        self.store.take_husks()
     }
 
     /// Shows entries, bytes and loads to those who read the counters.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Counters;
-use super::entry::Freshness;
+use super::entry::{Freshness, ReadEntry};
 use super::flight::{Class, DETACHED_MAX, FlightId};
 use super::given::Source;
 use super::journal::Ticket;
@@ -305,7 +305,7 @@ impl Run {
             .tier
             .store()
             .find(key.as_str())
-            .is_some_and(|entry| super::testing::number(entry.value()) == number);
+            .is_some_and(|entry| super::testing::number(&entry.value()) == number);
         assert_eq!(warmed == Warmed::Stored, held);
         assert!(ticket.incarnation == self.tier.incarnation() || warmed == Warmed::Revoked);
     }
@@ -351,7 +351,7 @@ impl Run {
             }
         }
         for gone in fx.gone.iter().filter(|gone| gone.cause == Cause::Invalidated) {
-            let (key, shown) = (gone.entry.key().as_str(), self.shown[&number(gone.entry.value())]);
+            let (key, shown) = (gone.entry.key(), self.shown[&number(&gone.entry.value())]);
             let asked = |asking: &Asking| !asking.dry_run && asking.turn > shown && asking.scope.matches(key);
             assert!(
                 self.asking.values().any(asked),
@@ -376,12 +376,13 @@ impl Run {
     fn judge(&mut self) {
         self.tier.check();
         let view = Arc::clone(&self.view);
-        view.for_each(|entry| {
-            self.shown.entry(number(entry.value())).or_insert(self.turn);
-            let born = self.born[&number(entry.value())];
-            let floor = self.floor(entry.key());
+        let mut scan = view.scan();
+        while scan.step(16, |entry| {
+            self.shown.entry(number(&entry.value())).or_insert(self.turn);
+            let born = self.born[&number(&entry.value())];
+            let floor = self.floor(&entry.to_key());
             assert!(born >= floor, "{} serves what was overtaken", entry.key());
-        });
+        }) {}
         let key = some_key(&mut self.rng);
         let read = self.view.read(key.as_str(), self.now, Duration::ZERO);
         assert!(read.is_none_or(|entry| entry.is_fresh(self.now)));

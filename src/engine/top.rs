@@ -21,17 +21,25 @@ impl Top {
     }
 
     /// Takes `key` into account, unless it was never hit. Cost: nothing for a key that is not among the first.
-    pub fn offer(&mut self, key: &Key, hits: u64) {
+    pub fn offer(&mut self, key: &str, hits: u64) {
         if hits == 0 || self.limit == 0 {
             return;
         }
-        if self.kept.len() == self.limit {
-            match self.kept.peek() {
-                Some((Reverse(fewest), last)) if (*fewest, Reverse(last)) >= (hits, Reverse(key)) => return,
-                _ => self.kept.pop(),
-            };
+        let full = self.kept.len() == self.limit;
+        let too_few = |(Reverse(fewest), last): &(Reverse<u64>, Key)| {
+            (*fewest, Reverse(last.as_str())) >= (hits, Reverse(key))
+        };
+        if full && self.kept.peek().is_some_and(too_few) {
+            return;
         }
-        self.kept.push((Reverse(hits), key.clone()));
+        // A scan may show a key twice.
+        if self.kept.iter().any(|(_, kept)| kept.as_str() == key) {
+            let kept = std::mem::take(&mut self.kept).into_iter();
+            self.kept = kept.filter(|(_, kept)| kept.as_str() != key).collect();
+        } else if full {
+            self.kept.pop();
+        }
+        self.kept.push((Reverse(hits), Key::checked(key)));
     }
 
     /// The kept keys, most hits first.
@@ -52,7 +60,7 @@ mod tests {
             let mut all = Vec::new();
             for (number, &hits) in hits.iter().enumerate() {
                 let key = Key::parse(&format!("k{number:02}")).expect("a valid key");
-                top.offer(&key, hits);
+                top.offer(key.as_str(), hits);
                 if hits > 0 {
                     all.push((key, hits));
                 }

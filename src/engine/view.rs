@@ -1,150 +1,321 @@
 //! The read view: key to entry, one writer, any number of readers, and the tier's only index.
 //!
-//! Owns: which entry a key has now, and whether the tier may be read at all.
-//! Never: decides what enters or leaves (the store does), decodes a value, reads a clock.
+//! Owns: which entry a key has now, whether the tier may be read at all, and when the index moves to another table. Never:
+//! decides what enters or leaves (the store does), decodes a value, reads a clock.
 //!
-//! Inside: shards of a hash table behind short locks. The type is private to the crate and its readers get an
-//! `Arc<Entry>`, so that the inside can be exchanged for one that takes no lock.
+//! A read takes no lock, counts no reference, and writes nothing that another thread reads, but the marks on the entry where
+//! they have something new to say. Each thread remembers the tables of the views it reads, with their version; one load tells
+//! whether that is still the one in force.
+//!
+//! The index grows, and shrinks, by moving to another table a few places with each write. Until then readers walk both,
+//! see [`Tables`]. A reader that finds nothing looks whether the tables changed meanwhile, and if so begins again:
+//!   1 a reader has the tables of version 1   2 version 2 is published   3 the writer moves the key   4 the reader misses it
 
+use std::cell::RefCell;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
-use hashbrown::HashTable;
 
-use super::entry::Entry;
+use super::entry::{Decoded, Entry, Fields, ReadEntry};
 use super::moment::Moment;
-use crate::sync::RwLock;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::room::Room;
+use super::slot::Loaded;
+use super::table::Tables;
+use crate::codec::value::Value;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-type Shard = RwLock<HashTable<Arc<Entry>>>;
+#[path = "growth.rs"]
+mod growth;
+#[path = "scan.rs"]
+mod scan;
 
-/// Readers contend for a shard only while the writer is in the same one; 64 keeps that rare at a few hundred bytes.
-const SHARDS: usize = 64;
+use growth::{LEAST, MOVES, Writer};
+pub use scan::{Scan, Shown};
+
+/// Views whose tables a thread remembers.
+const REMEMBERED: usize = 16;
+
+/// What every read looks at and few writes change; a cache line of its own.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Signs {
+    /// Raised with every change of the tables.
+    version: AtomicU64,
+    closed: AtomicBool,
+    /// What a read leaves on an entry.
+    stamp: AtomicU32,
+}
 
 /// Key to entry of one tier, read by every handle, written by the tier's turn.
 #[derive(Debug)]
 pub struct View {
-    shards: Box<[Shard]>,
+    signs: Signs,
+    /// No other view of this process has it.
+    id: u64,
     hasher: SeedableRandomState,
-    epoch: AtomicU64,
-    closed: AtomicBool,
+    /// The tables in force, for threads that have not seen them yet.
+    tables: Mutex<Arc<Tables>>,
+    writer: Mutex<Writer>,
+    len: AtomicUsize,
+}
+
+/// An entry that was found, kept alive without counting a reference.
+pub struct Served(Loaded);
+
+impl ReadEntry for Served {
+    #[inline]
+    fn parts(&self) -> (&Fields, &[u8]) {
+        self.0.as_ref().expect("what was found is there").parts()
+    }
+}
+
+impl Served {
+    fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self.parts().0, other.parts().0)
+    }
+
+    /// Its value, for whoever passes it on. Cost: an allocation.
+    pub fn value(&self) -> Value {
+        self.entry().value()
+    }
+
+    /// The entry, for whoever keeps it longer. Cost: a reference count.
+    pub fn entry(&self) -> Entry {
+        Entry::of(self.0.as_ref().expect("what was found is there").clone())
+    }
+}
+
+impl std::fmt::Debug for Served {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.entry(), f)
+    }
+}
+
+/// The tables of a view that a thread has seen.
+struct Seen {
+    id: u64,
+    version: u64,
+    tables: Arc<Tables>,
+}
+
+thread_local! {
+    static SEEN: [RefCell<Option<Seen>>; REMEMBERED] = const { [const { RefCell::new(None) }; REMEMBERED] };
 }
 
 impl View {
     /// An open view of nothing. `seed` keys the hash, so that nobody outside can choose colliding keys.
     pub fn new(seed: u64) -> Self {
+        use std::sync::atomic::AtomicU64 as Number;
+        static NEXT_ID: Number = Number::new(0);
+        let tables = Arc::new(Tables::of_size(LEAST));
         Self {
-            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            signs: Signs {
+                version: AtomicU64::new(0),
+                closed: AtomicBool::new(false),
+                stamp: AtomicU32::new(1),
+            },
+            id: NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
             hasher: SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()),
-            epoch: AtomicU64::new(0),
-            closed: AtomicBool::new(false),
+            tables: Mutex::new(Arc::clone(&tables)),
+            writer: Mutex::new(Writer { tables, used: 0, live: 0, moved: 0, next: None }),
+            len: AtomicUsize::new(0),
         }
     }
 
     /// The entry of `key`, if it may be served at `now` to a call that takes values as far past their time to live as
     /// `allowed`; marks it as read.
     ///
-    /// Cost: one hash, one short shared lock, one reference count.
-    pub fn read(&self, key: &str, now: Moment, allowed: Duration) -> Option<Arc<Entry>> {
-        let entry = self.peek(key).filter(|entry| entry.serves(now, allowed))?;
-        entry.mark(self.epoch.load(Ordering::Relaxed));
-        Some(entry)
+    /// Cost: one hash, and what [`View::read_hashed`] costs.
+    pub fn read(&self, key: &str, now: Moment, allowed: Duration) -> Option<Served> {
+        self.read_hashed(self.hash(key), key, now, allowed)
+    }
+
+    /// As [`View::read`], with the hash of `key` that [`View::hash`] gives.
+    ///
+    /// Cost: a walk over some tags, and a note of this thread.
+    #[inline]
+    pub fn read_hashed(&self, hash: u64, key: &str, now: Moment, allowed: Duration) -> Option<Served> {
+        let served = self.peek_hashed(hash, key).filter(|entry| entry.serves(now, allowed))?;
+        served.mark(self.signs.stamp.load(Ordering::Relaxed));
+        Some(served)
     }
 
     /// As [`View::read`], but leaves no mark: for `Contains` and for panels.
-    pub fn peek(&self, key: &str) -> Option<Arc<Entry>> {
+    pub fn peek(&self, key: &str) -> Option<Served> {
+        self.peek_hashed(self.hash(key), key)
+    }
+
+    #[inline]
+    fn peek_hashed(&self, hash: u64, key: &str) -> Option<Served> {
         // Acquire: pairs with the Release in `close`. A reader that sees the view closed serves nothing; one that
         // does not had begun before the tier broke.
-        if self.closed.load(Ordering::Acquire) {
+        if self.signs.closed.load(Ordering::Acquire) {
             return None;
         }
-        self.find(key)
+        self.look(hash, key)
+    }
+
+    #[inline]
+    fn look(&self, hash: u64, key: &str) -> Option<Served> {
+        loop {
+            // Acquire: pairs with the Release in `publish`.
+            let version = self.signs.version.load(Ordering::Acquire);
+            let found = self.with_tables(version, |tables| tables.find(hash, key));
+            if found.is_some() || self.signs.version.load(Ordering::Acquire) == version {
+                return found.map(Served);
+            }
+        }
+    }
+
+    /// Shows `look` the tables of `version`, or newer ones.
+    #[inline]
+    fn with_tables<R>(&self, version: u64, look: impl Fn(&Tables) -> R) -> R {
+        // The model's threads all run on one, and may change in the middle of a look.
+        if cfg!(all(test, shuttle)) {
+            return look(&self.newest());
+        }
+        let remembered = SEEN.try_with(|seen| {
+            // Taken already: what ends with the last look at an entry is the host's, and may read on its way out.
+            let mut seen = seen[self.id as usize % REMEMBERED].try_borrow_mut().ok()?;
+            match &*seen {
+                Some(seen) if seen.id == self.id && seen.version == version => Some(look(&seen.tables)),
+                _ => {
+                    let tables = self.newest();
+                    let found = look(&tables);
+                    *seen = Some(Seen { id: self.id, version, tables });
+                    Some(found)
+                }
+            }
+        });
+        remembered.ok().flatten().unwrap_or_else(|| look(&self.newest()))
+    }
+
+    fn newest(&self) -> Arc<Tables> {
+        Arc::clone(&self.tables.lock())
     }
 
     /// The entry of `key` for the writer, who may look while the view is closed.
-    pub(crate) fn find(&self, key: &str) -> Option<Arc<Entry>> {
-        let hash = self.hash(key);
-        self.shard(hash).read().find(hash, |entry| entry.key().as_str() == key).cloned()
+    pub(crate) fn find(&self, key: &str) -> Option<Entry> {
+        let writer = self.writer.lock();
+        let found = writer.tables.find(self.hash(key), key)?;
+        found.as_ref().map(|raw| Entry::of(raw.clone()))
     }
 
-    /// The hash that entries of `key` carry.
-    pub(crate) fn hash(&self, key: &str) -> u64 {
+    /// The hash of `key`, for look-ups that follow.
+    #[inline]
+    pub fn hash(&self, key: &str) -> u64 {
         self.hasher.hash_one(key)
+    }
+
+    /// What pays for everything that the view shows; another one after [`View::take_all`].
+    pub(crate) fn room(&self) -> Arc<Room> {
+        Arc::clone(&self.newest().room)
+    }
+
+    /// Keeps `copy` beside the bytes of an entry that was found under `key`, for readers to come, if its `weight` is free.
+    ///
+    /// `Err` with the copy: there is no room for it, the entry has one already, or the view shows it no more.
+    pub(crate) fn keep_copy(&self, entry: &Served, copy: Decoded, weight: u32) -> Result<(), Decoded> {
+        // The room of tables that show the entry. Order that bites with any other:
+        //   1 a reader finds an entry   2 everything is cleared, and a new room begins   3 the reader takes from it for the
+        //   old entry, and nobody gives that back
+        let tables = self.newest();
+        let shown = tables.find(self.hash(entry.key()), entry.key());
+        if shown.is_none_or(|shown| !Served(shown).is(entry)) || !tables.room.take_for_copy(weight.into()) {
+            return Err(copy);
+        }
+        entry.add_decoded(copy, weight).inspect_err(|_| tables.room.give_copy(weight.into()))
     }
 
     /// Shows `entry` to readers from now on, and returns the one of the same key that it replaces.
     ///
-    /// An overwrite is one store under the lock: readers see the old entry or the new one, never neither.
-    pub(crate) fn insert(&self, entry: Arc<Entry>) -> Option<Arc<Entry>> {
-        let hash = entry.hash();
-        let mut shard = self.shard(hash).write();
-        if let Some(place) = shard.find_mut(hash, |other| other.key() == entry.key()) {
-            return Some(std::mem::replace(place, entry));
+    /// Readers see the old entry or the new one, never neither.
+    pub(crate) fn insert(&self, entry: Entry) -> Option<Entry> {
+        let hash = self.hash(entry.key());
+        let mut writer = self.writer.lock();
+        let current = Arc::clone(&writer.tables.current);
+        if let Some((place, _)) = current.find(hash, entry.key()) {
+            return current.overwrite(place, entry);
         }
-        shard.insert_unique(hash, entry, |other| other.hash());
-        None
+        let old = writer.tables.old.clone();
+        let forerunner =
+            old.as_ref().and_then(|old| old.find(hash, entry.key()).map(|(place, _)| (old, place)));
+        // The new one first: between the two steps a reader still finds the old one, which it walks first.
+        writer.used += usize::from(current.fill(hash, entry));
+        let forerunner = forerunner.and_then(|(old, place)| old.take(place));
+        writer.live += usize::from(forerunner.is_none());
+        self.go_on(&mut writer, MOVES);
+        forerunner
     }
 
     /// Hides `entry` from readers.
-    pub(crate) fn remove(&self, entry: &Arc<Entry>) {
-        let mut shard = self.shard(entry.hash()).write();
-        if let Ok(found) = shard.find_entry(entry.hash(), |other| Arc::ptr_eq(other, entry)) {
-            found.remove();
+    pub(crate) fn remove(&self, entry: &Entry) {
+        let hash = self.hash(entry.key());
+        let mut writer = self.writer.lock();
+        let current = Arc::clone(&writer.tables.current);
+        if let Some((place, found)) = current.find(hash, entry.key())
+            && found.as_ref().is_some_and(|raw| std::ptr::eq(raw.parts().0, entry.parts().0))
+        {
+            drop(found);
+            current.take(place);
+            writer.used -= current.tidy(place);
+            writer.live -= 1;
+        } else if let Some(old) = writer.tables.old.clone()
+            && let Some((place, _)) = old.find(hash, entry.key())
+        {
+            old.take(place);
+            writer.live -= 1;
         }
+        self.go_on(&mut writer, MOVES);
     }
 
     /// Hides everything at once and hands out what was there, to be dropped after the turn.
-    pub(crate) fn take_all(&self) -> Vec<HashTable<Arc<Entry>>> {
-        self.shards.iter().map(|shard| std::mem::take(&mut *shard.write())).collect()
+    pub(crate) fn take_all(&self) -> Shown {
+        let mut writer = self.writer.lock();
+        let tables = self.publish(&mut writer, Tables::of_size(LEAST));
+        (writer.used, writer.live, writer.moved, writer.next) = (0, 0, 0, None);
+        self.len.store(0, Ordering::Relaxed);
+        Shown { tables, dropped: 0 }
     }
 
     /// From now on every reader finds nothing, until [`View::open`].
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.signs.closed.store(true, Ordering::Release);
     }
 
     /// Lets readers in again.
     pub(crate) fn open(&self) {
-        self.closed.store(false, Ordering::Release);
+        self.signs.closed.store(false, Ordering::Release);
     }
 
     /// Whether readers find nothing for now.
     pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.signs.closed.load(Ordering::Acquire)
     }
 
-    /// The epoch of a store. Reads that follow have a later one than it, those before an earlier one: the policy orders
-    /// by that, and tells by it whether an entry was read since it was stored.
-    pub(crate) fn next_epoch(&self) -> u64 {
+    /// The stamp of a store. Reads that follow have a later one than it, those before an earlier one: a policy orders by
+    /// that, and tells by it whether an entry was read since it was stored. Stamps have 31 bits and begin anew.
+    pub(crate) fn next_stamp(&self) -> u32 {
         // One writer, so load and store do; readers only need some recent value.
-        let epoch = self.epoch.load(Ordering::Relaxed) + 1;
-        self.epoch.store(epoch + 1, Ordering::Relaxed);
-        epoch
+        let stamp = self.signs.stamp.load(Ordering::Relaxed).wrapping_add(1) & STAMPS;
+        self.signs.stamp.store(stamp.wrapping_add(1) & STAMPS, Ordering::Relaxed);
+        stamp
     }
 
-    /// Number of shards, each of which can be looked at by itself.
-    pub fn shards(&self) -> usize {
-        SHARDS
-    }
-
-    /// Shows every entry of one shard to `look`, while the writer waits for that shard only.
-    pub fn for_each_in(&self, shard: usize, look: impl FnMut(&Arc<Entry>)) {
-        self.shards[shard].read().iter().for_each(look);
-    }
-
-    /// Shows every entry to `look`, a shard at a time.
-    pub fn for_each(&self, mut look: impl FnMut(&Arc<Entry>)) {
-        for shard in 0..self.shards() {
-            self.for_each_in(shard, &mut look);
-        }
+    /// A look at every entry, in steps that stop nobody. What comes or goes meanwhile may be shown or not; what was there all
+    /// the time is shown, and may be shown twice where the index moves to another table meanwhile.
+    pub fn scan(self: &Arc<Self>) -> Scan {
+        let version = self.signs.version.load(Ordering::Acquire);
+        Scan { view: Arc::clone(self), version, tables: self.newest(), next: 0 }
     }
 
     /// Number of entries, expired ones included.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.read().len()).sum()
+        self.len.load(Ordering::Relaxed)
     }
 
     /// Whether there is no entry.
@@ -152,8 +323,32 @@ impl View {
         self.len() == 0
     }
 
-    fn shard(&self, hash: u64) -> &Shard {
-        // The table uses the low bits for the place and the high seven for the tag; take bits between them.
-        &self.shards[(hash >> 40) as usize % SHARDS]
+    /// Recomputes what is derived.
+    ///
+    /// # Panics
+    /// When it does not agree.
+    pub fn check(&self) {
+        let writer = self.writer.lock();
+        let (live, used) = writer.tables.current.count();
+        let in_old = writer.tables.old.as_ref().map_or(0, |old| old.count().0);
+        assert_eq!(
+            (live + in_old, used),
+            (writer.live, writer.used),
+            "entries or places in use are miscounted"
+        );
+        assert_eq!(writer.live, self.len(), "len drifted");
+        assert!(used < writer.tables.current.places(), "a walk for what is absent would never end");
+        assert!(Arc::ptr_eq(&writer.tables, &self.newest()), "readers walk other tables than the writer");
+    }
+}
+
+/// Stamps are this, and the numbers below it.
+const STAMPS: u32 = u32::MAX >> 1;
+
+impl Drop for View {
+    /// Threads may remember the tables for as long as they live; what stood in them goes.
+    fn drop(&mut self) {
+        let mut rest = self.take_all();
+        while rest.drop_some(usize::MAX / 2) {}
     }
 }

@@ -10,14 +10,15 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread;
 
-use super::entry::{Entry, Origin};
+use super::entry::{Entry, Origin, ReadEntry};
 use super::moment::Moment;
 use super::testing::{draft, key, number, value};
 use super::view::View;
 use crate::sync::each_schedule;
 
-const KEYS: [&str; 2] = ["a", "b"];
-const STEPS: usize = 6;
+/// As many as make the smallest table grow.
+const KEYS: [&str; 4] = ["a", "b", "c", "d"];
+const STEPS: usize = 9;
 const READS: usize = 5;
 
 /// What readers may see of each key: the number of its value.
@@ -72,7 +73,7 @@ fn carry_out(view: &View, step: Step, number: u64) {
         Step::Insert(of) => {
             let ttl = Duration::from_secs(1);
             let draft = draft(key(KEYS[of]), value(number, 0), ttl, Moment::START, number, Origin::Set);
-            view.insert(Arc::new(Entry::new(draft, view.hash(KEYS[of]), 1, 0, 0, 0)));
+            view.insert(Entry::new(draft, 0, 0, 0));
         }
         Step::Remove(of) => {
             if let Some(entry) = view.find(KEYS[of]) {
@@ -97,7 +98,7 @@ fn read(shared: &Shared) {
         let from = shared.ended.load(Ordering::SeqCst).max(earliest[of]);
         let entry = shared.view.read(KEYS[of], Moment::START, Duration::ZERO);
         let to = shared.begun.load(Ordering::SeqCst);
-        let given = entry.map(|entry| number(entry.value()));
+        let given = entry.map(|entry| number(&entry.value()));
         let moment = (from..=to).find(|&moment| shared.truth[moment][of] == given);
         let moment = moment.unwrap_or_else(|| {
             panic!("{given:?} of {} between {from} and {to} of {:?}", KEYS[of], shared.truth)

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::entry::Origin;
+use super::entry::{Origin, ReadEntry};
 use super::moment::Moment;
 use super::scope::Scope;
 use super::store::{Cause, Store};
@@ -48,7 +48,7 @@ fn invalidate(store: &mut Store, scope: &Scope) {
     let mut path = store.begin_walk(scope);
     loop {
         let (step, entry) = store.step(&mut path, scope, u64::MAX);
-        let hit = entry.is_some_and(|entry| scope.matches(entry.key().as_str()));
+        let hit = entry.is_some_and(|entry| scope.matches(entry.key()));
         match step {
             super::groups::Step::Slot(slot) if hit => {
                 store.take_walked(slot, Cause::Invalidated, &mut Vec::new());
@@ -66,7 +66,7 @@ fn read(shared: &Shared, seed: u64) -> u64 {
         let of_key = rng.below(KEYS);
         let now = Moment::from_millis(shared.now.load(Ordering::Acquire));
         if let Some(entry) = shared.view.read(&format!("k::{of_key}"), now, Duration::ZERO) {
-            let (version, named) = (number(entry.value()) / 100, number(entry.value()) % 100);
+            let (version, named) = (number(&entry.value()) / 100, number(&entry.value()) % 100);
             assert_eq!(named, of_key, "a reader was given the value of another key");
             assert!(entry.is_fresh(now), "a reader was given an expired entry");
             let before = latest.insert(of_key, version).unwrap_or(0);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::departures::Why;
 use super::effects::{Effects, Waiter, Warmed};
+use super::entry::ReadEntry;
 use super::journal::Ticket;
 use super::moment::Moment;
 use super::seeded::{self, Bug};

@@ -1,39 +1,40 @@
 //! What an entry is charged with: its key, its value, and what it costs to keep.
 //!
-//! Owns: the fixed part. Never: looks at an allocator; a test with a counting one keeps the number honest.
+//! Owns: the fixed parts. Never: looks at an allocator; a test with a counting one keeps the numbers honest.
 
 use std::mem::size_of;
 
-use super::entry::Entry;
+use super::entry::{FIXED, INLINE_MAX, RARE};
 use super::key::Key;
-use super::tag::Tags;
+use super::tag::{Tag, Tags};
 use super::tags::{LIST, NODE};
 use crate::codec::value::Value;
 
-/// Reference counts before the text of a key and before an entry.
-const COUNTS: usize = 2 * size_of::<usize>();
-/// Slot number, links of queue, wheel and group, what the policy keeps, due time, bucket, group number, place among tags: one
-/// of each per slot.
-const COLUMNS: usize = size_of::<usize>() + 3 * 8 + POLICY + 8 + 2 + 4 + 4;
+/// Slot number, links of queue, wheel and group, what the policy keeps, bucket, share in the index of groups, place among
+/// tags: one of each per slot.
+const COLUMNS: usize = size_of::<usize>() + 3 * 8 + POLICY + 2 + 9 + 4;
 /// The policy that keeps most: a card and a worth, a word of the sketch at its mean load of three quarters, and half a ghost.
 /// One that keeps less is charged the same: a tier's memory is never more than was charged.
 const POLICY: usize = 16 + 8 + 12 + 12;
-/// Pointer and tag in the view at the table's mean load of three quarters.
-const INDEX: usize = (size_of::<usize>() + 1) * 4 / 3;
-/// Bookkeeping of a shared buffer of bytes.
-const BUFFER: usize = 24;
-/// What the allocator adds to and rounds up in three blocks, at the mean.
-const ROUNDING: usize = 3 * 12;
+/// A tag and a slot of the view, at the mean load of two thirds.
+const INDEX: usize = 12 * 3 / 2;
 
-/// Bytes charged for an entry beside its key and its value: about 300 on a 64-bit machine.
-pub const OVERHEAD: u64 = (size_of::<Entry>() + 2 * COUNTS + COLUMNS + INDEX + BUFFER + ROUNDING) as u64;
+/// Bytes charged for an entry beside its key and its value, on a 64-bit machine.
+pub const OVERHEAD: u64 = (FIXED + COLUMNS + INDEX) as u64;
 
 /// Bytes charged for a tag of an entry beside its text: pointer, text of its own, place, and list. That is what it costs when
 /// no other entry has it; what entries share is charged to each of them, so that memory is never more than was charged.
-const TAG: u64 = (size_of::<&str>() + COUNTS + ROUNDING / 3 + NODE + LIST) as u64;
+const TAG: u64 = (size_of::<&str>() + 2 * size_of::<usize>() + NODE + LIST) as u64;
 
-/// Bytes charged for `value` under `key` with `tags`.
+/// Bytes charged for `value` under `key` with `tags`, if it lives a plain time.
 pub fn weigh(key: &Key, value: &Value, tags: &Tags) -> u64 {
-    let tags: u64 = tags.as_slice().iter().map(|tag| TAG + tag.as_str().len() as u64).sum();
-    OVERHEAD + key.as_str().len() as u64 + value.len() as u64 + tags
+    let rare = !tags.is_empty() || value.len() > INLINE_MAX;
+    weight(key.as_str().len(), value.len(), tags.as_slice(), rare)
+}
+
+/// Bytes charged for an entry of those parts; `rare`: it has what few entries have.
+pub(super) fn weight(key: usize, value: usize, tags: &[Tag], rare: bool) -> u64 {
+    let tags: u64 = tags.iter().map(|tag| TAG + tag.as_str().len() as u64).sum();
+    let rare = if rare { RARE as u64 } else { 0 };
+    OVERHEAD + key as u64 + value as u64 + tags + rare
 }

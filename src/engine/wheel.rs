@@ -1,7 +1,8 @@
 //! Expiry without a tree: a hierarchical timing wheel over slot numbers.
 //!
-//! Owns: when each slot is due. Never: reads a clock, removes an entry. Reads check freshness themselves, so the
-//! wheel decides only when memory is given back.
+//! Owns: the bucket in which each slot waits. Never: reads a clock, removes an entry, or keeps the moment at which a slot
+//! is due: its entry knows that, and is asked. Reads check freshness themselves, so the wheel decides only when memory
+//! is given back.
 //!
 //! Nine levels of 64 buckets, of about 1 s, 1 min, 1 h, 3 d, 199 d and so on up to the end of a `Moment`. A slot waits
 //! in a bucket of the level that its distance asks for and moves down as time passes. Source: Varghese and Lauck,
@@ -34,7 +35,6 @@ pub(crate) struct Wheel {
     lists: Vec<List>,
     links: Links,
     bucket: Vec<u16>,
-    due: Vec<Moment>,
     /// The moment up to which buckets were visited, or are being visited.
     now: Moment,
     /// The moment up to which they were visited before the sweep under way.
@@ -49,7 +49,6 @@ impl Wheel {
             lists: vec![List::EMPTY; SHIFTS.len() * BUCKETS as usize],
             links: Links::default(),
             bucket: Vec::new(),
-            due: Vec::new(),
             now,
             before: now,
             visit: None,
@@ -60,8 +59,6 @@ impl Wheel {
     pub(crate) fn schedule(&mut self, slot: u32, due: Moment) {
         self.cancel(slot);
         grow_to(&mut self.bucket, slot, IDLE);
-        grow_to(&mut self.due, slot, Moment::NEVER);
-        self.due[slot as usize] = due;
         if due != Moment::NEVER {
             self.link(slot, due);
         }
@@ -79,8 +76,15 @@ impl Wheel {
     }
 
     /// Gives each slot that is due at `now` to `expired`, at most `limit` of those it touches; returns whether all
-    /// that time has passed was visited. The slots given are no longer in the wheel.
-    pub(crate) fn advance(&mut self, now: Moment, limit: usize, mut expired: impl FnMut(u32)) -> bool {
+    /// that time has passed was visited. The slots given are no longer in the wheel. `due` tells of a slot that waits
+    /// the moment with which it was scheduled.
+    pub(crate) fn advance(
+        &mut self,
+        now: Moment,
+        limit: usize,
+        due: impl Fn(u32) -> Moment,
+        mut expired: impl FnMut(u32),
+    ) -> bool {
         let mut visit = match self.visit {
             Some(visit) => visit,
             None if now <= self.now => return true,
@@ -91,7 +95,7 @@ impl Wheel {
                 Visit { level: 0, tick: self.before.as_millis() >> SHIFTS[0] }
             }
         };
-        let mut touched = 0;
+        let mut left = limit;
         while visit.level < SHIFTS.len() {
             let first = self.before.as_millis() >> SHIFTS[visit.level];
             let current = self.now.as_millis() >> SHIFTS[visit.level];
@@ -100,7 +104,7 @@ impl Wheel {
             let end = if visit.level == 0 { current } else { current + 1 }.min(first + BUCKETS);
             while visit.tick < end {
                 self.visit = Some(visit);
-                if !self.visit_bucket(visit, now, limit, &mut touched, &mut expired) {
+                if !self.visit_bucket(visit, now, &mut left, &due, &mut expired) {
                     return false;
                 }
                 visit.tick += 1;
@@ -111,27 +115,29 @@ impl Wheel {
             }
         }
         self.visit = None;
-        now <= self.now || self.advance(now, limit.saturating_sub(touched), expired)
+        now <= self.now || self.advance(now, left, due, expired)
     }
 
-    /// Empties one bucket: what is due goes to `expired`, the rest moves down. Returns whether it got through.
+    /// Empties one bucket, with at most `left` looks: what is due goes to `expired`, the rest moves down. Returns whether
+    /// it got through.
     fn visit_bucket(
         &mut self,
         visit: Visit,
         now: Moment,
-        limit: usize,
-        touched: &mut usize,
+        left: &mut usize,
+        due: impl Fn(u32) -> Moment,
         expired: &mut impl FnMut(u32),
     ) -> bool {
         let bucket = visit.level * BUCKETS as usize + (visit.tick % BUCKETS) as usize;
-        while self.lists[bucket].tail != NONE && *touched < limit {
+        while self.lists[bucket].tail != NONE && *left > 0 {
             let slot = self.lists[bucket].tail;
-            *touched += 1;
+            *left -= 1;
             self.cancel(slot);
-            if self.due[slot as usize] <= now {
+            let due = due(slot);
+            if due <= now {
                 expired(slot);
             } else {
-                self.link(slot, self.due[slot as usize]);
+                self.link(slot, due);
             }
         }
         self.lists[bucket].tail == NONE
@@ -157,13 +163,24 @@ impl Wheel {
         for (bucket, &list) in self.lists.iter().enumerate() {
             for slot in self.links.iter(list) {
                 assert_eq!(usize::from(self.bucket[slot as usize]), bucket, "slot {slot} waits elsewhere");
-                waiting.push((slot, self.due[slot as usize]));
+                waiting.push(slot);
             }
         }
         waiting.sort_unstable();
         let mut wanted: Vec<_> = due.iter().copied().filter(|&(_, due)| due != Moment::NEVER).collect();
         wanted.sort_unstable();
-        assert_eq!(waiting, wanted, "the wheel does not hold what is stored");
+        let slots: Vec<_> = wanted.iter().map(|&(slot, _)| slot).collect();
+        assert_eq!(waiting, slots, "the wheel does not hold what is stored");
+        // What was due before it was linked waits wherever the wheel stood then.
+        for (slot, due) in wanted.into_iter().filter(|&(_, due)| due > self.now) {
+            let bucket = u64::from(self.bucket[slot as usize]);
+            let shift = SHIFTS[(bucket / BUCKETS) as usize];
+            assert_eq!(
+                bucket % BUCKETS,
+                (due.as_millis() >> shift) % BUCKETS,
+                "slot {slot} waits for another moment"
+            );
+        }
     }
 }
 
@@ -202,7 +219,7 @@ mod tests {
                         let mut rounds = 0;
                         loop {
                             let mut given = Vec::new();
-                            let done = wheel.advance(now, limit, |slot| given.push(slot));
+                            let done = wheel.advance(now, limit, |slot| model[&slot], |slot| given.push(slot));
                             prop_assert!(given.len() <= limit);
                             for slot in given {
                                 let due = model.remove(&slot);
@@ -230,16 +247,17 @@ mod tests {
         for slot in 0..1_000 {
             wheel.schedule(slot, Moment::from_millis(70_000));
         }
+        let due = |_| Moment::from_millis(70_000);
         for now in [69_990, 69_991, 69_999] {
             let now = Moment::from_millis(now);
             let mut slices = 0;
-            while !wheel.advance(now, 8, |slot| panic!("gave {slot} too early")) {
+            while !wheel.advance(now, 8, due, |slot| panic!("gave {slot} too early")) {
                 slices += 1;
                 assert!(slices < 1_000, "the same slots are visited over and over");
             }
         }
         let mut given = 0;
-        assert!(wheel.advance(Moment::from_millis(71_024), 1_000, |_| given += 1));
+        assert!(wheel.advance(Moment::from_millis(71_024), 1_000, due, |_| given += 1));
         assert_eq!(given, 1_000);
     }
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use super::{Fx, TierActor};
 use crate::actor::batch;
 use crate::actor::load::Waiter;
+use crate::actor::look::KeyAt;
 use crate::actor::reply::Reply;
 use crate::actor::request::{LoadRequest, TierRequest, ToSupervisor};
 use crate::actor::wiring::tell;
 use crate::codec::value::Wanted;
-use crate::engine::entry::Entry;
+use crate::engine::entry::ReadEntry;
 use crate::engine::explain::Explanation;
 use crate::engine::journal::Ticket;
 use crate::engine::key::Key;
@@ -20,6 +21,7 @@ use crate::engine::scope::{How, Scope};
 use crate::engine::seeded::{self, Bug};
 use crate::engine::sweep::Order;
 use crate::engine::tier::{Taken, Tier};
+use crate::engine::view::Served;
 use crate::error::Result;
 use crate::message::TierState;
 
@@ -29,11 +31,13 @@ impl TierActor {
             TierRequest::Remove { reply, .. } | TierRequest::Invalidate { reply, .. }
                 if seeded::has(Bug::UnsentWithItsCaller) && reply.is_unwanted() => {}
             TierRequest::Get { key, reply } => {
-                reply.answer(Ok(self.wiring.look(self.shared(), key.as_str(), Wanted::ANY)));
+                let at = KeyAt::of(self.shared(), key.as_str());
+                let seen = self.wiring.look(self.shared(), at, Wanted::ANY);
+                reply.answer(Ok(seen.map(|seen| seen.given())));
             }
             TierRequest::Contains { key, reply } => {
                 let entry = self.shared().view.peek(key.as_str());
-                let served = |entry: Arc<Entry>| entry.is_fresh(self.now()) && !entry.value().is_nothing();
+                let served = |entry: Served| entry.is_fresh(self.now()) && !entry.is_nothing();
                 reply.answer(Ok(entry.is_some_and(served)));
             }
             TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),

@@ -1,0 +1,138 @@
+//! A look into the view of a tier: what every call begins with, and what most calls end with.
+//!
+//! Owns: which entry may be given to which call, and that the look is counted. Never: waits, or asks a tier.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::call::Asked;
+use super::seen::Seen;
+use super::wiring::{TierShared, Wiring};
+use crate::codec::value::Wanted;
+use crate::engine::entry::{Freshness, ReadEntry};
+use crate::engine::given::Given;
+use crate::engine::moment::Moment;
+use crate::engine::stamp::{At, Stamp};
+use crate::engine::tag::Tags;
+use crate::engine::view::Served;
+
+/// What a call with a loader finds in the view.
+#[derive(Debug)]
+pub(crate) enum Found<'w> {
+    /// A value that is its answer.
+    Hit(Seen<'w>),
+    /// A value that is its answer, and that it should have loaded anew, see [`Wiring::refresh`].
+    Due(Seen<'w>),
+    /// Nothing that it takes.
+    Nothing,
+}
+
+/// Before a reader asks again for a refresh that seems to have been lost.
+const ASK_PAUSE: Duration = Duration::from_secs(1);
+
+/// A key, and its hash in the view of its tier.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyAt<'k> {
+    pub(crate) key: &'k str,
+    pub(crate) hash: u64,
+}
+
+impl<'k> KeyAt<'k> {
+    /// `key`, hashed for `tier`.
+    pub(crate) fn of(tier: &TierShared, key: &'k str) -> Self {
+        Self { key, hash: tier.view.hash(key) }
+    }
+}
+
+impl TierShared {
+    /// What the view holds under `key` and may be served at `now`; what is older than `after` is not.
+    fn served(&self, at: KeyAt<'_>, now: Moment, after: Option<At>, allowed: Duration) -> Option<Served> {
+        let KeyAt { key, hash } = at;
+        let Some(after) = after else { return self.view.read_hashed(hash, key, now, allowed) };
+        // The life is looked at first. The other way round:
+        //   1 a reader finds an old entry   2 the tier breaks and begins a new life   3 the entry seems to be of that life
+        let incarnation = self.incarnation.load(Ordering::Acquire);
+        self.view
+            .read_hashed(hash, key, now, allowed)
+            .filter(|entry| !after.outdates(incarnation, entry.since()))
+    }
+}
+
+impl Wiring {
+    /// What the view holds under `key` and may be served as it is, counted as a read.
+    pub(crate) fn look<'w>(&self, tier: &'w TierShared, at: KeyAt<'_>, wanted: Wanted) -> Option<Seen<'w>> {
+        self.read(tier, at, wanted, None, Duration::ZERO)
+    }
+
+    /// What the view holds under `key` for a call with a loader that takes values as far past their time to live as
+    /// `allowed`, counted as a read; what is older than `after` counts as absent.
+    pub(crate) fn look_to_load<'w>(
+        &self,
+        tier: &'w TierShared,
+        allowed: Duration,
+        at: KeyAt<'_>,
+        wanted: Wanted,
+        after: Option<&Stamp>,
+    ) -> Found<'w> {
+        let after = after.and_then(|stamp| stamp.of(tier.id));
+        match self.read(tier, at, wanted, after, allowed) {
+            None => Found::Nothing,
+            Some(seen) if seen.entry.ask(seen.now, ASK_PAUSE) => Found::Due(seen),
+            Some(seen) => Found::Hit(seen),
+        }
+    }
+
+    fn read<'w>(
+        &self,
+        tier: &'w TierShared,
+        at: KeyAt<'_>,
+        wanted: Wanted,
+        after: Option<At>,
+        allowed: Duration,
+    ) -> Option<Seen<'w>> {
+        let now = self.env.now();
+        let entry = tier.served(at, now, after, allowed).filter(|entry| {
+            let fits = wanted.takes(entry.fingerprint());
+            if !fits && !entry.is_nothing() {
+                tier.counters.wrong_type.one();
+            }
+            fits
+        });
+        if self.is_enabled() {
+            match &entry {
+                Some(entry) => {
+                    tier.counters.hit();
+                    if !entry.is_fresh(now) {
+                        tier.counters.stale_hits.one();
+                    }
+                }
+                None => tier.counters.miss(),
+            }
+        }
+        entry.map(|entry| Seen { entry, now, tier })
+    }
+
+    /// A value past its time to live for a call that has no better answer. Looked for at the last moment: what was
+    /// removed while the call waited is not served.
+    pub(super) fn stale(&self, tier: &TierShared, asked: &Asked) -> Option<Given> {
+        if asked.terms.stale.is_zero() {
+            return None;
+        }
+        let now = self.env.now();
+        let at = KeyAt::of(tier, asked.key.as_str());
+        let entry = tier.served(at, now, asked.after, asked.terms.stale)?;
+        let found = asked.wanted.takes(entry.fingerprint()) && !entry.is_nothing();
+        found.then(|| {
+            tier.counters.stale_hits.one();
+            Given::of(&entry.entry(), now)
+        })
+    }
+
+    /// What is held under `key` and could be renewed, with its tags; counts as no read.
+    pub(crate) fn held(&self, key: &str) -> Option<(Given, Tags)> {
+        let (tier, _) = self.route(key).ok()?;
+        let now = self.env.now();
+        let entry = tier.view.peek(key).filter(|entry| entry.freshness(now) != Freshness::Dead)?;
+        Some((Given::of(&entry.entry(), now), entry.tags().clone()))
+    }
+}

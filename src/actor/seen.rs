@@ -1,0 +1,47 @@
+//! What a reader found in a view, before it is known what becomes of it.
+//!
+//! Owns: the way from an entry to a decoded copy of it. Never: decides whether it may be served; it was.
+
+use std::sync::Arc;
+
+use super::wiring::TierShared;
+use crate::engine::entry::{DECODED, Decoded, ReadEntry};
+use crate::engine::given::Given;
+use crate::engine::moment::Moment;
+use crate::engine::view::Served;
+
+/// An entry that may be served at `now`.
+#[derive(Debug)]
+pub(crate) struct Seen<'w> {
+    pub(crate) entry: Served,
+    pub(crate) now: Moment,
+    pub(super) tier: &'w TierShared,
+}
+
+impl Seen<'_> {
+    /// What it is for those who take bytes.
+    pub(crate) fn given(&self) -> Given {
+        Given::of(&self.entry.entry(), self.now)
+    }
+
+    /// Whether it says that the source has nothing.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.entry.is_nothing()
+    }
+
+    /// Keeps `value`, which was decoded from its bytes and has about `heap` bytes beside itself, for the readers to come. `Err`
+    /// with the value where that cannot be: there is no room, or another reader was first.
+    pub(crate) fn keep<T: Send + Sync + 'static>(&self, value: T, heap: usize) -> Result<(), T> {
+        let weight = size_of::<T>().saturating_add(heap).saturating_add(DECODED);
+        // One whose weight cannot be told in 32 bits is not kept.
+        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        if !self.tier.keeps_decoded || self.entry.decoded().is_some() {
+            return Err(value);
+        }
+        let copy: Decoded = Arc::new(value);
+        self.tier.view.keep_copy(&self.entry, copy, weight).map_err(|copy| {
+            let copy = copy.downcast::<T>().expect("it was made of a T");
+            Arc::into_inner(copy).expect("nobody else was given it")
+        })
+    }
+}

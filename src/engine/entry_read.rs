@@ -1,0 +1,199 @@
+//! What can be asked of an entry, whoever keeps it alive: the tier, a reader's note, or a count of references.
+//!
+//! Owns: how its fields are read, and the two things that a reader may change: the marks, and the decoded copy. Never: makes
+//! an entry.
+
+use std::any::Any;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Decoded, Fields, Freshness, KEY_BITS, NO_TAGS, Origin, SEALED, STORED_BITS, WARM};
+use crate::codec::fingerprint::Fingerprint;
+use crate::engine::key::Key;
+use crate::engine::moment::Moment;
+use crate::engine::often;
+use crate::engine::tag::Tags;
+use crate::engine::terms::Life;
+use crate::engine::weigh::weight;
+
+/// Reads an entry, whoever keeps it alive.
+pub trait ReadEntry {
+    /// Its fields and the bytes behind them.
+    #[doc(hidden)]
+    fn parts(&self) -> (&Fields, &[u8]);
+
+    /// Its key.
+    fn key(&self) -> &str {
+        let (fields, bytes) = self.parts();
+        // Checked for free on the path of writes; a reader compares bytes, see `has_key`.
+        std::str::from_utf8(&bytes[..fields.key_len()]).unwrap_or_default()
+    }
+
+    /// Its key, as one of its own. Cost: an allocation.
+    fn to_key(&self) -> Key {
+        Key::checked(self.key())
+    }
+
+    /// Whether that is its key.
+    fn has_key(&self, key: &str) -> bool {
+        let (fields, bytes) = self.parts();
+        &bytes[..fields.key_len()] == key.as_bytes()
+    }
+
+    /// The encoded bytes of its value.
+    fn bytes(&self) -> &[u8] {
+        let (fields, bytes) = self.parts();
+        match &fields.rare {
+            Some(rare) => rare.body.as_deref().unwrap_or(&bytes[fields.key_len()..]),
+            None => &bytes[fields.key_len()..],
+        }
+    }
+
+    /// The fingerprint of its value's type.
+    fn fingerprint(&self) -> Fingerprint {
+        self.parts().0.fingerprint
+    }
+
+    /// Whether it says that the source has nothing.
+    fn is_nothing(&self) -> bool {
+        self.fingerprint() == Fingerprint::NOTHING
+    }
+
+    /// The names it can be taken away by.
+    fn tags(&self) -> &Tags {
+        self.parts().0.rare.as_ref().map_or(&NO_TAGS, |rare| &rare.tags)
+    }
+
+    /// When it is served, and how.
+    fn life(&self) -> Life {
+        let fields = self.parts().0;
+        let told = fields.rare.as_ref().and_then(|rare| rare.life);
+        told.unwrap_or_else(|| Life::of_plain(fields.ttl, fields.stored_at()))
+    }
+
+    /// How long its load took, in whole milliseconds up to four hours; zero for what was set.
+    fn took(&self) -> Duration {
+        Duration::from_millis(self.parts().0.stored >> STORED_BITS)
+    }
+
+    /// Whether it may be served at `now` without any condition. An age equal to the time to live is too old.
+    fn is_fresh(&self, now: Moment) -> bool {
+        now < self.life().fresh_until
+    }
+
+    /// Whether it may be served at `now`.
+    fn freshness(&self, now: Moment) -> Freshness {
+        let life = self.life();
+        if now < life.fresh_until {
+            Freshness::Fresh
+        } else if now < life.dead_at {
+            Freshness::Stale
+        } else {
+            Freshness::Dead
+        }
+    }
+
+    /// Whether it may be served at `now` to a call that takes values as far past their time to live as `allowed`.
+    fn serves(&self, now: Moment, allowed: Duration) -> bool {
+        let life = self.life();
+        now < life.fresh_until || (now < life.dead_at && now < life.fresh_until.after(allowed))
+    }
+
+    /// Whether the one who asks should have it loaded anew: it is due, and nobody asked within `pause`.
+    fn ask(&self, now: Moment, pause: Duration) -> bool {
+        // What lives a plain time is not served once it is due.
+        let Some(rare) = &self.parts().0.rare else { return false };
+        // Relaxed: this only thins out requests; the tier sees to it that one load runs.
+        let ask_from = rare.ask_from.load(Relaxed);
+        now >= self.life().refresh_from
+            && now.as_millis() >= ask_from
+            && rare
+                .ask_from
+                .compare_exchange(ask_from, now.after(pause).as_millis(), Relaxed, Relaxed)
+                .is_ok()
+    }
+
+    /// Loads of the key that failed since the value was stored; of what lives a plain time they are not counted.
+    fn failures(&self) -> u32 {
+        self.parts().0.rare.as_ref().map_or(0, |rare| rare.failures.load(Relaxed))
+    }
+
+    /// Bytes it is charged with, a decoded copy aside.
+    fn weight(&self) -> u64 {
+        let (fields, bytes) = self.parts();
+        let Some(rare) = &fields.rare else { return weight(bytes.len(), 0, &[], false) };
+        let body = rare.body.as_ref().map_or(0, Bytes::len);
+        weight(bytes.len(), body, rare.tags.as_slice(), true)
+    }
+
+    /// The tier's sequence number of its store.
+    fn seq(&self) -> u64 {
+        self.parts().0.seq
+    }
+
+    /// The tier's sequence number before which its source was not read yet. Where that is more than four thousand million
+    /// numbers back, it is told to be further back: then it counts as older than it is, which is safe.
+    fn since(&self) -> u64 {
+        let fields = self.parts().0;
+        if fields.since == u32::MAX { 0 } else { fields.seq - u64::from(fields.since) }
+    }
+
+    /// Who brought it.
+    fn origin(&self) -> Origin {
+        match self.parts().0.shape >> KEY_BITS {
+            0 => Origin::Set,
+            1 => Origin::Load,
+            _ => Origin::Warm,
+        }
+    }
+
+    /// How often it was served, its forerunners under the same key included: exact up to [`often::EXACT`], then within some
+    /// percent.
+    fn hits(&self) -> u32 {
+        often::times(self.parts().0.hits.load(Relaxed))
+    }
+
+    /// The decoded copy, if a reader made one.
+    fn decoded(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.parts().0.decoded.get().map(|decoded| &**decoded)
+    }
+
+    /// Bytes that its decoded copy is charged with; none once it was taken out.
+    fn decoded_weight(&self) -> u64 {
+        match self.parts().0.decoded_weight.load(Acquire) {
+            SEALED => 0,
+            weight => weight.into(),
+        }
+    }
+
+    /// Adds a decoded copy of that weight, which the tier's use was charged with before. `Err`: it has one already, or left.
+    ///
+    /// Order that bites without the seal:
+    ///   1 a reader charges the tier   2 the tier takes the entry out and gives back what it weighs   3 the reader adds its
+    ///   copy, whose bytes nobody gives back
+    /// So the weight is noted first, and only where the tier has not sealed it.
+    fn add_decoded(&self, copy: Decoded, weight: u32) -> Result<(), Decoded> {
+        let fields = self.parts().0;
+        let noted = weight != 0
+            && weight != SEALED
+            && fields.decoded_weight.compare_exchange(0, weight, AcqRel, Acquire).is_ok();
+        if noted { fields.decoded.set(Box::new(copy)).map_err(|copy| *copy) } else { Err(copy) }
+    }
+
+    /// Marks a read with `stamp`, and counts it. Relaxed: the marks order nothing, they only guide eviction and the list of
+    /// top keys.
+    fn mark(&self, stamp: u32) {
+        let fields = self.parts().0;
+        let mark = (stamp << 1) | WARM;
+        // Tested before it is stored: a hot entry's line is written only when there is something new to say.
+        if fields.mark.load(Relaxed) != mark {
+            fields.mark.store(mark, Relaxed);
+        }
+        let hits = fields.hits.load(Relaxed);
+        if let Some(more) = often::one_more(hits) {
+            fields.hits.store(more, Relaxed);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! An entry as it was made, as it is marked, and with its decoded copy.
+//!
+//! Owns: properties of one entry. Never: goes through a store.
+
+use proptest::prelude::*;
+
+use super::super::testing;
+use super::*;
+
+fn draft(key: &str, body: usize, life: Life, tags: &[&str]) -> Draft {
+    let value = testing::value(7, body as u64);
+    let (key, tags) = (testing::key(key), testing::tags(tags));
+    Draft { key, value, tags, life, took: Duration::from_millis(9), seq: 80, since: 60, origin: Origin::Warm }
+}
+
+#[test]
+fn what_every_entry_has_takes_80_bytes() {
+    assert_eq!(FIXED, 80);
+}
+
+proptest! {
+    #[test]
+    fn an_entry_is_what_its_draft_says(
+        body in prop_oneof![0_usize..100, 4_000_usize..5_000], stored in 0_u64..1 << 41, ttl: u64, stale in 0_u64..2,
+        tagged: bool,
+    ) {
+        let stored = Moment::from_millis(stored);
+        let plain = Life::fresh_for(Duration::from_millis(ttl), stored);
+        let life = Life { dead_at: plain.fresh_until.after(Duration::from_millis(stale)), ..plain };
+        let made = draft("user::1", body, life, if tagged { &["a", "b"] } else { &[] });
+        let (value, weight) = (made.value.clone(), made.weight());
+        let entry = Entry::new(made, 3, 5, 77);
+        prop_assert_eq!((entry.key(), entry.bytes(), entry.value()), ("user::1", &value.bytes()[..], value.clone()));
+        prop_assert_eq!((entry.life(), entry.weight(), entry.tags().is_empty()), (life, weight, !tagged));
+        prop_assert_eq!((entry.seq(), entry.since(), entry.slot(), entry.stamp(), entry.hits()), (80, 60, 3, 77, 5));
+        prop_assert_eq!((entry.origin(), entry.took()), (Origin::Warm, Duration::from_millis(9)));
+        let other = entry.with_life(life);
+        prop_assert_eq!((other.life(), other.weight(), other.value()), (life, weight, value));
+    }
+}
+
+#[test]
+fn a_decoded_copy_is_kept_once_and_not_after_the_entry_left() {
+    let life = Life::fresh_for(Duration::MAX, Moment::START);
+    let copy = |number: u32| -> Decoded { Arc::new(number) };
+    let entry = Entry::new(draft("a", 0, life, &[]), 0, 0, 0);
+    assert!(entry.add_decoded(copy(1), 50).is_ok());
+    assert!(entry.add_decoded(copy(2), 50).is_err());
+    assert_eq!(entry.decoded().and_then(|copy| copy.downcast_ref::<u32>()), Some(&1));
+    assert_eq!((entry.seal(), entry.seal()), (50, 0), "what it weighs is given back once");
+    let left = Entry::new(draft("a", 0, life, &[]), 0, 0, 0);
+    assert_eq!(left.seal(), 0);
+    assert!(left.add_decoded(copy(3), 50).is_err(), "the tier gave back what it weighed");
+}
+
+#[test]
+fn marks_are_left_for_the_policy_and_for_the_search_for_unused_copies() {
+    let life = Life::fresh_for(Duration::MAX, Moment::START);
+    let entry = Entry::new(draft("a", 0, life, &[]), 0, 0, 0);
+    assert!(!entry.take_read() && !entry.take_warm());
+    entry.mark(1);
+    assert!(entry.take_read() && !entry.take_read(), "each read is told once");
+    assert!(entry.take_warm() && !entry.take_warm());
+    entry.mark(9);
+    assert_eq!((entry.stamp(), entry.hits()), (9, 2));
+}

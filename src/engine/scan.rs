@@ -1,0 +1,58 @@
+//! Looks at everything that a view shows, and the way out of everything that it showed.
+//!
+//! Owns: how far such a look, or such an end, has come. Never: stops the writer or a reader.
+
+use std::sync::Arc;
+
+use super::View;
+use crate::engine::entry::Entry;
+use crate::engine::table::Tables;
+use crate::sync::atomic::Ordering;
+
+/// Everything that a view held, to be dropped in slices.
+#[derive(Debug)]
+pub struct Shown {
+    pub(super) tables: Arc<Tables>,
+    pub(super) dropped: usize,
+}
+
+/// A look at every entry, in steps.
+#[derive(Debug)]
+pub struct Scan {
+    pub(super) view: Arc<View>,
+    pub(super) version: u64,
+    pub(super) tables: Arc<Tables>,
+    pub(super) next: usize,
+}
+
+impl Shown {
+    /// Drops what stands in the next `places` places; returns whether there are more.
+    pub fn drop_some(&mut self, places: usize) -> bool {
+        let end = self.dropped.saturating_add(places).min(self.tables.places());
+        (self.dropped..end).for_each(|place| self.tables.empty(place));
+        self.dropped = end;
+        end < self.tables.places()
+    }
+}
+
+impl Scan {
+    /// Whether the next step begins at the first place: at the start, and when the tables grew under way, so that what was
+    /// shown is shown again.
+    pub fn is_at_start(&self) -> bool {
+        self.next == 0
+    }
+
+    /// Shows the entries of up to `places` further places to `look`; returns whether there are more.
+    pub fn step(&mut self, places: usize, mut look: impl FnMut(&Entry)) -> bool {
+        let end = self.next.saturating_add(places).min(self.tables.places());
+        (self.next..end).filter_map(|place| self.tables.at(place)).for_each(|entry| look(&entry));
+        self.next = end;
+        if end < self.tables.places() {
+            return true;
+        }
+        let version = self.view.signs.version.load(Ordering::Acquire);
+        let moved = version != self.version;
+        (self.version, self.tables, self.next) = (version, self.view.newest(), 0);
+        moved
+    }
+}

@@ -1,0 +1,195 @@
+//! The tables of a view: open addressing that readers walk while one writer fills, empties, and moves to another table.
+//!
+//! Owns: where an entry stands, and the orders in which a step of the writer may be seen half done. Never: decides which
+//! entry belongs there, or when to move.
+//!
+//! A place is a tag of 32 bits beside a [`Slot`]. Readers walk tags, and look into a slot only where the tag fits. The writer
+//! fills a slot before its tag, takes away a tag before what is in its slot, and overwrites in place: a reader sees the old
+//! entry or the new one, and never neither.
+
+use std::sync::Arc;
+
+use super::entry::{Entry, ReadEntry};
+use super::room::Room;
+use super::slot::{Loaded, Slot};
+use crate::sync::atomic::{AtomicU32, Ordering};
+
+const EMPTY: u32 = 0;
+/// Something stood here; what was put behind it is found by walking on.
+const GONE: u32 = 1;
+
+/// One table.
+#[derive(Debug)]
+pub(super) struct Table {
+    tags: Vec<AtomicU32>,
+    slots: Vec<Slot>,
+}
+
+/// What readers walk: the table in use, and the one that is being moved out of.
+///
+/// The old one is walked first. The other way round:
+///   1 a reader does not find a key in the new table   2 the writer moves it there   3 nor in the old one
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub(super) old: Option<Arc<Table>>,
+    pub(super) current: Arc<Table>,
+    /// What pays for everything that stands there.
+    pub(super) room: Arc<Room>,
+}
+
+impl Tables {
+    /// Tables of nothing, with room for nothing.
+    pub(super) fn of_size(places: usize) -> Self {
+        let mut table = Table::with_room(places);
+        table.prepare(places);
+        Self { old: None, current: Arc::new(table), room: Arc::default() }
+    }
+
+    /// What stands there under `key`.
+    #[inline]
+    pub(super) fn find(&self, hash: u64, key: &str) -> Option<Loaded> {
+        if let Some(old) = &self.old
+            && let Some((_, found)) = old.find(hash, key)
+        {
+            return Some(found);
+        }
+        self.current.find(hash, key).map(|(_, found)| found)
+    }
+
+    /// Places of both tables, those of the old one first.
+    pub(super) fn places(&self) -> usize {
+        self.old.as_ref().map_or(0, |old| old.places()) + self.current.places()
+    }
+
+    /// What stands in that place of both tables.
+    pub(super) fn at(&self, place: usize) -> Option<Entry> {
+        let before = self.old.as_ref().map_or(0, |old| old.places());
+        match &self.old {
+            Some(old) if place < before => old.at(place),
+            _ => self.current.at(place - before),
+        }
+    }
+
+    /// Empties that place of both tables.
+    pub(super) fn empty(&self, place: usize) {
+        let before = self.old.as_ref().map_or(0, |old| old.places());
+        match &self.old {
+            Some(old) if place < before => drop(old.take(place)),
+            _ => drop(self.current.take(place - before)),
+        }
+    }
+}
+
+impl Table {
+    /// A table that will have `places`, none of them ready: see [`Table::prepare`].
+    pub(super) fn with_room(places: usize) -> Self {
+        Self { tags: Vec::with_capacity(places), slots: Vec::with_capacity(places) }
+    }
+
+    /// Makes up to `more` places ready; returns whether that were all.
+    pub(super) fn prepare(&mut self, more: usize) -> bool {
+        let ready = (self.tags.len() + more).min(self.tags.capacity());
+        self.tags.resize_with(ready, || AtomicU32::new(EMPTY));
+        self.slots.resize_with(ready, Slot::empty);
+        ready == self.tags.capacity()
+    }
+
+    pub(super) fn places(&self) -> usize {
+        self.tags.len()
+    }
+
+    /// Where a walk for `hash` begins: its low half, spread over the places (Lemire, Fast random integer generation in an
+    /// interval, 2019), so that a table need not be a power of two.
+    fn home(&self, hash: u64) -> usize {
+        ((u64::from(hash as u32) * self.tags.len() as u64) >> 32) as usize
+    }
+
+    fn next(&self, place: usize) -> usize {
+        if place + 1 == self.tags.len() { 0 } else { place + 1 }
+    }
+
+    /// Where `key` stands, and what stands there.
+    #[inline]
+    pub(super) fn find(&self, hash: u64, key: &str) -> Option<(usize, Loaded)> {
+        let wanted = tag(hash);
+        let mut place = self.home(hash);
+        for _ in 0..self.tags.len() {
+            // Acquire: pairs with the Release in `fill`, so that what the tag announces is there.
+            let tag = self.tags[place].load(Ordering::Acquire);
+            if tag == wanted {
+                let found = self.slots[place].load();
+                if found.as_ref().is_some_and(|entry| entry.has_key(key)) {
+                    return Some((place, found));
+                }
+            } else if tag == EMPTY {
+                return None;
+            }
+            place = self.next(place);
+        }
+        None
+    }
+
+    /// Puts `entry`, whose key stands nowhere here, into a free place; returns whether that was never used before.
+    ///
+    /// The caller sees to it that there is one.
+    pub(super) fn fill(&self, hash: u64, entry: Entry) -> bool {
+        let mut place = self.home(hash);
+        loop {
+            let before = self.tags[place].load(Ordering::Relaxed);
+            if before <= GONE {
+                self.slots[place].swap(Some(entry.into_raw()));
+                self.tags[place].store(tag(hash), Ordering::Release);
+                return before == EMPTY;
+            }
+            place = self.next(place);
+        }
+    }
+
+    /// Puts `entry` into the place where its forerunner stands, which is returned.
+    pub(super) fn overwrite(&self, place: usize, entry: Entry) -> Option<Entry> {
+        self.slots[place].swap(Some(entry.into_raw())).map(Entry::of)
+    }
+
+    /// Empties a place; a walk still goes on behind it.
+    pub(super) fn take(&self, place: usize) -> Option<Entry> {
+        if self.tags[place].load(Ordering::Relaxed) <= GONE {
+            return None;
+        }
+        self.tags[place].store(GONE, Ordering::Release);
+        self.slots[place].swap(None).map(Entry::of)
+    }
+
+    /// After a place was emptied: where no walk has to go on behind it, it counts as never used, and so do those before it.
+    /// Returns how many places became so.
+    pub(super) fn tidy(&self, mut place: usize) -> usize {
+        let mut tidied = 0;
+        while self.tags[self.next(place)].load(Ordering::Relaxed) == EMPTY
+            && self.tags[place].load(Ordering::Relaxed) == GONE
+        {
+            self.tags[place].store(EMPTY, Ordering::Release);
+            tidied += 1;
+            place = place.checked_sub(1).unwrap_or(self.tags.len() - 1);
+        }
+        tidied
+    }
+
+    pub(super) fn at(&self, place: usize) -> Option<Entry> {
+        if self.tags[place].load(Ordering::Acquire) <= GONE {
+            return None;
+        }
+        self.slots[place].load().as_ref().map(|raw| Entry::of(raw.clone()))
+    }
+
+    /// Counts what stands here, and the places that were ever used.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let tags = self.tags.iter().map(|tag| tag.load(Ordering::Relaxed));
+        tags.fold((0, 0), |(live, used), tag| {
+            (live + usize::from(tag > GONE), used + usize::from(tag != EMPTY))
+        })
+    }
+}
+
+/// The other half of the hash.
+fn tag(hash: u64) -> u32 {
+    ((hash >> 32) as u32).max(GONE + 1)
+}
