@@ -85,6 +85,11 @@ impl AuditEvent {
             Scope::Key(key) => format!("key:{}", shortened(key.as_str())),
             Scope::Prefix(prefix) => format!("prefix:{}", shortened(prefix.as_str())),
             Scope::Pattern(pattern) => shortened(pattern.as_str()),
+            Scope::Tag(tag) => {
+                // Tags have no segments, but are mostly written like `author:7`.
+                let kind = tag.as_str().split_once(':').map_or("", |(kind, _)| kind);
+                if kind.is_empty() { "tag:...".to_owned() } else { format!("tag:{kind}:...") }
+            }
             other => other.to_string(),
         };
         Self::new(who, AuditAction::Clear, scope.to_string(), logged)
@@ -242,6 +247,10 @@ mod tests {
             ("/cache-clear prefix:user::123456", "prefix:user::..."),
             ("/cache-clear user::123456::*", "user::..."),
             ("/cache-clear key:lonely", "key:lonely"),
+            ("/cache-clear tag:user:123456", "tag:user:..."),
+            ("/cache-clear tag:123456", "tag:..."),
+            ("/cache-forget 123456", "user::..."),
+            ("/cache-set ttl user 60", "ttl tier:user = 1m"),
             ("/cache-clear tier:user", "tier:user"),
             ("/cache-clear all", "all"),
             ("/cache-warm", "all"),

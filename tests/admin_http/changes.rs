@@ -106,3 +106,36 @@ fn a_tier_is_revived_and_a_user_forgotten() {
     assert_eq!((&gone["matched"], &gone["left"]), (&1.into(), &0.into()));
     assert_eq!(host.post("/api/forget", r#"{"user":""}"#).status, 400);
 }
+
+#[test]
+fn the_audit_is_told_of_every_change_and_of_nothing_else() {
+    let host = Host::new();
+    for (path, body) in [
+        ("/api/clear", r#"{"dry_run":true}"#),
+        ("/api/invalidate", r#"{"pattern":"products::?"}"#),
+        ("/api/invalidate", r#"{"tier":"nobody"}"#),
+        ("/api/ttl", r#"{"tier":"user","seconds":60}"#),
+        ("/api/ttl", r#"{"tier":"user","seconds":0}"#),
+        ("/api/warm", r#"{"scope":"reference"}"#),
+        ("/api/revive", r#"{"tier":"user"}"#),
+        ("/api/forget", r#"{"user":"7"}"#),
+        ("/api/enabled", r#"{"enabled":false}"#),
+        ("/api/clear", "{"),
+    ] {
+        host.post(path, body);
+    }
+    host.get("/api/entries").expect(200);
+    let audited = host.audited.lock().expect("nobody panics with it").clone();
+    let who = "http 127.0.0.1";
+    let wanted = [
+        "clear products::? 5 true",
+        "clear tier:nobody 0 false",
+        "set ttl tier:user = 1m 0 true",
+        "set ttl tier:user = 0s 0 false",
+        "warm tier:reference 1 true",
+        "revive tier:user 0 true",
+        "forget user::7 0 true",
+        "set enabled = off 0 true",
+    ];
+    assert_eq!(audited, wanted.map(|told| format!("{who} {told}")));
+}

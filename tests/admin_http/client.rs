@@ -5,8 +5,10 @@
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use apex_cache::admin::AuditEvent;
 use apex_cache::admin::http::{AdminServer, AdminSettings, random_token};
 use apex_cache::{Cache, Settings, WarmEntries, WarmSource};
 use serde_json::Value;
@@ -24,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Host {
     runtime: Runtime,
     pub(crate) cache: Cache,
+    /// What the audit was told: who, what, scope, count, and whether it went well.
+    pub(crate) audited: Arc<Mutex<Vec<String>>>,
     admin: Option<AdminServer>,
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
@@ -47,6 +51,8 @@ impl Host {
             .enable_all()
             .build()
             .expect("a runtime");
+        let audited = Arc::<Mutex<Vec<String>>>::default();
+        let ear = Arc::clone(&audited);
         let (cache, admin) = runtime.block_on(async {
             let menu = || async {
                 let mut entries = WarmEntries::new();
@@ -54,7 +60,12 @@ impl Host {
                 Ok::<_, apex_cache::BoxError>(entries)
             };
             let source = WarmSource::new("menu", "reference", move |_run| menu());
-            let builder = Cache::builder().settings(Settings::default()).warm(source);
+            let hear = move |event: &AuditEvent| {
+                let told =
+                    format!("{} {} {} {} {}", event.who, event.what, event.scope, event.count, event.ok);
+                ear.lock().expect("nobody panics with it").push(told);
+            };
+            let builder = Cache::builder().audit(hear).settings(Settings::default()).warm(source);
             let cache = builder.start().await.expect("default settings start");
             cache.set(format!("user::{KEY_MARK}::profile"), VALUE_MARK).await.expect("it is stored");
             for number in 0..5 {
@@ -65,7 +76,7 @@ impl Host {
             (cache, admin)
         });
         let address = admin.address();
-        Self { runtime, cache, admin: Some(admin), address, token }
+        Self { runtime, cache, audited, admin: Some(admin), address, token }
     }
 
     /// Waits for what the cache is asked directly.
