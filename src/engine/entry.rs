@@ -186,6 +186,11 @@ impl Entry {
         self.ask_from.store(now.after(pause(failures)).as_millis(), Relaxed);
     }
 
+    /// Whether the last load of its key failed, and the source is left alone since.
+    pub(crate) fn is_put_off(&self, now: Moment) -> bool {
+        self.failures() > 0 && now.as_millis() < self.ask_from.load(Relaxed)
+    }
+
     /// Loads of the key that failed since the value was stored.
     pub fn failures(&self) -> u32 {
         self.failures.load(Relaxed)
