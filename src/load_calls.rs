@@ -86,6 +86,14 @@ impl Options {
         Ok(wiring.look_to_load(tier, self.policy.serves_at_once(terms), key, wanted, self.after.as_ref()))
     }
 
+    /// What the call was `given` for `key` could not be decoded: it counts as absent, here and in the tier.
+    pub(crate) fn pass_over(&mut self, cache: &Cache, key: &str, given: &Given) {
+        self.after = match (self.after.take(), cache.wiring().newer_than(key, given)) {
+            (Some(after), Some(newer)) => Some(after.and(&newer)),
+            (after, newer) => after.or(newer),
+        };
+    }
+
     /// Carries the call out after the view had nothing for it.
     fn load(&self, cache: &Cache, key: Key, loader: Loader, wanted: Wanted) -> crate::actor::Pending<Given> {
         let &Self { policy, deadline, ref after } = self;
@@ -137,13 +145,19 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some((key, load)) = self.start.take() {
-            let (options, wanted) = (std::mem::take(&mut self.options), Wanted::of::<T>());
+            let (mut options, wanted) = (std::mem::take(&mut self.options), Wanted::of::<T>());
             let due = match options.look(self.cache, key.text(), wanted) {
                 Ok(Found::Hit(given)) => match Hit::decode(key.text(), &given) {
                     Ok(hit) => return Poll::Ready(Ok(hit)),
-                    Err(_) => None, // counts as absent: the load replaces it
+                    Err(_) => {
+                        options.pass_over(self.cache, key.text(), &given);
+                        None
+                    }
                 },
-                Ok(Found::Due(given)) => Hit::decode(key.text(), &given).ok(),
+                Ok(Found::Due(given)) => {
+                    let hit = Hit::decode(key.text(), &given);
+                    hit.inspect_err(|_| options.pass_over(self.cache, key.text(), &given)).ok()
+                }
                 Ok(Found::Nothing) => None,
                 // Of the two mistakes a key can be, being none at all is told first.
                 Err(error) => return Poll::Ready(Err(key.into_key().err().unwrap_or(error))),
@@ -206,7 +220,7 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { cache, key, make, options, .. } = self;
+        let Self { cache, key, make, mut options, .. } = self;
         Box::pin(async move {
             let (key, wanted) = (key?, Wanted::of::<T>().or_nothing());
             match options.look(cache, key.as_str(), wanted)? {
@@ -214,12 +228,14 @@ where
                     if let Ok(found) = found(&key, &given) {
                         return Ok(found);
                     }
+                    options.pass_over(cache, key.as_str(), &given);
                 }
                 Found::Due(given) => {
                     if let Ok(found) = found(&key, &given) {
                         cache.wiring().refresh(key.clone(), make(key), options.policy, wanted);
                         return Ok(found);
                     }
+                    options.pass_over(cache, key.as_str(), &given);
                 }
                 Found::Nothing => {}
             }

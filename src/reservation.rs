@@ -197,22 +197,29 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { cache, key, options, .. } = self;
+        let Self { cache, key, mut options, .. } = self;
         Box::pin(async move {
             let (key, wanted) = (key?, Wanted::of::<T>().or_nothing());
-            let (wiring, Options { policy, deadline, after }) = (cache.wiring(), options.clone());
-            let begin = wiring.reserve(key.clone(), policy, deadline, wanted, after);
-            let begun = match options.look(cache, key.as_str(), wanted)? {
-                // What cannot be decoded counts as absent.
+            let mut due = None;
+            match options.look(cache, key.as_str(), wanted)? {
                 Found::Hit(given) => match reserved(&key, &given) {
                     Ok(hit) => return Ok(hit),
-                    Err(_) => begin.await?,
+                    Err(_) => options.pass_over(cache, key.as_str(), &given),
                 },
-                Found::Due(given) => match wiring.spawner.within(TURN, begin).await {
+                Found::Due(given) => match reserved::<T>(&key, &given) {
+                    Ok(_) => due = Some(given),
+                    Err(_) => options.pass_over(cache, key.as_str(), &given),
+                },
+                Found::Nothing => {}
+            }
+            let (wiring, Options { policy, deadline, after }) = (cache.wiring(), options);
+            let begin = wiring.reserve(key.clone(), policy, deadline, wanted, after);
+            let begun = match due {
+                Some(given) => match wiring.spawner.within(TURN, begin).await {
                     Some(Ok(begun)) => begun,
                     _ => Begun::Given(given),
                 },
-                Found::Nothing => begin.await?,
+                None => begin.await?,
             };
             match begun {
                 Begun::Given(given) => reserved(&key, &given),

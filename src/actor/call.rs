@@ -180,6 +180,17 @@ impl Wiring {
         })
     }
 
+    /// For a reader who could not decode what it was `given`: what is newer, which counts that as absent. `None`: something
+    /// else is held by now. Order that bites when it is not looked at once more:
+    ///   1 two readers are given what they cannot decode   2 one has it loaded anew   3 the other wants what is newer than that
+    pub(crate) fn newer_than(&self, key: &str, given: &Given) -> Option<Stamp> {
+        let (tier, _) = self.route(key).ok()?;
+        let incarnation = tier.incarnation.load(Ordering::Acquire);
+        let entry = tier.view.peek(key).filter(|entry| entry.value().bytes() == given.value.bytes())?;
+        tier.counters.wrong_type.one();
+        Some(Stamp::new(vec![(tier.id, At { incarnation, seq: entry.since() })]))
+    }
+
     /// What is held under `key` and could be renewed, with its tags; counts as no read.
     pub(crate) fn held(&self, key: &str) -> Option<(Given, Tags)> {
         let (tier, _) = self.route(key).ok()?;

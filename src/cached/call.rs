@@ -17,6 +17,7 @@ use super::outcome::{Absence, Kind, Outcome, Share};
 use crate::actor::{Found, LoadCall};
 use crate::engine::given::Given;
 use crate::engine::key::Key;
+use crate::engine::stamp::Stamp;
 use crate::engine::tag::Tags;
 use crate::engine::tier;
 use crate::error::{Error, Result};
@@ -40,6 +41,8 @@ struct Call<'c, E> {
     policy: LoadPolicy,
     tags: Tags,
     share: Share<E>,
+    /// What is older than this counts as absent.
+    after: Option<Stamp>,
 }
 
 /// What the view says to a call.
@@ -71,19 +74,19 @@ where
         let text = key?;
         let wiring = cache.wiring();
         let (tier, terms) = wiring.route(&text)?;
-        let call = |text: &str| -> Result<_> {
-            Ok(Call { cache, key: Key::parse(text)?, policy, tags: tags()?, share })
+        let call = |after| -> Result<_> {
+            Ok(Call { cache, key: Key::parse(&text)?, policy, tags: tags()?, share, after })
         };
         Ok(match wiring.look_to_load(tier, policy.serves_at_once(terms), &text, A::wanted(), None) {
-            Found::Hit(given) => match decode::<V, A>(&text, given) {
+            Found::Hit(mut given) => match decode::<V, A>(&text, &mut given) {
                 Ok(hit) => Looked::Hit(hit),
-                Err(_) => Looked::Absent(call(&text)?),
+                Err(_) => Looked::Absent(call(wiring.newer_than(&text, &given))?),
             },
-            Found::Due(given) => match decode::<V, A>(&text, given) {
-                Ok(hit) => Looked::Due(hit, call(&text)?),
-                Err(_) => Looked::Absent(call(&text)?),
+            Found::Due(mut given) => match decode::<V, A>(&text, &mut given) {
+                Ok(hit) => Looked::Due(hit, call(None)?),
+                Err(_) => Looked::Absent(call(wiring.newer_than(&text, &given))?),
             },
-            Found::Nothing => Looked::Absent(call(&text)?),
+            Found::Nothing => Looked::Absent(call(None)?),
         })
     };
     looked().unwrap_or_else(|error| {
@@ -95,14 +98,14 @@ where
     })
 }
 
-fn decode<V: DeserializeOwned, A: Absence<V>>(key: &str, mut given: Given) -> Result<Hit<V>> {
+fn decode<V: DeserializeOwned, A: Absence<V>>(key: &str, given: &mut Given) -> Result<Hit<V>> {
     if given.value.is_nothing()
         && let Some(none) = A::none()
     {
-        return Ok(Hit::given(none, &given));
+        return Ok(Hit::given(none, given));
     }
-    given.value = given.value.counted_as::<V>();
-    Hit::decode(key, &given)
+    given.value.count_as::<V>();
+    Hit::decode(key, given)
 }
 
 /// What follows from an answer of the cache.
@@ -129,7 +132,7 @@ impl<E: Send + 'static> Call<'_, E> {
             // faster: it ends when its body does, and whoever cannot wait so long drops the call.
             task: None,
             wanted: A::wanted(),
-            after: None,
+            after: self.after.clone(),
             patience: PATIENCE,
         })
     }
@@ -140,7 +143,7 @@ impl<E: Send + 'static> Call<'_, E> {
 
     /// After another caller's load, or none at all, ended with `answer`.
     fn next<V: DeserializeOwned, A: Absence<V>>(&self, answer: Result<Given>) -> Next<V, E> {
-        match answer.and_then(|given| decode::<V, A>(self.key.as_str(), given)) {
+        match answer.and_then(|mut given| decode::<V, A>(self.key.as_str(), &mut given)) {
             Ok(hit) => Next::End(Ok(hit)),
             Err(Error::LoadFailed { source, .. }) => {
                 copy_of(&source, self.share).map_or(Next::Again, |error| Next::End(Err(error)))
@@ -270,7 +273,7 @@ where
                         Err(ended) => return conclude(ended),
                     };
                     // It is there already; what the cache says is only whether it was kept.
-                    let hit = answer.await.and_then(|given| decode::<O::Value, A>(call.key.as_str(), given));
+                    let hit = answer.await.and_then(|mut given| decode::<O::Value, A>(call.key.as_str(), &mut given));
                     return Ok(hit.unwrap_or_else(|_| Hit::unstored(value)));
                 }
                 answer = &mut answer => answer,

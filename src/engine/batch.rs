@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::departures::Why;
 use super::effects::{Batch, Effects, Outcome, Taken, Waiter};
 use super::entry::Freshness;
-use super::flight::{Asked, Class, FlightId, Group};
+use super::flight::{Class, FlightId, Group};
 use super::journal::Ticket;
 use super::key::Key;
 use super::moment::Moment;
