@@ -151,8 +151,14 @@ impl<W: Waiter, J> Tier<W, J> {
                     self.journal.lost(*seq, entry.key());
                     self.flights.outdate(entry.key(), *seq);
                 }
-                let stays = *dry_run || (*how == How::Expire && self.store.make_stale(slot, *now));
-                if !stays {
+                if *dry_run {
+                    continue;
+                }
+                let hash = entry.hash();
+                if *how == How::Expire && self.store.make_stale(slot, *now) {
+                    self.departures.scope(*seq, scope);
+                    self.departures.note(hash, Why::Outdated, *seq);
+                } else {
                     self.store.take_walked(slot, cause, &mut fx.gone);
                 }
             }
