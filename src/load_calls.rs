@@ -147,13 +147,13 @@ where
         if let Some((key, load)) = self.start.take() {
             let (mut options, wanted) = (std::mem::take(&mut self.options), Wanted::of::<T>());
             let due = match options.look(self.cache, key.text(), wanted) {
-                Ok(Found::Hit(given)) => match Hit::decode(key.text(), &given) {
-                    Ok(hit) => return Poll::Ready(Ok(hit)),
-                    Err(_) => {
-                        options.pass_over(self.cache, key.text(), &given);
-                        None
+                Ok(Found::Hit(given)) => {
+                    if let Ok(hit) = Hit::decode(key.text(), &given) {
+                        return Poll::Ready(Ok(hit));
                     }
-                },
+                    options.pass_over(self.cache, key.text(), &given);
+                    None
+                }
                 Ok(Found::Due(given)) => {
                     let hit = Hit::decode(key.text(), &given);
                     hit.inspect_err(|_| options.pass_over(self.cache, key.text(), &given)).ok()
