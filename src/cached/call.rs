@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::oneshot;
 
 use super::load::{Ended, Slot, Telling, caught, copy_of};
 use super::outcome::{Absence, Kind, Outcome, Share};
@@ -19,7 +18,6 @@ use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::stamp::Stamp;
 use crate::engine::tag::Tags;
-use crate::engine::tier;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
@@ -254,13 +252,7 @@ where
     };
     if let Some(call) = call {
         for _ in 0..ROUNDS_MAX {
-            let (begin, begun) = oneshot::channel::<oneshot::Sender<tier::Outcome>>();
-            let loader = Loader::of_outcome(call.key.clone(), move || async move {
-                let (tell, told) = oneshot::channel();
-                // Not sent, or never answered: the caller is gone, and the next one takes over.
-                let _ = begin.send(tell);
-                told.await.unwrap_or(tier::Outcome::Lost)
-            });
+            let (loader, begun) = Loader::of_caller(call.key.clone());
             let mut answer = Box::pin(call.ask::<A, O::Value>(loader));
             let answer = tokio::select! {
                 biased;
