@@ -113,10 +113,11 @@ impl Cache {
         T: DeserializeOwned + Send + Sync + 'static,
     {
         let Some((tier, seen)) = self.look(&key)? else { return key.into_key().map(|_key| None) };
-        Hit::of(key.text(), seen).map(Some).inspect_err(|error| {
+        Hit::of(key.text(), seen).map(Some).map_err(|(error, _)| {
             if matches!(error, Error::WrongType { .. }) {
                 tier.counters.wrong_type.one();
             }
+            error
         })
     }
 

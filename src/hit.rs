@@ -40,18 +40,21 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
     }
 
     /// What was seen under `key`, if it was written from a `T`. Errors: `WrongType`, `Decode`.
-    pub(crate) fn of(key: &str, seen: Seen<'_>) -> Result<Self> {
+    pub(crate) fn of<'w>(key: &str, seen: Seen<'w>) -> Result<Self, (Error, Seen<'w>)> {
         if seen.entry.fingerprint() != Fingerprint::of::<T>() {
-            return Err(Error::WrongType { key: Shown::new(key), asked: type_name::<T>() });
+            return Err((Error::WrongType { key: Shown::new(key), asked: type_name::<T>() }, seen));
         }
         Self::of_any(seen)
     }
 
     /// What was seen, whatever it was written from. The first reader decodes it and leaves the copy to those who follow.
     #[inline]
-    pub(crate) fn of_any(seen: Seen<'_>) -> Result<Self> {
+    pub(crate) fn of_any(seen: Seen<'_>) -> Result<Self, (Error, Seen<'_>)> {
         if !seen.entry.decoded().is_some_and(|copy| copy.is::<T>()) {
-            let value: T = decode(seen.entry.bytes())?;
+            let value: T = match decode(seen.entry.bytes()) {
+                Ok(value) => value,
+                Err(error) => return Err((error, seen)),
+            };
             let heap = seen.entry.bytes().len();
             if let Err(value) = seen.keep(value, heap) {
                 return Ok(Self::given(value, &seen.given()));

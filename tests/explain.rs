@@ -188,6 +188,31 @@ fn each_way_to_take_a_key_away_is_told() {
 }
 
 #[test]
+fn what_was_expired_by_hand_is_told_as_long_as_it_is_not_a_later_reason() {
+    paused(async || {
+        let cache = cache().await;
+        let scope: Scope = Pattern::parse("user::4*").unwrap().into();
+        cache.set(KEY, &1_u64).ttl(10 * SECOND).stale(10 * SECOND).await.unwrap();
+        cache.invalidate(scope.clone()).expire().dry_run().await.unwrap();
+        assert_eq!(cache.explain(KEY).await.unwrap().last_absence, None);
+        advance(SECOND).await;
+        cache.invalidate(scope.clone()).expire().await.unwrap();
+        advance(3 * SECOND).await;
+        let known = cache.explain(KEY).await.unwrap();
+        let absence = known.last_absence.unwrap();
+        assert_eq!((known.state, absence.ago), (KeyState::Stale, 3 * SECOND));
+        assert_eq!(absence.reason, Reason::Outdated(Some(scope)));
+        // Its end comes when it would have come.
+        advance(17 * SECOND).await;
+        assert_eq!(absent(&cache).await, (Reason::Expired, 1));
+        // What cannot be served stale is taken.
+        cache.set(KEY, &1_u64).await.unwrap();
+        cache.invalidate(Prefix::parse("user::42").unwrap()).expire().await.unwrap();
+        assert!(matches!(absent(&cache).await.0, Reason::Invalidated(Some(_))));
+    });
+}
+
+#[test]
 fn a_tier_that_began_anew_is_the_reason_of_all_its_keys() {
     paused(async || {
         let cache = cache().await;

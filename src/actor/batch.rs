@@ -51,13 +51,13 @@ pub(crate) fn terms_of_batch(policy: &LoadPolicy, below: &Terms) -> Terms {
 
 /// What a call with a loader of several keys asks for.
 pub(crate) struct LoadMany {
-    pub(crate) keys: Vec<Key>,
+    /// What is older than the stamp beside a key counts as absent.
+    pub(crate) keys: Vec<(Key, Option<Stamp>)>,
     pub(crate) loader: Arc<BatchLoader>,
     pub(crate) deadline: Option<Duration>,
     /// The deadline of the caller's task.
     pub(crate) task: Option<Deadline>,
     pub(crate) wanted: Wanted,
-    pub(crate) after: Option<Stamp>,
 }
 
 /// One key of a call while it waits.
@@ -84,10 +84,10 @@ impl Wiring {
         call: LoadMany,
     ) -> impl Future<Output = Vec<Result<Given>>> + Send + use<> {
         let began = Stopwatch::start();
-        let LoadMany { keys, loader, deadline, task, wanted, after } = call;
+        let LoadMany { keys, loader, deadline, task, wanted } = call;
         let mut answers: Vec<Option<Result<Given>>> = keys.iter().map(|_| None).collect();
         let mut chunks: Vec<Chunk> = Vec::new();
-        for (place, key) in keys.into_iter().enumerate() {
+        for (place, (key, after)) in keys.into_iter().enumerate() {
             let (tier, asked) = match self.member(&key, &loader, wanted, after.as_ref()) {
                 Ok(found) => found,
                 Err(error) => {

@@ -3,11 +3,13 @@
 //! Owns: the way from an entry to a decoded copy of it. Never: decides whether it may be served; it was.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::wiring::TierShared;
 use crate::engine::entry::{DECODED, Decoded, ReadEntry};
 use crate::engine::given::Given;
 use crate::engine::moment::Moment;
+use crate::engine::stamp::{At, Stamp};
 use crate::engine::view::Served;
 
 /// An entry that may be served at `now`.
@@ -27,6 +29,16 @@ impl Seen<'_> {
     /// Whether it says that the source has nothing.
     pub(crate) fn is_nothing(&self) -> bool {
         self.entry.is_nothing()
+    }
+
+    /// For a reader who cannot decode it: what is newer, which counts it as absent. `None`: something else is held by now.
+    /// Order that bites when it is not looked at once more:
+    ///   1 two readers see what they cannot decode   2 one has it loaded anew   3 the other wants what is newer than that
+    pub(crate) fn newer(&self) -> Option<Stamp> {
+        let incarnation = self.tier.incarnation.load(Ordering::Acquire);
+        self.tier.view.peek(self.entry.key()).filter(|held| held.is(&self.entry))?;
+        self.tier.counters.wrong_type.one();
+        Some(Stamp::new(vec![(self.tier.id, At { incarnation, seq: self.entry.since() })]))
     }
 
     /// Keeps `value`, which was decoded from its bytes and has about `heap` bytes beside itself, for the readers to come. `Err`

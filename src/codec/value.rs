@@ -64,10 +64,10 @@ impl Value {
         self.fingerprint == Fingerprint::NOTHING
     }
 
-    /// The same bytes as if they had been written from a `T`. `Option<T>` writes what `T` writes when it is `Some`, so
+    /// From now on the same bytes as if they had been written from a `T`. `Option<T>` writes what `T` writes when it is `Some`, so
     /// that a function which returns one can share its entries with everybody else.
-    pub(crate) fn counted_as<T: ?Sized>(self) -> Self {
-        Self { fingerprint: Fingerprint::of::<T>(), ..self }
+    pub(crate) fn count_as<T: ?Sized>(&mut self) {
+        self.fingerprint = Fingerprint::of::<T>();
     }
 
     /// Whether the value was encoded from a type that counts as `T`. Cost: a few nanoseconds.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::departures::Why;
 use super::effects::{Batch, Effects, Outcome, Taken, Waiter};
 use super::entry::{Freshness, ReadEntry};
-use super::flight::{Asked, Class, FlightId, Group};
+use super::flight::{Class, FlightId, Group};
 use super::journal::Ticket;
 use super::key::Key;
 use super::moment::Moment;
@@ -55,8 +55,7 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn load_many(&mut self, members: Vec<Member<W>>, class: Class, now: Moment, fx: &mut Effects<W, J>) {
         let mut group = Group::batch(class);
         for Member { key, terms, waiter } in members {
-            let asked = Asked { who: waiter, at: self.seq };
-            self.ask(&key, &terms, &mut group, asked, now, fx);
+            self.ask_first(&key, &terms, &mut group, waiter, now, fx);
         }
         self.start_loads(fx);
     }

@@ -264,6 +264,14 @@ impl Entry {
         }
     }
 
+    /// Whether the last load of its key failed, and the source is left alone since; never for what lives a plain time.
+    pub(crate) fn is_put_off(&self, now: Moment) -> bool {
+        let rare = self.parts().0.rare.as_ref();
+        rare.is_some_and(|rare| {
+            rare.failures.load(Relaxed) > 0 && now.as_millis() < rare.ask_from.load(Relaxed)
+        })
+    }
+
     pub(crate) fn slot(&self) -> u32 {
         self.parts().0.slot
     }

@@ -176,6 +176,18 @@ fn a_set_during_a_load_answers_those_who_wait_and_is_what_stays() {
 }
 
 #[test]
+fn a_set_that_comes_behind_a_load_is_what_stays_until_who_changed_the_source_says_so() {
+    let mut bench = Bench::new(4, 4);
+    // The host has written version 1 and its set is on its way; another has written 2, and did not say so yet.
+    let load = bench.load(KEY, "leader").expect("leads");
+    assert!(given(&bench.loaded(load, 2), "leader").stored);
+    bench.set(KEY, 1, TTL);
+    assert_eq!(bench.read(KEY), Some(1), "the last word of the host on this key");
+    bench.invalidate(Scope::Key(key(KEY)));
+    assert_eq!(bench.read(KEY), None, "and that ends it");
+}
+
+#[test]
 fn a_set_that_is_not_kept_still_overtakes_the_load() {
     let mut bench = Bench::new(4, 4);
     bench.set(KEY, 1, TTL);

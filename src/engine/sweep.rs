@@ -138,7 +138,8 @@ impl<W: Waiter, J> Tier<W, J> {
                 self.store.end_walk(path);
                 break;
             }
-            let hit = entry.filter(|entry| entry.seq() < *seq && scope.takes(entry.key(), entry.tags()));
+            let hit =
+                entry.filter(|entry| entry.seq() < *seq && scope.takes(entry.key(), entry.tags())).cloned();
             if let (Step::Slot(slot), Some(entry)) = (step, hit) {
                 taken.matched += 1;
                 taken.bytes += entry.weight();
@@ -149,8 +150,14 @@ impl<W: Waiter, J> Tier<W, J> {
                     self.journal.lost(*seq, entry.key());
                     self.flights.outdate(entry.key(), *seq);
                 }
-                let stays = *dry_run || (*how == How::Expire && self.store.make_stale(slot, *now));
-                if !stays {
+                if *dry_run {
+                    continue;
+                }
+                let hash = self.store.hash(entry.key());
+                if *how == How::Expire && self.store.make_stale(slot, *now) {
+                    self.departures.scope(*seq, scope);
+                    self.departures.note(hash, Why::Outdated, *seq);
+                } else {
                     self.store.take_walked(slot, cause, &mut fx.gone);
                 }
             }

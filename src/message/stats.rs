@@ -57,7 +57,7 @@ pub struct TierStats {
     pub bypassed: u64,
     /// Calls refused because a bound was reached.
     pub overloaded: u64,
-    /// Values found under the right key, but of another type.
+    /// Values found under the right key, but of another type, or that do not decode as theirs any more.
     pub wrong_type: u64,
     /// Times the tier broke and was put back in place.
     pub restarts: u64,

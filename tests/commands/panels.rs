@@ -220,6 +220,11 @@ fn states() -> Vec<Answer> {
             known.last_absence = Some(Absence::new(Reason::Expired, Duration::from_secs(100)));
         }),
         explained("user::12", "user", |known| known.bypassed = true),
+        explained("user::14", "user", |known| {
+            (known.state, known.held) = (KeyState::Stale, Some(held(60, 0, 300, |held| held.size = 99)));
+            let reason = Reason::Outdated(Some(pattern("user::*")));
+            known.last_absence = Some(Absence::new(reason, Duration::from_secs(5)));
+        }),
         explained("user::13", "user", |known| known.enabled = false),
     ]
 }
@@ -235,6 +240,8 @@ fn reasons() -> Vec<Answer> {
         Reason::Removed,
         Reason::Invalidated(Some(scope)),
         Reason::Invalidated(None),
+        Reason::Outdated(Some(pattern("user::1*"))),
+        Reason::Outdated(None),
         Reason::Cleared,
         Reason::Restarted,
         Reason::Revoked,
