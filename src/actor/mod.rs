@@ -20,6 +20,7 @@ mod inbox_shuttle;
 mod invalidate;
 mod limit;
 mod load;
+mod pack;
 mod permit;
 #[cfg(all(test, shuttle))]
 mod permit_shuttle;

@@ -32,8 +32,30 @@ pub const OVERHEAD: u64 = (size_of::<Entry>() + 2 * COUNTS + COLUMNS + INDEX + B
 /// no other entry has it; what entries share is charged to each of them, so that memory is never more than was charged.
 const TAG: u64 = (size_of::<&str>() + COUNTS + ROUNDING / 3 + NODE + LIST) as u64;
 
+/// A host's function that says what a value is charged with.
+#[derive(Debug, Clone, Copy)]
+pub struct Weigher(fn(&Key, &Value) -> u64);
+
+impl Weigher {
+    pub(crate) fn new(weigh: fn(&Key, &Value) -> u64) -> Self {
+        Self(weigh)
+    }
+
+    /// Bytes charged for `value` itself under `key`. Panics when the host's function does.
+    pub(crate) fn weigh(self, key: &Key, value: &Value) -> u64 {
+        (self.0)(key, value)
+    }
+}
+
+/// Equal are those at one address; the compiler may give one function two, or two equal ones the same.
+impl PartialEq for Weigher {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.0, other.0)
+    }
+}
+
 /// Bytes charged for `value` under `key` with `tags`.
 pub fn weigh(key: &Key, value: &Value, tags: &Tags) -> u64 {
     let tags: u64 = tags.as_slice().iter().map(|tag| TAG + tag.as_str().len() as u64).sum();
-    OVERHEAD + key.as_str().len() as u64 + value.len() as u64 + tags
+    OVERHEAD + key.as_str().len() as u64 + value.charge() + tags
 }
