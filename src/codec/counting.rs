@@ -349,3 +349,30 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Variants<'_, A> {
         self.inner.struct_variant(fields, Counted { inner: visitor, heap: self.heap, what: What::Inline })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::codec::value::Value;
+
+    type Many = Vec<(Option<u8>, String, (i64, Vec<u16>))>;
+
+    proptest! {
+        #[test]
+        fn counting_changes_neither_what_is_decoded_nor_what_is_refused(of: Many, at in any::<prop::sample::Index>(), byte: u8) {
+            let value = Value::encode(&of).expect("it can be encoded");
+            let (decoded, heap) = value.decode_weighed::<Many>("k").expect("it is one");
+            prop_assert!(decoded == of && heap >= size_of_val(of.as_slice()));
+            let mut bytes = value.stored().to_vec();
+            let place = at.index(bytes.len());
+            bytes[place] = byte;
+            let changed = value.packed_as(bytes, super::super::pack::Packed::Plain);
+            let (plain, counted) = (changed.decode::<Many>("k"), changed.decode_weighed::<Many>("k"));
+            prop_assert_eq!(
+                plain.map_err(|error| error.to_string()),
+                counted.map(|(many, _)| many).map_err(|error| error.to_string())
+            );
+        }
+    }
+}
