@@ -195,6 +195,11 @@ impl Spawner {
         self.0.spawn(task);
     }
 
+    /// Runs `work` where it may take long without holding up a task; lost when the runtime ends first.
+    pub(crate) fn run_aside(&self, work: impl FnOnce() + Send + 'static) {
+        drop(self.0.spawn_blocking(work));
+    }
+
     /// Waits for `future`, at most `limit`; `None` when that has passed.
     ///
     /// The timer is that of the calling task's runtime, or of this one for callers outside any runtime, or on one without

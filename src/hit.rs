@@ -12,8 +12,8 @@ use serde::{Serialize, Serializer};
 
 use crate::actor::Seen;
 use crate::codec::fingerprint::Fingerprint;
-use crate::codec::value::decode;
-use crate::engine::entry::{Entry, ReadEntry};
+use crate::codec::value::decode_stored;
+use crate::engine::entry::{Entry, ReadEntry, packed};
 use crate::engine::given::{Given, Source};
 use crate::engine::moment::Moment;
 use crate::engine::view::Served;
@@ -51,11 +51,10 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
     #[inline]
     pub(crate) fn of_any(seen: Seen<'_>) -> Result<Self, (Error, Seen<'_>)> {
         if !seen.entry.decoded().is_some_and(|copy| copy.is::<T>()) {
-            let value: T = match decode(seen.entry.bytes()) {
-                Ok(value) => value,
+            let (value, heap): (T, usize) = match decode_stored(seen.entry.bytes(), packed(&seen.entry)) {
+                Ok(decoded) => decoded,
                 Err(error) => return Err((error, seen)),
             };
-            let heap = seen.entry.bytes().len();
             if let Err(value) = seen.keep(value, heap) {
                 return Ok(Self::given(value, &seen.given()));
             }

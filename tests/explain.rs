@@ -237,7 +237,7 @@ fn a_tier_that_began_anew_is_the_reason_of_all_its_keys() {
 fn a_value_that_was_refused_or_not_kept_is_told_and_so_is_the_older_one_that_it_displaced() {
     paused(async || {
         let cache = cache_with(Settings::default().max_entry_size(4_096)).await;
-        let large = "x".repeat(5_000);
+        let large = crate::common::noise(5_000);
         cache.set(KEY, &1_u64).await.unwrap();
         cache.set(KEY, &large).await.expect_err("too large");
         assert_eq!(absent(&cache).await, (Reason::TooLarge, 0));
@@ -312,7 +312,7 @@ fn how_long_a_load_took_is_told() {
 async fn small(count: usize) -> Cache {
     let settings = Settings::default().max_size_mb(8).max_entry_size(64 << 10);
     let bring = move |_| async move {
-        let text = "x".repeat(60_000);
+        let text = crate::common::noise(60_000);
         let fill = |entries: WarmEntries, n: usize| entries.with(format!("user::warm::{n}"), &text);
         (0..count).try_fold(WarmEntries::new(), fill)
     };
@@ -325,7 +325,7 @@ fn what_had_to_make_room_is_told_and_so_is_a_warm_value_for_which_there_was_none
     paused(async || {
         let cache = small(400).await;
         cache.set(KEY, &1_u64).await.unwrap();
-        let text = "x".repeat(60_000);
+        let text = crate::common::noise(60_000);
         for number in 0..400 {
             cache.set(format!("user::{number}"), &text).await.unwrap();
         }

@@ -328,7 +328,9 @@ pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut
         let keys: Vec<Key> = landing.members.iter().map(|member| member.key.clone()).collect();
         let timers = landing.wiring.spawner.clone();
         let loader = landing.loader.insert(loader);
-        landing.brought = Some(loader.run(&keys, limit, &timers).await);
+        let brought = loader.run(&keys, limit, &timers).await;
+        let brought = landing.wiring.pack_brought(landing.wiring.tier(id), &keys, brought);
+        landing.brought = Some(brought);
     };
     spawner.spawn(task);
 }

@@ -150,6 +150,7 @@ impl Wiring {
     fn item(&self, set: Set) -> Result<(TierId, Item)> {
         let (tier, terms) = self.route_told(set.key.as_str())?;
         let Set { key, value, tags, policy } = set;
+        let value = self.pack(tier, &key, value);
         Ok((tier.id, Item { key, value, tags, terms: policy.over(terms) }))
     }
 }

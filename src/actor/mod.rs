@@ -21,6 +21,7 @@ mod invalidate;
 mod limit;
 mod load;
 mod look;
+mod pack;
 mod permit;
 #[cfg(all(test, shuttle))]
 mod permit_shuttle;

@@ -47,6 +47,8 @@ impl Seen<'_> {
         let weight = size_of::<T>().saturating_add(heap).saturating_add(DECODED);
         // One whose weight cannot be told in 32 bits is not kept.
         let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        // Where a host weighs, what it says stands for all that is kept of the value.
+        let weight = if self.entry.is_charged_by_host() { 1 } else { weight };
         if !self.tier.keeps_decoded || self.entry.decoded().is_some() {
             return Err(value);
         }

@@ -87,6 +87,9 @@ fn read(counters: &Counters) -> TierStats {
         stored_by_load: counters.stored_by_load.get(),
         stored_by_warm: counters.stored_by_warm.get(),
         replaced: counters.replaced.get(),
+        compressed: counters.compressed.get(),
+        compressed_from: counters.compressed_from.get(),
+        compressed_to: counters.compressed_to.get(),
         removals: Removals {
             expired: counters.expired.get(),
             evicted: counters.evicted.get(),

@@ -185,6 +185,7 @@ fn stray(wiring: &Wiring, tier: &TierShared, set: &Set) -> Option<Item> {
         // What is warmed together would else expire together.
         let spread = if terms.jitter > 0.0 { terms.jitter } else { WARM_JITTER };
         let terms = policy.over(&Terms { jitter: spread, ..*terms });
+        let value = wiring.pack(tier, &key, value);
         Item { key, value, tags, terms }
     };
     (found.id == tier.id).then(item)

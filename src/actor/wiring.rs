@@ -23,6 +23,7 @@ use super::strangers::Strangers;
 use super::supervisor::Supervisor;
 use super::throttle::Throttle;
 use super::warm_progress::{Job, WarmProgress};
+use crate::codec::pack::Packer;
 use crate::engine::budget::Budget;
 use crate::engine::counters::Counters;
 use crate::engine::key::{IntoKey, Key, first_segment};
@@ -32,6 +33,7 @@ use crate::engine::scope::Scope;
 use crate::engine::terms::Terms;
 use crate::engine::tier::Rules;
 use crate::engine::view::View;
+use crate::engine::weigh::Weigher;
 use crate::env::{Env, Spawner};
 use crate::error::{Error, Result, Shown};
 use crate::message::TierState;
@@ -89,6 +91,10 @@ pub struct TierShared {
     /// Its bound.
     pub permits: Arc<Permits>,
     pub(crate) place: Place<ToTier>,
+    /// Compresses its values.
+    pub(crate) packer: Packer,
+    /// Says what they are charged with.
+    pub(crate) weigher: Option<Weigher>,
     /// Loaders that run in callers' tasks because the tier could not serve them.
     pub(crate) bypass: Semaphore,
     pub(crate) incarnation: AtomicU64,
@@ -217,6 +223,8 @@ impl Wiring {
             counters: Arc::default(),
             permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
             place: Place::default(),
+            packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
+            weigher: tier.weigher,
             bypass: Semaphore::new(plan.load_concurrency),
             incarnation: AtomicU64::new(0),
             warn_bypass: Throttle::default(),

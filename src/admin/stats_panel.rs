@@ -40,6 +40,7 @@ pub fn stats_panel_top(snapshot: &StatsSnapshot, style: Style, top: usize) -> St
     ];
     sections.extend(top_entries(snapshot, style, top));
     sections.extend(tiers(&snapshot.tiers, style));
+    sections.extend(compressed(&snapshot.tiers, style));
     sections.extend(loads(&snapshot.tiers, style));
     sections.extend(removals(&snapshot.tiers, style));
     sections.extend(warm(&snapshot.warm, style));
@@ -95,6 +96,14 @@ fn tiers(tiers: &[NamedTierStats], style: Style) -> Option<String> {
         ]);
     }
     (tiers.len() > 1).then(|| style.heading("📦", "Tiers") + &table(&rows, "  "))
+}
+
+fn compressed(tiers: &[NamedTierStats], style: Style) -> Option<String> {
+    let total = |field: fn(&TierStats) -> u64| sum(tiers, field);
+    let (values, from, to) =
+        (total(|t| t.compressed), total(|t| t.compressed_from), total(|t| t.compressed_to));
+    let told = format!("{}, {} to {}", counted(values, "value", "values"), size(from), size(to));
+    (values > 0).then(|| style.heading("📐", "Compression") + &lines(&[("Compressed", told)]))
 }
 
 fn loads(tiers: &[NamedTierStats], style: Style) -> Option<String> {

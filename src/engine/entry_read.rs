@@ -7,10 +7,9 @@ use std::any::Any;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::{Decoded, Fields, Freshness, KEY_BITS, NO_TAGS, Origin, SEALED, STORED_BITS, WARM};
+use super::{Decoded, Fields, Freshness, KEY_BITS, NO_TAGS, Origin, PLAIN, SEALED, STORED_BITS, WARM};
 use crate::codec::fingerprint::Fingerprint;
+use crate::codec::pack::Packed;
 use crate::engine::key::Key;
 use crate::engine::moment::Moment;
 use crate::engine::often;
@@ -42,7 +41,12 @@ pub trait ReadEntry {
         &bytes[..fields.key_len()] == key.as_bytes()
     }
 
-    /// The encoded bytes of its value.
+    /// Whether the host says what its value is charged with; then that stands for a decoded copy, too.
+    fn is_charged_by_host(&self) -> bool {
+        self.parts().0.rare.as_ref().is_some_and(|rare| rare.charged.is_some())
+    }
+
+    /// The encoded bytes of its value, as they are stored.
     fn bytes(&self) -> &[u8] {
         let (fields, bytes) = self.parts();
         match &fields.rare {
@@ -123,9 +127,10 @@ pub trait ReadEntry {
     /// Bytes it is charged with, a decoded copy aside.
     fn weight(&self) -> u64 {
         let (fields, bytes) = self.parts();
-        let Some(rare) = &fields.rare else { return weight(bytes.len(), 0, &[], false) };
-        let body = rare.body.as_ref().map_or(0, Bytes::len);
-        weight(bytes.len(), body, rare.tags.as_slice(), true)
+        let key = fields.key_len();
+        let Some(rare) = &fields.rare else { return weight(key, (bytes.len() - key) as u64, &[], false) };
+        let value = rare.charged.map_or_else(|| self.bytes().len() as u64, u64::from);
+        weight(key, value, rare.tags.as_slice(), true)
     }
 
     /// The tier's sequence number of its store.
@@ -196,4 +201,9 @@ pub trait ReadEntry {
             fields.hits.store(more, Relaxed);
         }
     }
+}
+
+/// How the bytes of its value are to be read.
+pub(crate) fn packed(entry: &impl ReadEntry) -> &Packed {
+    entry.parts().0.rare.as_ref().map_or(&PLAIN, |rare| &rare.packed)
 }

@@ -65,7 +65,7 @@ impl TierStats {
             overloaded,
             wrong_type
         );
-        less!(stats, earlier, restarts);
+        less!(stats, earlier, restarts, compressed, compressed_from, compressed_to);
         let removals = &mut stats.removals;
         less!(removals, earlier.removals, expired, evicted, removed, invalidated, cleared, displaced, lost);
         stats
@@ -83,6 +83,9 @@ impl TierStats {
             stored_by_load: self.stored_by_load + other.stored_by_load,
             stored_by_warm: self.stored_by_warm + other.stored_by_warm,
             replaced: self.replaced + other.replaced,
+            compressed: self.compressed + other.compressed,
+            compressed_from: self.compressed_from + other.compressed_from,
+            compressed_to: self.compressed_to + other.compressed_to,
             removals: self.removals.plus(other.removals),
             loads: self.loads + other.loads,
             loads_ok: self.loads_ok + other.loads_ok,

@@ -29,6 +29,12 @@ pub struct TierStats {
     pub stored_by_warm: u64,
     /// Stores that replaced a value of the same key.
     pub replaced: u64,
+    /// Values that were compressed on their way in.
+    pub compressed: u64,
+    /// Bytes of those before.
+    pub compressed_from: u64,
+    /// Bytes of those after.
+    pub compressed_to: u64,
     /// Entries that left, by cause.
     pub removals: Removals,
     /// Loads that were started.

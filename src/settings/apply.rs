@@ -218,6 +218,8 @@ fn set(settings: &mut Settings, key: &str, raw: &Raw) -> Result<(), Wrong> {
         "queue_bytes" => settings.queue_bytes = raw.size()?,
         "stats_interval" => settings.stats_interval = raw.time()?,
         "unknown_prefix" => settings.unknown_prefix = raw.text()?,
+        "compression" => settings.compression = raw.compression()?,
+        "compression_threshold" => settings.compression_threshold = Some(raw.size()?),
         _ => return Err(Wrong(None)),
     }
     Ok(())

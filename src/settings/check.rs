@@ -54,6 +54,7 @@ pub(super) fn check(settings: &Settings, notes: &Notes) -> Result<Plan, Vec<Prob
     check.tiers();
     check.prefixes();
     check.policies();
+    check.compression();
     let default_tier = check.unknown_prefix();
     let max_entry = check.max_entry(floor);
     check.queue_bytes(max_entry);

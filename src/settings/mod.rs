@@ -12,6 +12,7 @@ mod file;
 mod plan;
 mod problem;
 mod read;
+mod storing;
 mod terms;
 mod tiers;
 mod values;
@@ -19,7 +20,9 @@ mod values;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use crate::codec::pack::Compression;
 pub use crate::engine::policy::Eviction;
+pub use crate::engine::weigh::Weigher;
 pub use plan::{Plan, PrefixPlan, TierPlan};
 pub use problem::{Problem, SettingsError};
 pub use read::Sources;
@@ -73,6 +76,12 @@ pub struct Settings {
     pub stats_interval: Duration,
     /// The tier of keys whose first segment no tier claims, or `refuse`. Default: `query`.
     pub unknown_prefix: String,
+    /// How values are compressed where the tier says nothing else. Default: [`Compression::Lz4`]. [`Compression::Zstd`] needs
+    /// the feature `zstd`.
+    pub compression: Compression,
+    /// Values of more bytes are compressed, and kept so when that saves a tenth. Bytes, 64 ..= 1 GiB. `None`, the default:
+    /// 4 KiB for LZ4, 512 B for zstd.
+    pub compression_threshold: Option<u64>,
     /// How values are loaded and served where tier, prefix and call say nothing; only in code. It must say no time to
     /// live and no timeout: the tiers have theirs, and `load_timeout` is that of all.
     pub policy: LoadPolicy,
@@ -98,6 +107,10 @@ pub struct TierSettings {
     pub policy: LoadPolicy,
     /// The same for single prefixes, which must be among `prefixes`; their TTL stands there.
     pub prefix_policies: BTreeMap<String, LoadPolicy>,
+    /// How its values are compressed. `None`, the default: as [`Settings::compression`] says.
+    pub compression: Option<Compression>,
+    /// What its values are charged with, in place of their stored bytes; only in code. Default: `None`.
+    pub weigher: Option<Weigher>,
     /// How it chooses what goes when it is full; only in code. Default: [`Eviction::Lru`].
     pub eviction: Eviction,
 }
@@ -117,6 +130,8 @@ impl Default for Settings {
             queue_bytes: 16 * MIB,
             stats_interval: Duration::from_secs(10),
             unknown_prefix: String::from("query"),
+            compression: Compression::default(),
+            compression_threshold: None,
             policy: LoadPolicy::new(),
             tiers: default_tiers(),
         }
@@ -269,6 +284,7 @@ impl Settings {
             ("queue_messages", Some(Number::Count(self.queue_messages as u64))),
             ("queue_bytes", Some(Number::Size(self.queue_bytes))),
             ("stats_interval", Some(Number::Time(self.stats_interval))),
+            ("compression_threshold", self.compression_threshold.map(Number::Size)),
         ];
         numbers.into_iter().filter_map(|(key, number)| Some((key, Kind::of(key), number?))).collect()
     }
@@ -284,6 +300,8 @@ impl TierSettings {
             prefixes: BTreeMap::new(),
             policy: LoadPolicy::new(),
             prefix_policies: BTreeMap::new(),
+            compression: None,
+            weigher: None,
             eviction: Eviction::default(),
         }
     }

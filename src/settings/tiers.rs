@@ -13,7 +13,8 @@ use super::terms::{self, WORDS};
 use super::values::{Kind, Raw, Wrong};
 
 /// The keys of a tier.
-const OF_TIER: [&str; 6] = ["description", "ttl", "stale", "timeout", "not_found_ttl", "prefixes"];
+const OF_TIER: [&str; 7] =
+    ["description", "ttl", "stale", "timeout", "not_found_ttl", "compression", "prefixes"];
 /// What a prefix has in place of a TTL when it has none of its own.
 const TTL_OF_TIER: &str = "tier";
 
@@ -40,6 +41,15 @@ impl Apply {
                 }
                 Err(Wrong(guess)) => {
                     self.failed(place, path, &path.join("."), raw, Kind::Text.allowed(), guess);
+                }
+            },
+            ["compression"] => match raw.compression() {
+                Ok(compression) => {
+                    self.note(place, path, &path.join("."), raw, false);
+                    self.tier(place, name).compression = Some(compression);
+                }
+                Err(Wrong(guess)) => {
+                    self.failed(place, path, &path.join("."), raw, Kind::COMPRESSION.allowed(), guess);
                 }
             },
             ["ttl"] => self.ttl(place, path, name, raw),

@@ -79,6 +79,7 @@ fn busy() -> StatsSnapshot {
             (t.hits, t.misses, t.sets, t.entries, t.bytes) = (700, 13, 50, 47, 40 * MIB);
             (t.loads, t.loads_ok, t.load_time) = (13, 13, Duration::from_millis(1_092));
             (t.removals.invalidated, t.warm_revoked, t.warm_no_room) = (3, 2, 1);
+            (t.compressed, t.compressed_from, t.compressed_to) = (12, 3 * MIB, MIB);
         }),
         tier("user", |t| {
             (t.hits, t.misses, t.sets, t.entries, t.bytes) = (389, 200, 397, 100, 5_440_250);

@@ -17,6 +17,17 @@ pub async fn cache_with(settings: Settings) -> Cache {
     inline().settings(settings).start().await.expect("the settings of a test start")
 }
 
+/// A text of so many bytes that cannot be compressed; the same each time.
+pub fn noise(bytes: usize) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut state = 1_u64;
+    let letter = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from(LETTERS[(state >> 58) as usize])
+    };
+    std::iter::repeat_with(letter).take(bytes).collect()
+}
+
 /// Lets everything that can go on go on, without moving the clock.
 pub async fn settle() {
     for _ in 0..64 {

@@ -103,7 +103,7 @@ fn a_refresh_that_ends_after_its_entry_was_evicted_does_not_replace_what_was_set
             let crowd_out = async |round: u64| {
                 for number in 0..400 {
                     let key = format!("user::crowd::{round}_{number}");
-                    cache.set(key, &"x".repeat(32 << 10)).await.unwrap();
+                    cache.set(key, &crate::common::noise(32 << 10)).await.unwrap();
                 }
             };
             crowd_out(0).await;

@@ -108,7 +108,7 @@ pub(crate) const WRONG: &[Wrong] = &[
     ("toml", "[cache]\npassword = \"x\"", &["cache.password (", "there are enabled, max_size_mb"]),
     ("toml", "[cache.cache]\nenabled = true", &["cache.cache ("]),
     ("toml", "[cache.tires.user]\nttl = 5", &["cache.tires (", "did you mean cache.tiers?"]),
-    ("toml", "[cache.tiers.user]\nttll = 5", &["cache.tiers.user.ttll (", "there are description, ttl, stale, timeout, not_found_ttl, prefixes", "did you mean cache.tiers.user.ttl?"]),
+    ("toml", "[cache.tiers.user]\nttll = 5", &["cache.tiers.user.ttll (", "there are description, ttl, stale, timeout, not_found_ttl, compression, prefixes", "did you mean cache.tiers.user.ttl?"]),
     ("toml", "[cache]\n\"a\\nb\" = 5", &["cache.a\\nb ("]),
     ("env", "APEX_CACHE__MAX_SISE_MB=5", &["did you mean APEX_CACHE__MAX_SIZE_MB?"]),
     ("env", "APEX_CACHE__TIERS__USER__TLT=5", &["did you mean APEX_CACHE__TIERS__USER__TTL?"]),
@@ -117,7 +117,7 @@ pub(crate) const WRONG: &[Wrong] = &[
     ("env", "APEX_CACHE_MAX_SIZE_MB=5", &["two underscores", "did you mean APEX_CACHE__MAX_SIZE_MB?"]),
     ("env", "APEX_CACHE_TIERS_USER_TTL=5", &["two underscores"]),
     ("env", "APEX_CACHE__TIERS=5", &["expected a table of tiers by name"]),
-    ("env", "APEX_CACHE__TIERS__USER=5", &["expected a table with description, ttl, stale, timeout, not_found_ttl and prefixes"]),
+    ("env", "APEX_CACHE__TIERS__USER=5", &["expected a table with description, ttl, stale, timeout, not_found_ttl, compression and prefixes"]),
     // How values are loaded and kept.
     ("toml", "[tiers.user]\nstale = -1", &["tiers.user.stale = -1", "from 0s to 3650d"]),
     ("toml", "[tiers.user]\nstale = \"3651d\"", &["tiers.user.stale = \"3651d\"", "from 0s to 3650d"]),
@@ -189,6 +189,14 @@ pub(crate) const WRONG: &[Wrong] = &[
     ("toml", "unknown_prefix = \"\"", &["unknown_prefix = \"\""]),
     ("toml", "unknown_prefix = 5", &["unknown_prefix = 5", "expected text"]),
     ("toml", "unknown_prefix = false", &["unknown_prefix = false"]),
+    // Compression.
+    ("toml", "compression = \"gzip\"", &["compression = \"gzip\"", "expected one of \"lz4\", \"zstd\", \"off\""]),
+    ("toml", "compression = \"LZ4\"", &["compression = \"LZ4\"", "did you mean \"lz4\"?"]),
+    ("toml", "compression = false", &["compression = false", "did you mean \"off\"?"]),
+    ("toml", "compression = 4", &["compression = 4", "expected one of"]),
+    ("env", "APEX_CACHE__TIERS__USER__COMPRESSION=zst", &["tiers.user.compression = \"zst\"", "did you mean \"zstd\"?"]),
+    ("toml", "[tiers.user]\ncompression_threshold = 1", &["tiers.user.compression_threshold", "there are description"]),
+    ("toml", "compression_threshold = \"63B\"", &["compression_threshold = \"63B\"", "from 64B to 1GB"]),
     // Shapes.
     ("json", r#"{"cache": 5}"#, &["cache = 5", "expected an object with settings"]),
     ("yaml", "cache:", &["cache = null", "leave it out for the defaults"]),

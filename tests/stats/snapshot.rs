@@ -158,7 +158,7 @@ fn the_counters_of_a_whole_cache_add_up_after_everything_was_done_to_it() {
         for round in 0..300_u64 {
             let user = format!("user::{}", round % 70);
             cache.get::<String>(&user).await.expect("one type");
-            cache.set(&user, &"x".repeat(200_000)).await.expect("it fits");
+            cache.set(&user, &crate::common::noise(200_000)).await.expect("it fits");
             let load = || async { Ok::<_, std::io::Error>("y".repeat(1_000)) };
             cache.get_or_load(format!("query::{}", round % 50), load).await.expect("loaded");
             let short = cache.set(format!("config::{round}"), "z").ttl(Duration::from_secs(round % 9));

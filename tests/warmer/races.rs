@@ -124,7 +124,10 @@ fn a_set_that_was_evicted_before_the_run_ended_keeps_its_old_row_out_and_no_othe
         let names = names(&cache, &slow, |cache| async move {
             cache.set("user::1::name", "new").await.expect("it fits");
             for number in 0..40 {
-                cache.set(format!("user::big{number}"), &"x".repeat(500_000)).await.expect("it fits");
+                cache
+                    .set(format!("user::big{number}"), &crate::common::noise(500_000))
+                    .await
+                    .expect("it fits");
             }
             assert!(!cache.contains("user::1::name").expect("a key"), "the test needs it to be evicted");
             // Room for the rows, without touching them.
