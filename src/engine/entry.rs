@@ -224,6 +224,21 @@ impl Entry {
         self.slot
     }
 
+    pub(crate) fn took_ms(&self) -> u32 {
+        self.took_ms
+    }
+
+    /// Whether it was read since it was stored, or since this was asked before: epochs of stores are odd, those of reads are
+    /// not, and no reader has 0. A read at the same time may be lost, for it is one mark among many.
+    pub(crate) fn take_read(&self) -> bool {
+        let epoch = self.read_epoch();
+        let read = epoch != 0 && epoch.is_multiple_of(2);
+        if read {
+            self.read_epoch.store(0, Relaxed);
+        }
+        read
+    }
+
     pub(crate) fn read_epoch(&self) -> u64 {
         self.read_epoch.load(Relaxed)
     }

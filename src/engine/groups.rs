@@ -8,8 +8,9 @@
 
 use hashbrown::HashTable;
 
+use super::column::Column;
 use super::key::{first_segment, group};
-use super::links::{Links, List, NONE, grow_to};
+use super::links::{Links, List, NONE};
 use super::scope::{Reach, segment_may_match};
 
 /// The key of the entry in a slot.
@@ -64,21 +65,39 @@ pub(crate) enum Step {
 pub(crate) struct WalkId(usize);
 
 /// Groups and segments of one store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[allow(clippy::struct_field_names)] // it is groups of slots and segments of groups, and that is what they are called
 pub(crate) struct Groups {
     /// Entries in all segments.
     len: u64,
-    of_slot: Vec<u32>,
+    of_slot: Column<u32>,
     links: Links,
-    groups: Vec<Group>,
+    groups: Column<Group>,
     group_links: Links,
     free_groups: Vec<u32>,
     group_index: HashTable<u32>,
-    segments: Vec<Segment>,
+    segments: Column<Segment>,
     free_segments: Vec<u32>,
     segment_index: HashTable<u32>,
     walks: Vec<Option<Walk>>,
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        Self {
+            len: 0,
+            of_slot: Column::new(NONE),
+            links: Links::default(),
+            groups: Column::new(Group { hash: 0, slots: List::EMPTY, len: 0, segment: NONE }),
+            group_links: Links::default(),
+            free_groups: Vec::new(),
+            group_index: HashTable::new(),
+            segments: Column::new(Segment { hash: 0, groups: List::EMPTY, len: 0 }),
+            free_segments: Vec::new(),
+            segment_index: HashTable::new(),
+            walks: Vec::new(),
+        }
+    }
 }
 
 impl Groups {
@@ -90,29 +109,28 @@ impl Groups {
             Some(id) => id,
             None => self.add_group(name, name_hash, names, hash),
         };
-        grow_to(&mut self.of_slot, slot, NONE);
-        self.of_slot[slot as usize] = id;
-        let group = &mut self.groups[id as usize];
+        self.of_slot.put(slot, id);
+        let group = &mut self.groups[id];
         self.links.push_front(&mut group.slots, slot);
         group.len += 1;
-        self.segments[group.segment as usize].len += 1;
+        self.segments[group.segment].len += 1;
         self.len += 1;
     }
 
     /// Takes `slot` out, while `names` still knows its key.
     pub(crate) fn remove(&mut self, slot: u32) {
-        let id = self.of_slot[slot as usize];
+        let id = self.of_slot[slot];
         for walk in self.walks.iter_mut().flatten().filter(|walk| walk.slot == slot) {
             walk.slot = self.links.next(slot);
         }
-        let group = &mut self.groups[id as usize];
+        let group = &mut self.groups[id];
         self.links.remove(&mut group.slots, slot);
         group.len -= 1;
-        let segment = &mut self.segments[group.segment as usize];
+        let segment = &mut self.segments[group.segment];
         segment.len -= 1;
         self.len -= 1;
-        self.of_slot[slot as usize] = NONE;
-        if self.groups[id as usize].len == 0 {
+        self.of_slot[slot] = NONE;
+        if self.groups[id].len == 0 {
             self.drop_group(id);
         }
     }
@@ -125,19 +143,19 @@ impl Groups {
             let fresh = Segment { hash: segment_hash, groups: List::EMPTY, len: 0 };
             let id = reuse(&mut self.segments, &mut self.free_segments, fresh);
             let segments = &self.segments;
-            self.segment_index.insert_unique(segment_hash, id, |&id| segments[id as usize].hash);
+            self.segment_index.insert_unique(segment_hash, id, |&id| segments[id].hash);
             id
         });
         let fresh = Group { hash, slots: List::EMPTY, len: 0, segment };
         let id = reuse(&mut self.groups, &mut self.free_groups, fresh);
         let groups = &self.groups;
-        self.group_index.insert_unique(hash, id, |&id| groups[id as usize].hash);
-        self.group_links.push_front(&mut self.segments[segment as usize].groups, id);
+        self.group_index.insert_unique(hash, id, |&id| groups[id].hash);
+        self.group_links.push_front(&mut self.segments[segment].groups, id);
         id
     }
 
     fn drop_group(&mut self, id: u32) {
-        let Group { hash, segment, .. } = self.groups[id as usize];
+        let Group { hash, segment, .. } = self.groups[id];
         for walk in self.walks.iter_mut().flatten().filter(|walk| walk.group == id) {
             // Its entries were all given or are gone; go on behind the group before it.
             walk.group = self.group_links.prev(id);
@@ -146,12 +164,12 @@ impl Groups {
                 walk.segment = walk.segment_end;
             }
         }
-        self.group_links.remove(&mut self.segments[segment as usize].groups, id);
+        self.group_links.remove(&mut self.segments[segment].groups, id);
         if let Ok(place) = self.group_index.find_entry(hash, |&other| other == id) {
             place.remove();
         }
         self.free_groups.push(id);
-        let Segment { hash, groups, .. } = self.segments[segment as usize];
+        let Segment { hash, groups, .. } = self.segments[segment];
         if groups == List::EMPTY {
             if let Ok(place) = self.segment_index.find_entry(hash, |&other| other == segment) {
                 place.remove();
@@ -162,7 +180,7 @@ impl Groups {
 
     fn find_group(&self, name: &str, hash: u64, names: &impl Names) -> Option<u32> {
         let same = |&id: &u32| {
-            let other = &self.groups[id as usize];
+            let other = &self.groups[id];
             other.hash == hash && group(names.key(other.slots.head)) == name
         };
         self.group_index.find(hash, same).copied()
@@ -170,15 +188,15 @@ impl Groups {
 
     fn find_segment(&self, name: &str, hash: u64, names: &impl Names) -> Option<u32> {
         let same = |&id: &u32| {
-            let other = &self.segments[id as usize];
+            let other = &self.segments[id];
             other.hash == hash && self.segment_name(id, names) == Some(name)
         };
         self.segment_index.find(hash, same).copied()
     }
 
     fn segment_name<'n>(&self, id: u32, names: &'n impl Names) -> Option<&'n str> {
-        let first = self.segments[id as usize].groups.head;
-        (first != NONE).then(|| first_segment(names.key(self.groups[first as usize].slots.head)))
+        let first = self.segments[id].groups.head;
+        (first != NONE).then(|| first_segment(names.key(self.groups[first].slots.head)))
     }
 
     /// At most how many entries a walk over `reach` visits, as far as that can be told at once.
@@ -187,11 +205,11 @@ impl Groups {
             Reach::Key(name) | Reach::Group(name) => {
                 let name = group(name);
                 let found = self.find_group(name, hash(name), names);
-                found.map_or(0, |id| u64::from(self.groups[id as usize].len))
+                found.map_or(0, |id| u64::from(self.groups[id].len))
             }
             Reach::Segment(name) => {
                 let found = self.find_segment(name, hash(name), names);
-                found.map_or(0, |id| self.segments[id as usize].len)
+                found.map_or(0, |id| self.segments[id].len)
             }
             // Each segment may have to be looked at, which counts as much as an entry.
             Reach::Literal(_) | Reach::All => self.len + self.segments.len() as u64,
@@ -211,7 +229,7 @@ impl Groups {
             Reach::Key(name) | Reach::Group(name) => {
                 match self.find_group(group(name), hash(group(name)), names) {
                     Some(id) => {
-                        let found = &self.groups[id as usize];
+                        let found = &self.groups[id];
                         walk = Walk {
                             segment: found.segment,
                             segment_end: found.segment + 1,
@@ -263,7 +281,7 @@ impl Groups {
                 (Reach::Literal(literal), Some(name)) => segment_may_match(literal, name),
                 _ => true,
             };
-            if worth { self.segments[walk.segment as usize].groups.head } else { NONE }
+            if worth { self.segments[walk.segment].groups.head } else { NONE }
         } else {
             self.group_links.next(walk.group)
         };
@@ -271,7 +289,7 @@ impl Groups {
         if group == NONE {
             walk.segment += 1;
         } else {
-            walk.slot = self.groups[group as usize].slots.head;
+            walk.slot = self.groups[group].slots.head;
         }
     }
 
@@ -292,7 +310,7 @@ impl Groups {
             let free = self.free_groups.contains(&(id as u32));
             assert_eq!(members.is_empty(), free, "group {id} is empty and not free, or the reverse");
             for &slot in &members {
-                assert_eq!(self.of_slot[slot as usize], id as u32, "slot {slot} thinks it is elsewhere");
+                assert_eq!(self.of_slot[slot], id as u32, "slot {slot} thinks it is elsewhere");
                 assert_eq!(group(names.key(slot)), group(names.key(members[0])), "two groups are mixed");
             }
             chained += members.len();
@@ -301,7 +319,7 @@ impl Groups {
         assert_eq!(self.len, slots.len() as u64, "entries are miscounted");
         for (id, segment) in self.segments.iter().enumerate() {
             let groups: Vec<u32> = self.group_links.iter(segment.groups).collect();
-            let members: u64 = groups.iter().map(|&group| u64::from(self.groups[group as usize].len)).sum();
+            let members: u64 = groups.iter().map(|&group| u64::from(self.groups[group].len)).sum();
             assert_eq!(members, segment.len, "segment {id} miscounts its entries");
             assert_eq!(
                 groups.is_empty(),
@@ -315,11 +333,8 @@ impl Groups {
 }
 
 /// Puts `item` into a free place of `slab` or behind its end, and returns where.
-fn reuse<T>(slab: &mut Vec<T>, free: &mut Vec<u32>, item: T) -> u32 {
-    if let Some(id) = free.pop() {
-        slab[id as usize] = item;
-        return id;
-    }
-    slab.push(item);
-    slab.len() as u32 - 1
+fn reuse<T: Clone>(slab: &mut Column<T>, free: &mut Vec<u32>, item: T) -> u32 {
+    let Some(id) = free.pop() else { return slab.push(item) };
+    slab[id] = item;
+    id
 }

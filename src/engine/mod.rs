@@ -11,6 +11,7 @@ mod batch_race_tests;
 #[cfg(test)]
 mod bench_tests;
 pub mod budget;
+mod column;
 pub mod counters;
 pub mod departures;
 pub mod effects;

@@ -13,7 +13,7 @@ use super::groups::{Groups, Names};
 use super::key::Key;
 use super::moment::Moment;
 use super::nothings::{self, Nothings};
-use super::policy::{Arrival, Eviction, Policy};
+use super::policy::{Choice, Marks, Policy};
 use super::tags::TagIndex;
 use super::view::View;
 use super::weigh::weigh;
@@ -69,6 +69,28 @@ impl Slots {
     }
 }
 
+impl Marks for Slots {
+    fn hash(&self, slot: u32) -> u64 {
+        self.entry(slot).hash()
+    }
+
+    fn weight(&self, slot: u32) -> u64 {
+        self.entry(slot).weight()
+    }
+
+    fn took_ms(&self, slot: u32) -> u32 {
+        self.entry(slot).took_ms()
+    }
+
+    fn take_read(&self, slot: u32) -> bool {
+        self.entry(slot).take_read()
+    }
+
+    fn last_read(&self, slot: u32) -> u32 {
+        self.entry(slot).read_epoch() as u32
+    }
+}
+
 impl Names for Slots {
     fn key(&self, slot: u32) -> &str {
         self.entry(slot).key().as_str()
@@ -84,7 +106,7 @@ pub struct Store {
     pub(super) groups: Groups,
     pub(super) tags: TagIndex,
     wheel: Wheel,
-    eviction: Eviction,
+    choice: Choice,
     policy: Box<dyn Policy>,
     nothings: Nothings,
     len: u64,
@@ -93,14 +115,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// An empty store that shows itself through `view`, may hold `grant` bytes and chooses by [`Eviction::default`].
+    /// An empty store that shows itself through `view`, may hold `grant` bytes and chooses by [`Choice::default`].
     pub fn new(view: Arc<View>, grant: u64, now: Moment) -> Self {
-        Self::evicting(Eviction::default(), view, grant, now)
+        Self::evicting(Choice::default(), view, grant, now)
     }
 
     /// As [`Store::new`], with the choice of what goes when it is full.
-    pub fn evicting(eviction: Eviction, view: Arc<View>, grant: u64, now: Moment) -> Self {
-        let policy = eviction.policy(grant, view.hash(""));
+    pub fn evicting(choice: impl Into<Choice>, view: Arc<View>, grant: u64, now: Moment) -> Self {
+        let choice = choice.into();
+        let policy = choice.policy(grant, view.hash(""));
         Self {
             view,
             slots: Slots::default(),
@@ -108,7 +131,7 @@ impl Store {
             groups: Groups::default(),
             tags: TagIndex::default(),
             wheel: Wheel::new(now),
-            eviction,
+            choice,
             policy,
             nothings: Nothings::default(),
             len: 0,
@@ -211,8 +234,11 @@ impl Store {
         let slot = before.as_ref().map_or_else(|| self.free_slot(), |entry| entry.slot());
         let entry = Arc::new(Entry::new(draft, hash, weight, slot, hits, epoch));
         self.wheel.schedule(slot, entry.life().dead_at);
-        self.policy.stored(slot, Arrival { epoch, hash, weight });
         self.slots.0[slot as usize] = Some(Arc::clone(&entry));
+        match &before {
+            None => self.policy.stored(slot, &self.slots),
+            Some(before) => self.policy.overwritten(slot, before.weight(), &self.slots),
+        }
         self.used += weight;
         if entry.value().is_nothing() {
             let slots = &self.slots;
@@ -255,7 +281,7 @@ impl Store {
     fn take(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
         self.groups.remove(slot);
         self.wheel.cancel(slot);
-        self.policy.removed(slot);
+        self.policy.removed(slot, &self.slots);
         let entry = self.slots.0[slot as usize].take().expect("only held slots are taken");
         self.tags.remove(slot, entry.weight(), |text| self.view.hash(text));
         self.view.remove(&entry);
@@ -283,8 +309,7 @@ impl Store {
             self.expire(now, 1_024, gone);
         }
         while self.used > self.grant {
-            let slots = &self.slots;
-            let Some(slot) = self.policy.victim(&|slot| slots.entry(slot).read_epoch()) else { break };
+            let Some(slot) = self.policy.victim(&self.slots) else { break };
             self.push_out(slot, now, gone);
         }
     }
@@ -315,7 +340,7 @@ impl Store {
     /// Takes everything out at once. Cost: does not depend on how much there is; dropping the result does.
     pub fn clear(&mut self, now: Moment) -> Emptied {
         let tables = self.view.take_all();
-        let empty = Self::evicting(self.eviction, Arc::clone(&self.view), self.grant, now);
+        let empty = Self::evicting(self.choice, Arc::clone(&self.view), self.grant, now);
         let full = std::mem::replace(self, empty);
         let remains = Remains {
             tables,
@@ -375,7 +400,7 @@ impl Store {
             .map(|(&slot, entry)| (slot, entry.seq(), entry.tags(), entry.weight()))
             .collect();
         self.tags.check(&tagged, |text| self.view.hash(text));
-        self.policy.check(&slots);
+        self.policy.check(&slots, &self.slots);
         let nothings = entries.iter().filter(|entry| entry.value().is_nothing());
         let nothings: Vec<_> = nothings.map(|entry| (entry.slot(), entry.seq(), entry.weight())).collect();
         self.nothings.check(&nothings);

@@ -15,9 +15,9 @@ const COUNTS: usize = 2 * size_of::<usize>();
 /// Slot number, links of queue, wheel and group, what the policy keeps, due time, bucket, group number, place among tags: one
 /// of each per slot.
 const COLUMNS: usize = size_of::<usize>() + 3 * 8 + POLICY + 8 + 2 + 4 + 4;
-/// The policy that keeps most: a card and a worth, a word of the sketch at its mean load of three quarters, and half a ghost.
-/// One that keeps less is charged the same: a tier's memory is never more than was charged.
-const POLICY: usize = 16 + 8 + 12 + 12;
+/// The policy that keeps most: a worth, a place, a word of the sketch, and half a ghost. One that keeps less is charged the
+/// same: a tier's memory is never more than was charged.
+const POLICY: usize = 8 + 1 + 8 + 6;
 /// Pointer and tag in the view at the table's mean load of three quarters.
 const INDEX: usize = (size_of::<usize>() + 1) * 4 / 3;
 /// Bookkeeping of a shared buffer of bytes.

@@ -11,7 +11,8 @@
 //! Invariant: a level holds only slots fewer than 64 buckets ahead of what was visited of it, so that a bucket never
 //! mixes two rounds, and a sweep never links a slot into a bucket that it still has to empty on the same level.
 
-use super::links::{Links, List, NONE, grow_to};
+use super::column::Column;
+use super::links::{Links, List, NONE};
 use super::moment::Moment;
 
 /// Width of a bucket of each level as a power of two in milliseconds: 1.024 s, 65.5 s, 70 min, 75 h, 199 d, 35 y and
@@ -33,8 +34,8 @@ struct Visit {
 pub(crate) struct Wheel {
     lists: Vec<List>,
     links: Links,
-    bucket: Vec<u16>,
-    due: Vec<Moment>,
+    bucket: Column<u16>,
+    due: Column<Moment>,
     /// The moment up to which buckets were visited, or are being visited.
     now: Moment,
     /// The moment up to which they were visited before the sweep under way.
@@ -48,8 +49,8 @@ impl Wheel {
         Self {
             lists: vec![List::EMPTY; SHIFTS.len() * BUCKETS as usize],
             links: Links::default(),
-            bucket: Vec::new(),
-            due: Vec::new(),
+            bucket: Column::new(IDLE),
+            due: Column::new(Moment::NEVER),
             now,
             before: now,
             visit: None,
@@ -59,9 +60,8 @@ impl Wheel {
     /// Notes that `slot` is due at `due`; replaces what was noted before.
     pub(crate) fn schedule(&mut self, slot: u32, due: Moment) {
         self.cancel(slot);
-        grow_to(&mut self.bucket, slot, IDLE);
-        grow_to(&mut self.due, slot, Moment::NEVER);
-        self.due[slot as usize] = due;
+        self.bucket.put(slot, IDLE);
+        self.due.put(slot, due);
         if due != Moment::NEVER {
             self.link(slot, due);
         }
@@ -69,12 +69,11 @@ impl Wheel {
 
     /// Forgets `slot`.
     pub(crate) fn cancel(&mut self, slot: u32) {
-        if let Some(bucket) = self.bucket.get_mut(slot as usize)
-            && *bucket != IDLE
+        if let Some(&bucket) = self.bucket.get(slot)
+            && bucket != IDLE
         {
-            let list = &mut self.lists[*bucket as usize];
-            *bucket = IDLE;
-            self.links.remove(list, slot);
+            self.bucket[slot] = IDLE;
+            self.links.remove(&mut self.lists[usize::from(bucket)], slot);
         }
     }
 
@@ -128,10 +127,10 @@ impl Wheel {
             let slot = self.lists[bucket].tail;
             *touched += 1;
             self.cancel(slot);
-            if self.due[slot as usize] <= now {
+            if self.due[slot] <= now {
                 expired(slot);
             } else {
-                self.link(slot, self.due[slot as usize]);
+                self.link(slot, self.due[slot]);
             }
         }
         self.lists[bucket].tail == NONE
@@ -147,7 +146,7 @@ impl Wheel {
         };
         let level = (0..SHIFTS.len()).find(fits).expect("the last level spans all of a Moment");
         let bucket = level as u64 * BUCKETS + (due >> SHIFTS[level]) % BUCKETS;
-        self.bucket[slot as usize] = bucket as u16;
+        self.bucket[slot] = bucket as u16;
         self.links.push_front(&mut self.lists[bucket as usize], slot);
     }
 
@@ -156,8 +155,8 @@ impl Wheel {
         let mut waiting = Vec::new();
         for (bucket, &list) in self.lists.iter().enumerate() {
             for slot in self.links.iter(list) {
-                assert_eq!(usize::from(self.bucket[slot as usize]), bucket, "slot {slot} waits elsewhere");
-                waiting.push((slot, self.due[slot as usize]));
+                assert_eq!(usize::from(self.bucket[slot]), bucket, "slot {slot} waits elsewhere");
+                waiting.push((slot, self.due[slot]));
             }
         }
         waiting.sort_unstable();
