@@ -11,6 +11,7 @@ use std::time::Duration;
 use apex_cache::message::{
     Break, Breaks, Explain, Explanation, Held, KeyState, LoadPhase, Origin, Reason, Set,
 };
+use apex_cache::settings::Eviction;
 use apex_cache::{
     Cache, ErrorKind, Key, LoadPolicy, Pattern, Prefix, Scope, Settings, Tag, Tags, Value, WarmEntries,
     WarmScope, WarmSource,
@@ -286,6 +287,7 @@ fn how_long_a_load_took_is_told() {
 /// A cache of the smallest size with a warm source that brings `count` values of 60 kB for `user::warm::N`.
 async fn small(count: usize) -> Cache {
     let settings = Settings::default().max_size_mb(8).max_entry_size(64 << 10);
+    let settings = settings.tier("user", |tier| tier.eviction(Eviction::Lru));
     let bring = move |_| async move {
         let text = "x".repeat(60_000);
         let fill = |entries: WarmEntries, n: usize| entries.with(format!("user::warm::{n}"), &text);
