@@ -30,6 +30,7 @@ mod journal_tests;
 pub mod key;
 mod landing;
 mod links;
+mod marks;
 pub mod moment;
 mod nothings;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::groups::{Groups, Names};
 use super::key::Key;
 use super::moment::Moment;
 use super::nothings::{self, Nothings};
-use super::policy::{Choice, Marks, Policy};
+use super::policy::{Choice, Policy};
 use super::tags::TagIndex;
 use super::view::View;
 use super::weigh::weigh;
@@ -66,28 +66,6 @@ impl Slots {
     /// Whether `slot` holds what was stored under `seq`.
     fn holds(&self, slot: u32, seq: u64) -> bool {
         self.0.get(slot as usize).and_then(Option::as_ref).is_some_and(|entry| entry.seq() == seq)
-    }
-}
-
-impl Marks for Slots {
-    fn hash(&self, slot: u32) -> u64 {
-        self.entry(slot).hash()
-    }
-
-    fn weight(&self, slot: u32) -> u64 {
-        self.entry(slot).weight()
-    }
-
-    fn took_ms(&self, slot: u32) -> u32 {
-        self.entry(slot).took_ms()
-    }
-
-    fn take_read(&self, slot: u32) -> bool {
-        self.entry(slot).take_read()
-    }
-
-    fn last_read(&self, slot: u32) -> u32 {
-        self.entry(slot).read_epoch() as u32
     }
 }
 

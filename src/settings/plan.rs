@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Settings, TierSettings};
-use crate::engine::policy::Choice;
+use crate::engine::policy::Eviction;
 use crate::engine::terms::Terms;
 use crate::load_policy::LoadPolicy;
 
@@ -60,7 +60,9 @@ pub struct TierPlan {
     /// How its values are loaded and kept unless a prefix or a call says otherwise.
     pub terms: Terms,
     /// How it chooses what goes when it is full.
-    pub eviction: Choice,
+    pub eviction: Eviction,
+    /// Whether what took long to load is worth more.
+    pub weigh_load_time: bool,
 }
 
 /// A first segment and the tier that takes it.
@@ -100,7 +102,8 @@ pub(super) fn tiers(settings: &Settings) -> Vec<TierPlan> {
         name: tier.name.as_str().into(),
         description: tier.description.as_str().into(),
         terms: of_tier(settings, tier),
-        eviction: Choice { eviction: tier.eviction, weigh_load_time: tier.weigh_load_time },
+        eviction: tier.eviction,
+        weigh_load_time: tier.weigh_load_time,
     };
     settings.tiers.iter().map(plan).collect()
 }

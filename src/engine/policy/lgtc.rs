@@ -11,14 +11,18 @@
 //! - **Window**, 30 % of the capacity at first: first in, first out, but what was read goes round once more. What falls out
 //!   is the *candidate*.
 //! - **Main**: for each class of weights a queue on probation and one that is protected, with second chances as well; what
-//!   is read on probation is protected, up to 70 % of the class.
+//!   is read on probation is protected, up to 70 % of the class. When nothing on probation is read any more, what is protected
+//!   has to show one by one that it still is.
 //! - A candidate stays if it is estimated to be worth more than the entry of the main space that is worth least; else it
 //!   goes. One in 128 candidates that come often stays all the same, so that nobody who made an entry look frequent can keep it.
 //! - A key that comes back soon after it was evicted goes to the main space at once. If it had been evicted from the window, the
 //!   window grows, else it shrinks, within 1 % and 90 %.
 //!
+//! Where it counts, worth is multiplied by what a miss costs; see `cost`.
+//!
 //! What it does badly: a loop over more keys than there is room for (least recently used does as badly), and long scans in a
-//! large tier, where ARC is ahead. An entry is found to have been read only when its queue comes to it.
+//! large tier, where ARC is ahead. When one set of keys gives way to another, least recently used follows in one round, this in
+//! several: what is new has to come often enough first. An entry is found to have been read only when its queue comes to it.
 
 use super::ghosts::Ghosts;
 use super::sketch::Sketch;
