@@ -11,6 +11,7 @@ use std::time::Duration;
 use apex_cache::message::{
     Break, Breaks, Explain, Explanation, Held, KeyState, LoadPhase, Origin, Reason, Set,
 };
+use apex_cache::settings::Eviction;
 use apex_cache::{
     Cache, ErrorKind, Key, LoadPolicy, Pattern, Prefix, Scope, Settings, Tag, Tags, Value, WarmEntries,
     WarmScope, WarmSource,
@@ -251,7 +252,6 @@ fn a_value_that_was_refused_or_not_kept_is_told_and_so_is_the_older_one_that_it_
         let load = || async { Ok::<_, io::Error>(3_u64) };
         assert!(!cache.get_or_load(KEY, load).ttl(Duration::ZERO).await.unwrap().is_stored());
         assert_eq!(absent(&cache).await, (Reason::NotKept, 0));
-
         let off = cache_with(Settings::default().enabled(false)).await;
         off.set(KEY, &1_u64).await.unwrap();
         assert!(!off.explain(KEY).await.unwrap().enabled);
@@ -311,6 +311,7 @@ fn how_long_a_load_took_is_told() {
 /// A cache of the smallest size with a warm source that brings `count` values of 60 kB for `user::warm::N`.
 async fn small(count: usize) -> Cache {
     let settings = Settings::default().max_size_mb(8).max_entry_size(64 << 10);
+    let settings = settings.tier("user", |tier| tier.eviction(Eviction::Lru));
     let bring = move |_| async move {
         let text = crate::common::noise(60_000);
         let fill = |entries: WarmEntries, n: usize| entries.with(format!("user::warm::{n}"), &text);

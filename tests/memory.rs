@@ -235,7 +235,8 @@ fn an_entry_that_is_too_large_is_refused_and_evicts_nobody() {
 fn what_was_read_least_recently_goes_first() {
     let _alone = alone();
     paused(async || {
-        let cache = cache_with(Settings::default().max_size_mb(1).max_entry_size(20_000)).await;
+        let settings = Settings::default().max_size_mb(1).max_entry_size(20_000);
+        let cache = cache_with(settings.tier("user", |tier| tier.eviction(Eviction::Lru))).await;
         let value = crate::common::noise(10_000);
         // A tenth of the budget is the floor; the pool goes to the tier as well.
         let mut last = 0;

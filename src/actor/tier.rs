@@ -20,6 +20,7 @@ use super::request::{Accepted, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
 use super::wiring::{TierShared, Wiring, tell};
 use crate::engine::moment::Moment;
+use crate::engine::policy::Choice;
 use crate::engine::route::TierId;
 use crate::engine::store::Remains;
 use crate::engine::tier::{Effects, Taken, Tier};
@@ -65,7 +66,8 @@ impl TierActor {
         let grant = wiring.budget.lock().promised(id.index());
         let (view, counters) = (Arc::clone(&shared.view), Arc::clone(&shared.counters));
         let mut tier = Tier::new(wiring.rules(id), view, counters, grant, wiring.env.now());
-        tier.evict_by(wiring.plan.tiers[id.index()].eviction);
+        let plan = &wiring.plan.tiers[id.index()];
+        tier.evict_by(Choice { eviction: plan.eviction, weigh_load_time: plan.weigh_load_time });
         tier.live_as(shared.incarnation.load(Ordering::Relaxed));
         Self {
             id,

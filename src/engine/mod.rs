@@ -11,6 +11,7 @@ mod batch_race_tests;
 #[cfg(test)]
 mod bench_tests;
 pub mod budget;
+mod column;
 pub mod counters;
 pub mod departures;
 pub mod effects;
@@ -32,6 +33,7 @@ mod journal_tests;
 pub mod key;
 mod landing;
 mod links;
+mod marks;
 pub mod moment;
 mod nothings;
 pub mod often;

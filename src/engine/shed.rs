@@ -5,6 +5,7 @@
 
 use super::{Cause, Gone, Store};
 use crate::engine::entry::{Entry, Freshness, ReadEntry};
+use crate::engine::marks::MarksOf;
 use crate::engine::moment::Moment;
 
 /// Slots that are looked at for a decoded copy that nobody uses, before an entry goes instead.
@@ -25,8 +26,9 @@ impl Store {
             if self.cool_one() {
                 continue;
             }
-            let slots = &self.slots;
-            let Some(slot) = self.policy.victim(&|slot| slots.entry(slot).stamp().into()) else { break };
+            let Some(slot) = self.policy.victim(&MarksOf { slots: &self.slots, view: &self.view }) else {
+                break;
+            };
             self.push_out(slot, now, gone);
         }
     }

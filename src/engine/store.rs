@@ -11,9 +11,10 @@ use std::sync::Arc;
 use super::entry::{Draft, Entry, Freshness, Origin, ReadEntry};
 use super::groups::{Groups, Names};
 use super::key::Key;
+use super::marks::MarksOf;
 use super::moment::Moment;
 use super::nothings::{self, Nothings};
-use super::policy::{Arrival, Eviction, Policy};
+use super::policy::{Choice, Eviction, Policy};
 use super::room::Room;
 use super::tags::TagIndex;
 use super::view::View;
@@ -87,7 +88,7 @@ pub struct Store {
     pub(super) groups: Groups,
     pub(super) tags: TagIndex,
     wheel: Wheel,
-    eviction: Eviction,
+    choice: Choice,
     policy: Box<dyn Policy>,
     nothings: Nothings,
     len: u64,
@@ -100,14 +101,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// An empty store that shows itself through `view`, may hold `grant` bytes and chooses by [`Eviction::default`].
+    /// An empty store that shows itself through `view`, may hold `grant` bytes and chooses by [`Choice::default`].
     pub fn new(view: Arc<View>, grant: u64, now: Moment) -> Self {
-        Self::evicting(Eviction::default(), view, grant, now)
+        Self::evicting(Choice::default(), view, grant, now)
     }
 
     /// As [`Store::new`], with the choice of what goes when it is full.
-    pub fn evicting(eviction: Eviction, view: Arc<View>, grant: u64, now: Moment) -> Self {
-        let policy = eviction.policy(grant, view.hash(""));
+    pub fn evicting(choice: impl Into<Choice>, view: Arc<View>, grant: u64, now: Moment) -> Self {
+        let choice = choice.into();
+        let policy = choice.policy(grant, view.hash(""));
         let room = view.room();
         room.set_grant(grant);
         Self {
@@ -117,7 +119,7 @@ impl Store {
             groups: Groups::default(),
             tags: TagIndex::default(),
             wheel: Wheel::new(now),
-            eviction,
+            choice,
             policy,
             nothings: Nothings::default(),
             len: 0,
@@ -223,17 +225,23 @@ impl Store {
     }
 
     fn put(&mut self, draft: Draft, gone: &mut Vec<Gone>) -> bool {
-        let hash = self.view.hash(draft.key.as_str());
         let weight = draft.weight();
-        let stamp = self.view.next_stamp();
+        // A policy that asks only whether there was a read needs no order of reads: then nothing that readers look at changes.
+        let stamp = if self.choice.eviction == Eviction::Lru { self.view.next_stamp() } else { 0 };
         let before = self.view.find(draft.key.as_str());
         let hits = before.as_ref().map_or(0, Entry::raw_hits);
         let slot = before.as_ref().map_or_else(|| self.free_slot(), Entry::slot);
         let entry = Entry::new(draft, slot, hits, stamp);
-        let epoch = stamp.into();
         self.wheel.schedule(slot, entry.life().dead_at);
-        self.policy.stored(slot, Arrival { epoch, hash, weight });
         self.slots.0[slot as usize] = Some(entry.clone());
+        match &before {
+            None => self.policy.stored(slot, &MarksOf { slots: &self.slots, view: &self.view }),
+            Some(before) => self.policy.overwritten(
+                slot,
+                before.weight(),
+                &MarksOf { slots: &self.slots, view: &self.view },
+            ),
+        }
         self.room.take(weight);
         if entry.is_nothing() {
             let slots = &self.slots;
@@ -277,7 +285,7 @@ impl Store {
     fn take(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
         self.groups.remove(slot, &self.slots, |text| self.view.hash(text));
         self.wheel.cancel(slot);
-        self.policy.removed(slot);
+        self.policy.removed(slot, &MarksOf { slots: &self.slots, view: &self.view });
         let entry = self.slots.0[slot as usize].take().expect("only held slots are taken");
         self.tags.remove(slot, entry.weight(), |text| self.view.hash(text));
         self.view.remove(&entry);
@@ -304,7 +312,7 @@ impl Store {
     pub fn clear(&mut self, now: Moment) -> Emptied {
         let (grant, used) = (self.grant(), self.used());
         let shown = self.view.take_all();
-        let empty = Self::evicting(self.eviction, Arc::clone(&self.view), grant, now);
+        let empty = Self::evicting(self.choice, Arc::clone(&self.view), grant, now);
         let full = std::mem::replace(self, empty);
         let remains = Remains {
             shown,
@@ -365,7 +373,7 @@ impl Store {
             .map(|(&slot, entry)| (slot, entry.seq(), entry.tags(), entry.weight()))
             .collect();
         self.tags.check(&tagged, |text| self.view.hash(text));
-        self.policy.check(&slots);
+        self.policy.check(&slots, &MarksOf { slots: &self.slots, view: &self.view });
         let nothings = entries.iter().filter(|entry| entry.is_nothing());
         let nothings: Vec<_> = nothings.map(|entry| (entry.slot(), entry.seq(), entry.weight())).collect();
         self.nothings.check(&nothings);

@@ -19,7 +19,7 @@ use super::given::{Given, Source};
 use super::journal::Journal;
 use super::key::Key;
 use super::moment::Moment;
-use super::policy::Eviction;
+use super::policy::Choice;
 use super::scope::Scope;
 use super::seeded::{self, Bug};
 use super::stamp::At;
@@ -108,14 +108,14 @@ impl<W: Waiter, J> Tier<W, J> {
         }
     }
 
-    /// Chooses as `eviction` says what goes when it is full.
+    /// Chooses as `choice` says what goes when it is full.
     ///
     /// # Panics
     /// When anything is stored already.
-    pub fn evict_by(&mut self, eviction: Eviction) {
+    pub fn evict_by(&mut self, choice: impl Into<Choice>) {
         assert!(self.store.is_empty(), "the order of eviction is chosen before anything is stored");
         let (view, grant) = (Arc::clone(&self.store.view), self.store.grant());
-        self.store = Store::evicting(eviction, view, grant, self.now());
+        self.store = Store::evicting(choice, view, grant, self.now());
     }
 
     /// The store, to look at.

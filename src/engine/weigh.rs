@@ -13,9 +13,9 @@ use crate::codec::value::Value;
 /// Slot number, links of queue, wheel and group, what the policy keeps, bucket, share in the index of groups, place among
 /// tags: one of each per slot.
 const COLUMNS: usize = size_of::<usize>() + 3 * 8 + POLICY + 2 + 9 + 4;
-/// The policy that keeps most: a card and a worth, a word of the sketch at its mean load of three quarters, and half a ghost.
-/// One that keeps less is charged the same: a tier's memory is never more than was charged.
-const POLICY: usize = 16 + 8 + 12 + 12;
+/// The policy that keeps most: a worth, a place, a word of the sketch, and half a ghost. One that keeps less is charged the
+/// same: a tier's memory is never more than was charged.
+const POLICY: usize = 8 + 1 + 8 + 6;
 /// A tag and a slot of the view, at the mean load of two thirds.
 const INDEX: usize = 12 * 3 / 2;
 

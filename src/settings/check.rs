@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::plan::{Plan, prefixes, tiers};
 use super::problem::{Problem, near, plain};
 use super::values::{Kind, MIB, show_size, show_time};
-use super::{Settings, TierSettings};
+use super::{Eviction, Settings, TierSettings};
 use crate::error::Shown;
 
 /// The most tiers a cache may have.
@@ -229,8 +229,23 @@ impl Check<'_> {
             let shown = Shown::new(&tier.description).to_string();
             self.problem(&format!("{path}.description"), shown, allowed, None);
         }
+        self.tier_eviction(tier, &path);
         self.tier_ttl(tier, &path);
         self.tier_prefixes(tier, &path);
+    }
+
+    fn tier_eviction(&mut self, tier: &TierSettings, path: &str) {
+        let understood = self.known(&format!("{path}.eviction"));
+        if tier.weigh_load_time && tier.eviction == Eviction::Lru && understood {
+            let allowed =
+                "expected false with eviction \"lru\", which asks nothing but when an entry was used";
+            self.problem(
+                &format!("{path}.weigh_load_time"),
+                String::from("true"),
+                String::from(allowed),
+                None,
+            );
+        }
     }
 
     fn tier_ttl(&mut self, tier: &TierSettings, path: &str) {

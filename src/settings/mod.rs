@@ -111,8 +111,11 @@ pub struct TierSettings {
     pub compression: Option<Compression>,
     /// What its values are charged with, in place of their stored bytes; only in code. Default: `None`.
     pub weigher: Option<Weigher>,
-    /// How it chooses what goes when it is full; only in code. Default: [`Eviction::Lru`].
+    /// How it chooses what goes when it is full. Default: [`Eviction::Lgtc`].
     pub eviction: Eviction,
+    /// Whether what took long to load is kept rather than what took a moment, where both are read as often. Not with
+    /// [`Eviction::Lru`]. Default: false.
+    pub weigh_load_time: bool,
 }
 
 impl Default for Settings {
@@ -303,6 +306,7 @@ impl TierSettings {
             compression: None,
             weigher: None,
             eviction: Eviction::default(),
+            weigh_load_time: false,
         }
     }
 
@@ -323,11 +327,23 @@ impl TierSettings {
     /// ```
     /// use apex_cache::settings::{Eviction, Settings};
     ///
-    /// let settings = Settings::default().tier("query", |tier| tier.eviction(Eviction::Lgtc));
+    /// // In a file: [cache.tiers.query], and in it eviction = "lru".
+    /// let settings = Settings::default().tier("query", |tier| tier.eviction(Eviction::Lru));
     /// # assert!(settings.check().is_ok());
     /// ```
     pub fn eviction(mut self, eviction: Eviction) -> Self {
         self.eviction = eviction;
+        self
+    }
+
+    /// Sets whether what took long to load is kept rather than what took a moment.
+    ///
+    /// An entry is worth how often it is read, for each byte, times what a miss costs: 1 for what was set or took less than a
+    /// millisecond, one more each time that it doubles, 15 from about eight seconds on. Damped, because one load is a weak
+    /// witness: one that once took ten seconds counts as much as one of a millisecond that is read eight times as often, and it
+    /// goes as others do when nobody reads it.
+    pub fn weigh_load_time(mut self, weigh_load_time: bool) -> Self {
+        self.weigh_load_time = weigh_load_time;
         self
     }
 

@@ -69,6 +69,8 @@ pub struct TierPlan {
     pub compression_threshold: u64,
     /// What its values are charged with, in place of their stored bytes.
     pub weigher: Option<Weigher>,
+    /// Whether what took long to load is worth more.
+    pub weigh_load_time: bool,
 }
 
 /// A first segment and the tier that takes it.
@@ -116,6 +118,7 @@ pub(super) fn tiers(settings: &Settings) -> Vec<TierPlan> {
                 .compression_threshold
                 .unwrap_or_else(|| compression.default_threshold()),
             weigher: tier.weigher,
+            weigh_load_time: tier.weigh_load_time,
         }
     };
     settings.tiers.iter().map(plan).collect()

@@ -5,16 +5,25 @@
 
 use config::Value;
 
-use super::TierSettings;
 use super::apply::{Apply, Place};
 use super::check::Note;
 use super::problem::near;
 use super::terms::{self, WORDS};
 use super::values::{Kind, Raw, Wrong};
+use super::{Eviction, TierSettings};
 
 /// The keys of a tier.
-const OF_TIER: [&str; 7] =
-    ["description", "ttl", "stale", "timeout", "not_found_ttl", "compression", "prefixes"];
+const OF_TIER: [&str; 9] = [
+    "description",
+    "ttl",
+    "stale",
+    "timeout",
+    "not_found_ttl",
+    "compression",
+    "eviction",
+    "weigh_load_time",
+    "prefixes",
+];
 /// What a prefix has in place of a TTL when it has none of its own.
 const TTL_OF_TIER: &str = "tier";
 
@@ -53,6 +62,8 @@ impl Apply {
                 }
             },
             ["ttl"] => self.ttl(place, path, name, raw),
+            ["eviction"] => self.eviction(place, path, name, raw),
+            ["weigh_load_time"] => self.weigh_load_time(place, path, name, raw),
             ["prefixes"] => self.prefixes(place, path, name, raw, list),
             ["prefixes", prefix] | ["prefixes", prefix, "ttl"] => {
                 self.prefix_ttl(place, path, name, prefix, raw);
@@ -75,6 +86,34 @@ impl Apply {
                 self.settings.tiers[index].ttl = ttl;
             }
             Err(Wrong(guess)) => self.failed(place, path, &note, raw, Kind::TTL.allowed(), guess),
+        }
+    }
+
+    fn eviction(&mut self, place: &Place, path: &[&str], tier: &str, raw: &Raw) {
+        let index = self.tier_index(place, tier);
+        let said = raw.text().ok();
+        let known = Eviction::NAMES.iter().find(|(name, _)| said.as_deref() == Some(name));
+        if let Some(&(_, eviction)) = known {
+            self.note(place, path, &path.join("."), raw, false);
+            self.settings.tiers[index].eviction = eviction;
+            return;
+        }
+        let names = Eviction::NAMES.map(|(name, _)| name);
+        let allowed = format!("expected one of {}", names.map(|name| format!("{name:?}")).join(", "));
+        let guess = said.and_then(|said| near(&said, names)).map(|name| format!("{name:?}"));
+        self.failed(place, path, &path.join("."), raw, allowed, guess);
+    }
+
+    fn weigh_load_time(&mut self, place: &Place, path: &[&str], tier: &str, raw: &Raw) {
+        let index = self.tier_index(place, tier);
+        match raw.switch() {
+            Ok(switch) => {
+                self.note(place, path, &path.join("."), raw, false);
+                self.settings.tiers[index].weigh_load_time = switch;
+            }
+            Err(Wrong(guess)) => {
+                self.failed(place, path, &path.join("."), raw, Kind::Switch.allowed(), guess);
+            }
         }
     }
 
