@@ -24,6 +24,7 @@ use super::throttle::Throttle;
 use super::warm_progress::{Job, WarmProgress};
 use crate::engine::budget::Budget;
 use crate::engine::counters::Counters;
+use crate::engine::histogram::Recorder;
 use crate::engine::key::first_segment;
 use crate::engine::moment::Moment;
 use crate::engine::route::{Routes, TierId};
@@ -85,6 +86,7 @@ pub struct TierShared {
     pub(crate) bypass: Semaphore,
     pub(crate) incarnation: AtomicU64,
     pub(crate) warn_bypass: Throttle,
+    pub(crate) warn_unawaited: Throttle,
     failed: AtomicBool,
     lives: Mutex<Lives>,
 }
@@ -170,6 +172,8 @@ pub struct Wiring {
     pub(crate) ready: watch::Sender<bool>,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) address: RwLock<Option<Addr<Supervisor>>>,
+    /// How long the supervisor's turns took.
+    pub(crate) supervisor_turns: Recorder,
     strangers: Strangers,
     phase: AtomicU8,
 }
@@ -209,6 +213,7 @@ impl Wiring {
             bypass: Semaphore::new(plan.load_concurrency),
             incarnation: AtomicU64::new(0),
             warn_bypass: Throttle::default(),
+            warn_unawaited: Throttle::default(),
             failed: AtomicBool::new(false),
             lives: Mutex::default(),
         };
@@ -237,6 +242,7 @@ impl Wiring {
             ready: watch::Sender::new(!required),
             closed: watch::Sender::new(false),
             address: RwLock::default(),
+            supervisor_turns: Recorder::default(),
             strangers: Strangers::default(),
             phase: AtomicU8::new(Phase::Open as u8),
             plan,

@@ -4,7 +4,8 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+
+use super::histogram::Recorder;
 
 const STRIPES: usize = 16;
 
@@ -75,13 +76,16 @@ pub struct Counters {
     pub loads_panicked: Count,
     pub loads_timed_out: Count,
     pub loads_lost: Count,
-    load_nanos: Count,
+    pub load_times: Recorder,
+    pub turns: Recorder,
+    pub queue_time: Recorder,
     pub revoked: Count,
     pub warm_revoked: Count,
     pub warm_no_room: Count,
     pub too_large: Count,
     pub bypassed: Count,
     pub overloaded: Count,
+    pub unawaited_failed: Count,
     pub wrong_type: Count,
     pub restarts: Count,
 }
@@ -105,15 +109,5 @@ impl Counters {
     /// Reads that were not.
     pub fn misses(&self) -> u64 {
         self.stripes.iter().map(|stripe| stripe.misses.get()).sum()
-    }
-
-    /// Adds the time that a load took.
-    pub fn load_took(&self, took: Duration) {
-        self.load_nanos.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-    }
-
-    /// Time that all loads took together.
-    pub fn load_time(&self) -> Duration {
-        Duration::from_nanos(self.load_nanos.get())
     }
 }

@@ -181,23 +181,6 @@ impl Groups {
         (first != NONE).then(|| first_segment(names.key(self.groups[first as usize].slots.head)))
     }
 
-    /// At most how many entries a walk over `reach` visits, as far as that can be told at once.
-    pub(crate) fn reachable(&self, reach: &Reach<'_>, names: &impl Names, hash: impl Fn(&str) -> u64) -> u64 {
-        match *reach {
-            Reach::Key(name) | Reach::Group(name) => {
-                let name = group(name);
-                let found = self.find_group(name, hash(name), names);
-                found.map_or(0, |id| u64::from(self.groups[id as usize].len))
-            }
-            Reach::Segment(name) => {
-                let found = self.find_segment(name, hash(name), names);
-                found.map_or(0, |id| self.segments[id as usize].len)
-            }
-            // Each segment may have to be looked at, which counts as much as an entry.
-            Reach::Literal(_) | Reach::All => self.len + self.segments.len() as u64,
-        }
-    }
-
     /// Begins a walk over what `reach` names.
     pub(crate) fn begin(
         &mut self,

@@ -22,6 +22,7 @@ pub mod fences;
 pub mod flight;
 pub mod given;
 mod groups;
+pub mod histogram;
 pub mod item;
 pub mod journal;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub mod route;
 pub mod scope;
 #[doc(hidden)]
 pub mod seeded;
+pub mod slice;
 pub mod stamp;
 pub mod store;
 #[cfg(test)]

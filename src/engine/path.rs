@@ -22,15 +22,6 @@ pub(crate) enum Path {
 }
 
 impl Store {
-    /// At most how many entries a walk over `scope` comes to. Cost: does not depend on how many those are.
-    pub(crate) fn reachable(&self, scope: &Scope) -> u64 {
-        match scope {
-            Scope::Tag(_) => self.counted(scope).map_or(0, |(entries, _)| entries),
-            Scope::Keys(keys) => keys.as_slice().len() as u64,
-            _ => self.groups.reachable(&scope.reach(), &self.slots, |text| self.view.hash(text)),
-        }
-    }
-
     /// How many entries `scope` takes and the bytes they are charged with, where that is known without a walk.
     pub(crate) fn counted(&self, scope: &Scope) -> Option<(u64, u64)> {
         match scope {

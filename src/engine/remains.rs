@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::IntoIter;
 
 use super::entry::Entry;
 use super::groups::Groups;
@@ -27,6 +28,8 @@ pub struct Emptied {
 /// What is left of a cleared store. Dropping it costs time in proportion to what was held, so it is done in slices.
 #[derive(Debug)]
 pub struct Remains {
+    /// The table that is being dropped.
+    pub(super) table: Option<IntoIter<Arc<Entry>>>,
     pub(super) tables: Vec<HashTable<Arc<Entry>>>,
     pub(super) slots: Slots,
     pub(super) tags: TagIndex,
@@ -36,15 +39,19 @@ pub struct Remains {
 }
 
 impl Remains {
-    /// Drops about `limit` entries; returns whether there are more.
+    /// Drops at most `limit` entries; returns whether there are more.
     pub fn drop_some(&mut self, limit: usize) -> bool {
-        if self.tables.pop().is_none() {
+        if let Some(table) = &mut self.table {
+            if table.by_ref().take(limit).count() < limit {
+                self.table = None;
+            }
+        } else if let Some(table) = self.tables.pop() {
+            self.table = Some(table.into_iter());
+        } else {
             let left = self.slots.0.len().saturating_sub(limit);
             self.slots.0.truncate(left);
-            if left == 0 {
-                return self.tags.drop_some(limit);
-            }
+            return left > 0 || self.tags.drop_some(limit);
         }
-        !self.slots.0.is_empty()
+        true
     }
 }

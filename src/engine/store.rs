@@ -14,6 +14,7 @@ use super::key::Key;
 use super::moment::Moment;
 use super::nothings::{self, Nothings};
 use super::policy::{Arrival, Eviction, Policy};
+use super::slice::CHANGES;
 use super::tags::TagIndex;
 use super::view::View;
 use super::weigh::weigh;
@@ -170,7 +171,7 @@ impl Store {
     pub fn insert_warm(&mut self, draft: Draft, since: u64, now: Moment, gone: &mut Vec<Gone>) -> bool {
         let weight = weigh(&draft.key, &draft.value, &draft.tags);
         if !self.has_room(&draft.key, weight) {
-            self.expire(now, 1_024, gone);
+            self.expire(now, CHANGES, gone);
         }
         let freed = self.find(draft.key.as_str()).map_or(0, |entry| entry.weight());
         let wanted = (self.used - freed + weight).saturating_sub(self.grant);
@@ -280,7 +281,7 @@ impl Store {
     /// Brings the bytes in use down to the grant: expired entries first, then those that the policy names.
     pub fn shed(&mut self, now: Moment, gone: &mut Vec<Gone>) {
         if self.used > self.grant {
-            self.expire(now, 1_024, gone);
+            self.expire(now, CHANGES, gone);
         }
         while self.used > self.grant {
             let slots = &self.slots;
@@ -318,6 +319,7 @@ impl Store {
         let empty = Self::evicting(self.eviction, Arc::clone(&self.view), self.grant, now);
         let full = std::mem::replace(self, empty);
         let remains = Remains {
+            table: None,
             tables,
             slots: full.slots,
             tags: full.tags,
