@@ -57,8 +57,8 @@ impl<'c> SetCall<'c> {
     /// Errors: those of the key and the value, `Overloaded`, `TooLarge` (the older value is taken away all the same),
     /// `Closed`. What fails after it was accepted, because the tier broke or is bypassed, is counted in
     /// `TierStats::unawaited_failed` and warned of once a minute; await what must not be lost. Order: as if it were awaited;
-    /// until it is applied, readers are served the older value. Cost: about half of an awaited set, and no wake-up of this
-    /// thread. A deadline has no meaning here.
+    /// until it is applied, readers are served the older value. Cost: as a set, without a reply slot and
+    /// without a wake-up of this thread. A deadline has no meaning here.
     ///
     /// ```no_run
     /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {

@@ -3,8 +3,8 @@
 //! Owns: the one bound that all long work of a tier keeps. Never: reads a clock: a slice ends in the same place in every
 //! run, on a slow machine as on a fast one.
 //!
-//! An entry that is stored or taken out costs up to 2 microseconds on a slow machine, what it frees included; one that is
-//! only looked at costs about a sixteenth of that. So a slice takes about half a millisecond at most.
+//! An entry that is stored or taken out costs 1 to 2 microseconds on a slow machine, what it frees included; one that is only
+//! looked at costs far less. So a slice is meant to stay below a millisecond; `TierStats::turns` tells whether it does.
 
 /// Entries that one turn stores or takes out at most.
 pub const CHANGES: usize = 256;
