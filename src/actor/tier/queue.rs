@@ -61,8 +61,8 @@ pub(super) struct Queue {
     jobs: VecDeque<Job>,
     /// Entries that were changed, and requests that were taken, since others had their turn.
     spent: usize,
-    /// Answers to sets. Together they wake the tasks that wait for them; one by one, each task would come back with its next
-    /// set at once, and every set would cost a wake-up of this thread.
+    /// Answers to sets. Together they wake the tasks that wait for them; one by one, each task could come back with its next
+    /// set at once, and each of those cost a wake-up of this thread.
     stored: Vec<(Reply<Stored>, Result<Stored>)>,
     /// The places of what was done since others had their turn.
     places: Option<Permit>,
