@@ -87,7 +87,7 @@ pub use actor::{Events, Pending, Request};
 #[cfg(feature = "macros")]
 pub use apex_cache_macros::{cache_invalidate, cached};
 pub use builder::{Builder, Placement};
-pub use calls::{InvalidateCall, SetCall};
+pub use calls::{InvalidateCall, RemoveCall, SetCall, SetFuture};
 pub use codec::fingerprint::Fingerprint;
 pub use codec::value::Value;
 pub use deadline::{WithDeadline, with_deadline};

@@ -104,6 +104,17 @@ pub(crate) fn bypassed(tier: &Arc<str>, reason: &crate::Error, left_out: u64) {
     );
 }
 
+/// Writes that nobody awaited failed after they had been accepted.
+pub(crate) fn unawaited_failed(tier: &Arc<str>, count: u64, left_out: u64) {
+    tracing::warn!(
+        target: TIER,
+        tier = &**tier,
+        count,
+        left_out,
+        "writes that nobody waited for were lost, as the tier broke or is bypassed; await what must not be lost"
+    );
+}
+
 /// The calls of a cached function go past the cache: told once for each kind of reason.
 pub(crate) fn not_cached(reason: &crate::Error) {
     static TOLD: Mutex<Vec<ErrorKind>> = Mutex::new(Vec::new());

@@ -26,6 +26,7 @@ use crate::engine::given::{Given, Source};
 use crate::engine::journal::Ticket;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
+use crate::engine::slice::CHANGES;
 use crate::engine::stamp::Stamp;
 use crate::engine::tag::Tags;
 use crate::engine::terms::Terms;
@@ -37,8 +38,6 @@ use crate::loader::LoadCell;
 
 /// Keys that one run of a loader brings at most.
 const MEMBERS_MAX: usize = 500;
-/// Values that a tier is handed at once beside those that were asked for.
-const EXTRAS_MAX: usize = 256;
 /// Share of the time to live by which a value may live shorter, where nothing else is said: what is loaded together would
 /// else expire together.
 const BATCH_JITTER: f64 = 0.1;
@@ -370,21 +369,24 @@ impl Drop for Landing {
             Brought { outcomes: self.members.iter().map(|_| Outcome::Lost).collect(), extras: Vec::new() }
         };
         let Brought { outcomes, extras } = self.brought.take().unwrap_or_else(lost);
-        let mut members = Vec::with_capacity(outcomes.len());
+        let mut members = VecDeque::with_capacity(outcomes.len());
         for (Running { flight, key, cell }, outcome) in self.members.iter().zip(outcomes) {
             let lost = || Err(Error::LoadLost { key: Shown::new(key.as_str()) });
             cell.finish(outcome.clone().into_result().unwrap_or_else(lost));
-            members.push((*flight, outcome));
+            members.push_back((*flight, outcome));
         }
         let mut extras: VecDeque<Item> =
             extras.into_iter().filter_map(|(key, value)| self.extra(key, value)).collect();
         let (ticket, took) = (self.ticket, self.began.elapsed());
         // In parts, so that a loader that brings very much holds up nobody for long.
+        let mut is_first = true;
         loop {
-            let part = extras.drain(..extras.len().min(EXTRAS_MAX)).collect();
-            let is_last = extras.is_empty();
-            let members = std::mem::take(&mut members);
-            let landed = BatchLanded { ticket, members, extras: part, is_last, took };
+            let part: Vec<_> = members.drain(..members.len().min(CHANGES)).collect();
+            let room = CHANGES - part.len();
+            let extra = extras.drain(..extras.len().min(room)).collect();
+            let is_last = members.is_empty() && extras.is_empty();
+            let landed = BatchLanded { ticket, members: part, extras: extra, is_first, is_last, took };
+            is_first = false;
             self.wiring.tier(self.tier).tell(ToTier::BatchLanded(Box::new(landed)));
             if is_last {
                 break;

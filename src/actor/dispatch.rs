@@ -147,7 +147,7 @@ impl Wiring {
         Ok(answer).into()
     }
 
-    fn item(&self, set: Set) -> Result<(TierId, Item)> {
+    pub(super) fn item(&self, set: Set) -> Result<(TierId, Item)> {
         let (tier, terms) = self.route_told(set.key.as_str())?;
         let Set { key, value, tags, policy } = set;
         let value = self.pack(tier, &key, value);

@@ -15,6 +15,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// What one call of a host puts into the inbox.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // nearly all are of the largest, and a box would be an allocation for each set
 pub(crate) enum Parcel {
     /// For one tier.
     Tier(TierId, Accepted),

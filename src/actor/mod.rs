@@ -37,6 +37,7 @@ mod strangers;
 mod supervisor;
 mod throttle;
 mod tier;
+mod unawaited;
 mod warm_progress;
 mod warm_run;
 mod warmer;

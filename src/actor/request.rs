@@ -89,6 +89,8 @@ pub enum TierRequest {
     Grant { bytes: u64 },
     /// Serve again.
     Revive { reply: Reply<bool> },
+    /// Answered when all that came before it is applied, invalidations that go on in slices included.
+    Written { reply: Reply<()> },
     /// Pending when nothing is left to be done.
     Drain { reply: Reply<()> },
     /// Break, to see what happens.

@@ -45,7 +45,12 @@ impl StatsActor {
     }
 
     fn sample(&mut self) {
-        self.samples.push_back(Sample::new(uptime(&self.wiring), tiers(&self.wiring)));
+        let mut tiers = tiers(&self.wiring);
+        for NamedTierStats { stats, .. } in &mut tiers {
+            // They would be most of what the history takes.
+            (stats.load_times, stats.turns, stats.queue_time) = Default::default();
+        }
+        self.samples.push_back(Sample::new(uptime(&self.wiring), tiers));
         if self.samples.len() > SAMPLES_MAX {
             self.samples.pop_front();
         }
@@ -76,6 +81,7 @@ fn tiers(wiring: &Wiring) -> Vec<NamedTierStats> {
 }
 
 fn read(counters: &Counters) -> TierStats {
+    let load_times = counters.load_times.read();
     TierStats {
         entries: counters.entries.load(Relaxed),
         bytes: counters.bytes.load(Relaxed),
@@ -105,13 +111,17 @@ fn read(counters: &Counters) -> TierStats {
         loads_panicked: counters.loads_panicked.get(),
         loads_timed_out: counters.loads_timed_out.get(),
         loads_lost: counters.loads_lost.get(),
-        load_time: counters.load_time(),
+        load_time: load_times.sum,
+        load_times,
+        turns: counters.turns.read(),
+        queue_time: counters.queue_time.read(),
         revoked: counters.revoked.get(),
         warm_revoked: counters.warm_revoked.get(),
         warm_no_room: counters.warm_no_room.get(),
         too_large: counters.too_large.get(),
         bypassed: counters.bypassed.get(),
         overloaded: counters.overloaded.get(),
+        unawaited_failed: counters.unawaited_failed.get(),
         wrong_type: counters.wrong_type.get(),
         restarts: counters.restarts.get(),
     }
@@ -138,7 +148,9 @@ async fn snapshot(wiring: Arc<Wiring>, reply: Reply<StatsSnapshot>) {
     let top = top.finish().into_iter().map(|(key, hits)| TopEntry::new(key, hits)).collect();
     let warm = wiring.warm.iter().map(super::warm_progress::WarmProgress::snapshot).collect();
     let budget = wiring.plan.budget;
-    reply.answer(Ok(StatsSnapshot { uptime: uptime(&wiring), budget, tiers: tiers(&wiring), top, warm }));
+    let supervisor_turns = wiring.supervisor_turns.read();
+    let (uptime, tiers) = (uptime(&wiring), tiers(&wiring));
+    reply.answer(Ok(StatsSnapshot { uptime, budget, tiers, supervisor_turns, top, warm }));
 }
 
 impl Actor for StatsActor {

@@ -16,7 +16,7 @@ use super::request::{Accepted, ControlRequest, TierRequest, ToSupervisor, ToTier
 use super::root::{DeathWatch, Who};
 use super::wiring::{Wiring, tell};
 use crate::engine::budget::Move;
-use crate::env::{spawn_local, yield_now};
+use crate::env::{Stopwatch, spawn_local, yield_now};
 use crate::error::Result;
 use crate::message::{InfoSnapshot, ReviveTier, TierInfo};
 
@@ -156,6 +156,7 @@ impl Handler<ToSupervisor> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, message: ToSupervisor, ctx: &mut Self::Context) {
+        let began = Stopwatch::start();
         match message {
             ToSupervisor::Wake => self.drain(),
             ToSupervisor::NearGrant { tier } => {
@@ -170,6 +171,7 @@ impl Handler<ToSupervisor> for Supervisor {
             }
             ToSupervisor::End => ctx.stop(),
         }
+        self.wiring.supervisor_turns.record(began.elapsed());
     }
 }
 

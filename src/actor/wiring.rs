@@ -26,6 +26,7 @@ use super::warm_progress::{Job, WarmProgress};
 use crate::codec::pack::Packer;
 use crate::engine::budget::Budget;
 use crate::engine::counters::Counters;
+use crate::engine::histogram::Recorder;
 use crate::engine::key::{IntoKey, Key, first_segment};
 use crate::engine::moment::Moment;
 use crate::engine::route::{Routes, TierId};
@@ -99,6 +100,7 @@ pub struct TierShared {
     pub(crate) bypass: Semaphore,
     pub(crate) incarnation: AtomicU64,
     pub(crate) warn_bypass: Throttle,
+    pub(crate) warn_unawaited: Throttle,
     failed: AtomicBool,
     lives: Mutex<Lives>,
 }
@@ -186,6 +188,8 @@ pub struct Wiring {
     pub(crate) ready: watch::Sender<bool>,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) address: RwLock<Option<Addr<Supervisor>>>,
+    /// How long the supervisor's turns took.
+    pub(crate) supervisor_turns: Recorder,
     strangers: Strangers,
     phase: AtomicU8,
 }
@@ -228,6 +232,7 @@ impl Wiring {
             bypass: Semaphore::new(plan.load_concurrency),
             incarnation: AtomicU64::new(0),
             warn_bypass: Throttle::default(),
+            warn_unawaited: Throttle::default(),
             failed: AtomicBool::new(false),
             lives: Mutex::default(),
         };
@@ -257,6 +262,7 @@ impl Wiring {
             ready: watch::Sender::new(!required),
             closed: watch::Sender::new(false),
             address: RwLock::default(),
+            supervisor_turns: Recorder::default(),
             strangers: Strangers::default(),
             phase: AtomicU8::new(Phase::Open as u8),
             plan,

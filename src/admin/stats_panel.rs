@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::command::Command;
 use super::render::Style;
 use super::text::{counted, foreign, limit, megabytes, percent, size, table, thousands, time};
-use crate::message::{NamedTierStats, StatsSnapshot, TierStats, WarmStats};
+use crate::message::{Histogram, NamedTierStats, StatsSnapshot, TierStats, WarmStats};
 
 /// The counters as a panel, with the three keys read most.
 pub fn stats_panel(snapshot: &StatsSnapshot, style: Style) -> String {
@@ -39,7 +39,7 @@ pub fn stats_panel_top(snapshot: &StatsSnapshot, style: Style, top: usize) -> St
             ]),
     ];
     sections.extend(top_entries(snapshot, style, top));
-    sections.extend(tiers(&snapshot.tiers, style));
+    sections.extend(tiers(snapshot, style));
     sections.extend(compressed(&snapshot.tiers, style));
     sections.extend(loads(&snapshot.tiers, style));
     sections.extend(removals(&snapshot.tiers, style));
@@ -80,7 +80,8 @@ fn top_entries(snapshot: &StatsSnapshot, style: Style, top: usize) -> Option<Str
     (!shown.is_empty()).then_some(text)
 }
 
-fn tiers(tiers: &[NamedTierStats], style: Style) -> Option<String> {
+fn tiers(snapshot: &StatsSnapshot, style: Style) -> Option<String> {
+    let tiers = &snapshot.tiers;
     let head = ["Tier", "Hit Rate", "Hits", "Misses", "Sets", "Entries", "Used"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for tier in tiers {
@@ -95,7 +96,10 @@ fn tiers(tiers: &[NamedTierStats], style: Style) -> Option<String> {
             size(stats.bytes),
         ]);
     }
-    (tiers.len() > 1).then(|| style.heading("📦", "Tiers") + &table(&rows, "  "))
+    let turns = tiers.iter().map(|tier| &tier.stats.turns).chain([&snapshot.supervisor_turns]);
+    let longest = turns.map(Histogram::max).max().filter(|longest| !longest.is_zero());
+    let longest = longest.map(|longest| lines(&[("Longest turn", time(longest))])).unwrap_or_default();
+    (tiers.len() > 1).then(|| style.heading("📦", "Tiers") + &table(&rows, "  ") + &longest)
 }
 
 fn compressed(tiers: &[NamedTierStats], style: Style) -> Option<String> {
@@ -187,6 +191,10 @@ fn troubles(tiers: &[NamedTierStats], style: Style) -> Option<String> {
             (
                 "Refused because a bound was reached (try later; the error names the setting to raise)",
                 total(|t| t.overloaded),
+            ),
+            (
+                "Writes that nobody awaited and that were lost (await what must not be lost)",
+                total(|t| t.unawaited_failed),
             ),
             ("Too large for max_entry_size", total(|t| t.too_large)),
             ("Read as another type (use one type per key)", total(|t| t.wrong_type)),

@@ -3,7 +3,8 @@
 //! Owns: the numbers. Never: is asked about on the data path; reading them stops nobody.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+
+use super::histogram::Recorder;
 
 use super::stripe::{self, STRIPES};
 
@@ -77,13 +78,16 @@ pub struct Counters {
     pub loads_panicked: Count,
     pub loads_timed_out: Count,
     pub loads_lost: Count,
-    load_nanos: Count,
+    pub load_times: Recorder,
+    pub turns: Recorder,
+    pub queue_time: Recorder,
     pub revoked: Count,
     pub warm_revoked: Count,
     pub warm_no_room: Count,
     pub too_large: Count,
     pub bypassed: Count,
     pub overloaded: Count,
+    pub unawaited_failed: Count,
     pub wrong_type: Count,
     pub restarts: Count,
 }
@@ -117,15 +121,5 @@ impl Counters {
     /// Reads that were not.
     pub fn misses(&self) -> u64 {
         self.stripes().map(|stripe| stripe.misses.get()).sum()
-    }
-
-    /// Adds the time that a load took.
-    pub fn load_took(&self, took: Duration) {
-        self.load_nanos.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-    }
-
-    /// Time that all loads took together.
-    pub fn load_time(&self) -> Duration {
-        Duration::from_nanos(self.load_nanos.get())
     }
 }

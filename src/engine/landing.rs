@@ -264,7 +264,7 @@ impl<W: Waiter, J> Tier<W, J> {
 
     pub(super) fn count_landing(&self, outcome: &Outcome, took: Duration) {
         let counters = &self.counters;
-        counters.load_took(took);
+        counters.load_times.record(took);
         match outcome {
             Outcome::Loaded(_) | Outcome::NotFound => counters.loads_ok.one(),
             Outcome::Failed(Error::LoadPanicked { .. }) => counters.loads_panicked.one(),

@@ -25,6 +25,7 @@ pub mod given;
 mod groups;
 #[cfg(test)]
 mod groups_tests;
+pub mod histogram;
 mod index;
 pub mod item;
 pub mod journal;
@@ -51,6 +52,7 @@ pub mod route;
 pub mod scope;
 #[doc(hidden)]
 pub mod seeded;
+pub mod slice;
 mod slot;
 pub mod stamp;
 pub mod store;

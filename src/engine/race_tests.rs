@@ -11,6 +11,7 @@ use super::given::{Given, Source};
 use super::journal::RECORDS_MAX;
 use super::moment::Moment;
 use super::scope::Scope;
+use super::slice::LOOKS_PER_CHANGE;
 use super::testing::{item, key, number, pattern, prefix, terms, value};
 use super::tier::{Brought, Effects, Outcome, Rules, Tier, Waiter, Warmed};
 use super::view::View;
@@ -450,7 +451,7 @@ fn a_load_of_an_earlier_life_is_not_heard() {
 #[test]
 fn an_invalidation_in_slices_is_answered_when_all_is_gone_and_spares_what_came_since() {
     let mut bench = Bench::new(4, 4);
-    bench.tier.slice = 4;
+    bench.tier.slice = 4 * LOOKS_PER_CHANGE;
     for number in 0..20 {
         bench.set(&format!("user::42::{number}"), number, TTL);
     }

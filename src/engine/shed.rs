@@ -7,6 +7,7 @@ use super::{Cause, Gone, Store};
 use crate::engine::entry::{Entry, Freshness, ReadEntry};
 use crate::engine::marks::MarksOf;
 use crate::engine::moment::Moment;
+use crate::engine::slice::CHANGES;
 
 /// Slots that are looked at for a decoded copy that nobody uses, before an entry goes instead.
 const COOL_LOOKS: usize = 16;
@@ -18,7 +19,7 @@ impl Store {
         if !self.room.is_over() {
             return;
         }
-        self.expire(now, 1_024, gone);
+        self.expire(now, CHANGES, gone);
         if self.room.decoded() > 0 {
             self.policy.resized(self.grant().saturating_sub(self.room.decoded()));
         }

@@ -16,6 +16,7 @@ use super::moment::Moment;
 use super::nothings::{self, Nothings};
 use super::policy::{Choice, Eviction, Policy};
 use super::room::Room;
+use super::slice::CHANGES;
 use super::tags::TagIndex;
 use super::view::View;
 use super::wheel::Wheel;
@@ -192,7 +193,7 @@ impl Store {
     pub fn insert_warm(&mut self, draft: Draft, since: u64, now: Moment, gone: &mut Vec<Gone>) -> bool {
         let weight = draft.weight();
         if !self.has_room(&draft.key, weight) {
-            self.expire(now, 1_024, gone);
+            self.expire(now, CHANGES, gone);
         }
         let freed = self.find(draft.key.as_str()).map_or(0, |entry| entry.weight());
         let wanted = (self.used() - freed + weight).saturating_sub(self.grant());

@@ -22,10 +22,10 @@ use super::moment::Moment;
 use super::policy::Choice;
 use super::scope::Scope;
 use super::seeded::{self, Bug};
+use super::slice::{CHANGES, LOOKS};
 use super::stamp::At;
-
 use super::store::{Cause, Gone, Store};
-use super::sweep::{SLICE, Walking};
+use super::sweep::Walking;
 use super::tag_fence::TagFence;
 use super::terms::Life;
 use super::view::View;
@@ -38,9 +38,6 @@ pub use super::effects::{
 };
 pub use super::item::Item;
 pub(super) use super::item::Right;
-
-/// Entries that one turn expires at most.
-pub const EXPIRE_SLICE: usize = 1_024;
 
 /// What a tier is told once.
 #[derive(Debug, Clone)]
@@ -77,7 +74,7 @@ pub struct Tier<W, J> {
     /// Somebody wants to be told what takes place.
     pub(super) watched: bool,
     pub(super) walking: VecDeque<Walking<J>>,
-    /// Steps of a walk that one turn takes at most.
+    /// Steps of a walk that one turn takes at most; one that takes an entry counts as [`LOOKS_PER_CHANGE`](super::slice::LOOKS_PER_CHANGE).
     pub(super) slice: usize,
     pub(super) counters: Arc<Counters>,
     pub(super) seq: u64,
@@ -101,7 +98,7 @@ impl<W: Waiter, J> Tier<W, J> {
             departures,
             watched: false,
             walking: VecDeque::new(),
-            slice: SLICE,
+            slice: LOOKS,
             counters,
             seq: 0,
             incarnation: 0,
@@ -328,7 +325,7 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Takes out entries whose time is over, a slice of them; returns whether those were all.
     pub fn expire(&mut self, now: Moment, fx: &mut Effects<W, J>) -> bool {
         let first_gone = fx.gone.len();
-        let all = self.store.expire(now, EXPIRE_SLICE, &mut fx.gone);
+        let all = self.store.expire(now, CHANGES, &mut fx.gone);
         self.note_gone(&fx.gone[first_gone..]);
         all
     }

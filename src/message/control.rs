@@ -29,7 +29,7 @@ pub struct History;
 pub struct Sample {
     /// Time since the cache was started.
     pub uptime: Duration,
-    /// One for each tier, in the order of the settings.
+    /// One for each tier, in the order of the settings; without histograms.
     pub tiers: Vec<NamedTierStats>,
 }
 
@@ -64,6 +64,15 @@ impl ReviveTier {
         Self { tier: tier.into() }
     }
 }
+
+/// Waits until everything that was sent before it is applied in all tiers, by whichever handle, awaited or not.
+///
+/// Reply: done. Errors: `TierRestarting`: a tier died with what was on its way to it; it starts again empty. What else
+/// became of writes that nobody awaited, `TierStats::unawaited_failed` tells. Order: behind everything sent before; an
+/// invalidation that goes on in slices is waited for. Cost: one message to each tier.
+#[derive(Debug, Clone, Copy, Default, Message)]
+#[rtype(result = "Result<(), Error>")]
+pub struct Written;
 
 /// Ends the cache. New calls get `Closed`; what was accepted is applied.
 ///

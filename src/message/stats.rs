@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::engine::histogram::Histogram;
+
 /// Counters of one tier since the cache was started. Every field only grows, but for the first two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,6 +53,12 @@ pub struct TierStats {
     pub loads_lost: u64,
     /// Time spent in loads that ended, in all. Divide by their number for the mean.
     pub load_time: Duration,
+    /// How long each of them took.
+    pub load_times: Histogram,
+    /// How long the tier kept its thread at a time, with everything that it did for the messages it took.
+    pub turns: Histogram,
+    /// How long requests waited from their acceptance until the tier took them; of one in sixteen.
+    pub queue_time: Histogram,
     /// Values that were loaded but not stored, because an invalidation or a set came between.
     pub revoked: u64,
     /// Values that a warm run brought but that were not stored, because they had been invalidated or set since.
@@ -63,6 +71,8 @@ pub struct TierStats {
     pub bypassed: u64,
     /// Calls refused because a bound was reached.
     pub overloaded: u64,
+    /// Writes that nobody waited for and that failed after they had been accepted; see [`SetCall::send`](crate::SetCall::send).
+    pub unawaited_failed: u64,
     /// Values found under the right key, but of another type, or that do not decode as theirs any more.
     pub wrong_type: u64,
     /// Times the tier broke and was put back in place.
@@ -178,6 +188,8 @@ pub struct StatsSnapshot {
     pub budget: u64,
     /// One for each tier, in the order of the settings.
     pub tiers: Vec<NamedTierStats>,
+    /// How long the supervisor kept its thread at a time.
+    pub supervisor_turns: Histogram,
     /// The entries that were read most, most first; at most ten.
     pub top: Vec<TopEntry>,
     /// One for each warm source, in the order in which they were given.

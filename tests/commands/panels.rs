@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use apex_cache::admin::{Answer, Command, Style, render};
+use apex_cache::engine::histogram::Recorder;
 use apex_cache::message::{
     Absence, Explanation, Held, InfoSnapshot, Invalidated, KeyState, LoadPhase, NamedTierStats, Origin,
     Reason, SourceReport, StatsSnapshot, TierInfo, TierState, TierStats, TopEntry, WarmReport, WarmScope,
@@ -89,6 +90,10 @@ fn busy() -> StatsSnapshot {
             (t.removals.expired, t.removals.evicted, t.removals.removed) = (1_200, 31, 4);
             (t.removals.cleared, t.removals.displaced, t.removals.lost) = (40, 1, 12);
             (t.overloaded, t.too_large, t.wrong_type, t.restarts) = (3, 1, 2, 1);
+            t.unawaited_failed = 4;
+            let turns = Recorder::default();
+            turns.record(Duration::from_micros(1_500));
+            t.turns = turns.read();
         }),
         tier("query", |_| {}),
     ];

@@ -32,7 +32,7 @@ fn a_snapshot_shows_every_counter_of_every_tier_as_it_is_now() {
         [&counters.cleared, &counters.displaced, &counters.lost].iter().for_each(|cause| cause.one());
         counters.loads.add(20);
         counters.loads_ok.add(10);
-        counters.load_took(Duration::from_millis(30));
+        counters.load_times.record(Duration::from_millis(30));
         counters.bypassed.add(8);
         counters.overloaded.add(9);
         counters.restarts.add(2);

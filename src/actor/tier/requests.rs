@@ -41,20 +41,18 @@ impl TierActor {
             }
             TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
             TierRequest::Set { item, reply } => {
-                self.answer(reply, |tier, now, fx| tier.set(item, now, fx));
+                if let Some(stored) = self.turn(|this, now, fx| this.tier.set(item, now, fx)) {
+                    self.queue.stored(reply, stored);
+                }
             }
-            TierRequest::SetMany { items, reply } => {
-                self.answer(reply, |tier, now, fx| Ok(tier.set_many(items, now, fx)));
-            }
+            TierRequest::SetMany { .. } | TierRequest::RemoveMany { .. } => unreachable!("jobs of their own"),
             TierRequest::Remove { key, reply } => {
                 self.answer(reply, |tier, _, fx| Ok(tier.remove(&key, fx)));
-            }
-            TierRequest::RemoveMany { keys, reply } => {
-                self.answer(reply, |tier, _, fx| Ok(tier.remove_many(&keys, fx)));
             }
             TierRequest::Load(request) => self.load(*request),
             TierRequest::LoadMany(request) => {
                 let (members, class) = batch::members(*request);
+                self.queue.spend(members.len());
                 self.turn(|this, now, fx| this.tier.load_many(members, class, now, fx));
             }
             TierRequest::Invalidate { scope, how, dry_run, reply } => {
@@ -76,10 +74,8 @@ impl TierActor {
             }
             TierRequest::Grant { bytes } => self.grant(bytes),
             TierRequest::Revive { reply } => self.revive(reply),
-            TierRequest::Drain { reply } => {
-                self.draining.push(reply);
-                self.go_on();
-            }
+            TierRequest::Drain { reply } => self.draining.push(reply),
+            TierRequest::Written { reply } => self.written.push((self.tier.seq(), reply)),
             #[cfg(feature = "fault-injection")]
             TierRequest::Fault(fault) => self.fault(fault),
         }
@@ -116,14 +112,13 @@ impl TierActor {
             }
             // It may be revived while the fence is open, and must not store what is loaded then.
             fence @ (TierRequest::OpenFence { .. } | TierRequest::CloseFence { .. }) => self.dispatch(fence),
-            TierRequest::RemoveMany { keys, reply } => reply.answer(Ok(vec![Taken::default(); keys.len()])),
-            TierRequest::Drain { reply } => reply.answer(Ok(())),
+            TierRequest::Drain { reply } | TierRequest::Written { reply } => reply.answer(Ok(())),
             TierRequest::Grant { bytes } => self.grant(bytes),
             TierRequest::EndWarm { .. } => {}
             TierRequest::Get { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::Contains { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::Set { reply, .. } => reply.answer(Err(self.shared().failed_error())),
-            TierRequest::SetMany { reply, .. } => reply.answer(Err(self.shared().failed_error())),
+            TierRequest::SetMany { .. } | TierRequest::RemoveMany { .. } => unreachable!("jobs of their own"),
             TierRequest::Load(request) => request.refuse(&self.shared().failed_error()),
             TierRequest::LoadMany(request) => request.refuse(&self.shared().failed_error()),
             TierRequest::BeginWarm { reply } => reply.answer(Err(self.shared().failed_error())),
