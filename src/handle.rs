@@ -24,8 +24,8 @@ use crate::load_calls::{FindCall, GetOrLoadCall};
 use crate::loaded::{LoadContext, Loaded};
 use crate::loader::Loader;
 use crate::message::{
-    History, Info, InfoSnapshot, Invalidate, Invalidated, Remove, Removed, ReviveTier, Sample, Set, Shutdown,
-    Stats, StatsSnapshot, UserActive, Warm, WarmReport, WarmScope,
+    History, Info, InfoSnapshot, Invalidate, Invalidated, Remove, Removed, ReviveTier, Sample, Set,
+    SetBudget, Shutdown, Stats, StatsSnapshot, UserActive, Warm, WarmReport, WarmScope,
 };
 
 /// A cache. Cheap to clone, and usable from any thread and any async runtime.
@@ -315,6 +315,11 @@ impl Cache {
     /// Settings in force, and the status of every tier. See [`Info`].
     pub async fn info(&self) -> Result<InfoSnapshot> {
         self.send(Info).await
+    }
+
+    /// Gives the cache another budget, in bytes, and waits until it holds. See [`SetBudget`].
+    pub async fn set_budget(&self, bytes: u64) -> Result<()> {
+        self.send(SetBudget::new(bytes)).await
     }
 
     /// Puts a tier back into service. See [`ReviveTier`].

@@ -100,6 +100,12 @@ pub(super) fn asked_inside(key: &Key) -> Result<bool> {
 }
 
 impl TierShared {
+    /// Notes a read of `key`, which found `entry`, for those who plan the budget.
+    fn sample(&self, key: &str, entry: Option<&Entry>) {
+        let hash = entry.map_or_else(|| self.view.hash(key), Entry::hash);
+        self.counters.sampler.saw(hash, entry.map_or(0, Entry::weight));
+    }
+
     /// What the view holds under `key` and may be served at `now`; what is older than `after` is not.
     fn served(&self, key: &str, now: Moment, after: Option<At>, allowed: Duration) -> Option<Arc<Entry>> {
         let Some(after) = after else { return self.view.read(key, now, allowed) };
@@ -161,6 +167,7 @@ impl Wiring {
                 }
                 None => tier.counters.miss(),
             }
+            tier.sample(key, entry.as_deref());
         }
         entry.map(|entry| (entry, now))
     }

@@ -19,6 +19,7 @@ use super::reply::Reply;
 use super::request::{Accepted, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
 use super::wiring::{TierShared, Wiring, tell};
+use crate::engine::budget::Told;
 use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
 use crate::engine::store::Remains;
@@ -51,6 +52,8 @@ pub struct TierActor {
     sweeping: bool,
     /// A [`ToTier::GoOn`] is on its way.
     going_on: bool,
+    /// The number of a grant that is to be acknowledged once it holds.
+    owed: Option<u64>,
     /// The supervisor was told that there is little room: at which grant, and when.
     asked_at: Option<(u64, Moment)>,
 }
@@ -62,7 +65,7 @@ impl TierActor {
     /// When `wiring` has no such tier.
     pub fn new(wiring: &Arc<Wiring>, id: TierId) -> Self {
         let shared = wiring.tier(id);
-        let grant = wiring.budget.lock().promised(id.index());
+        let Told { bytes: grant, order, .. } = wiring.budget.lock().told(id.index());
         let (view, counters) = (Arc::clone(&shared.view), Arc::clone(&shared.counters));
         let mut tier = Tier::new(wiring.rules(id), view, counters, grant, wiring.env.now());
         tier.evict_by(wiring.plan.tiers[id.index()].eviction);
@@ -75,6 +78,8 @@ impl TierActor {
             draining: Vec::new(),
             sweeping: false,
             going_on: false,
+            // A forerunner may have died with an order to hold less in its mailbox, and somebody waits for those bytes.
+            owed: Some(order),
             asked_at: None,
             _watch: DeathWatch::new(wiring, Who::Tier(id)),
         }
@@ -142,6 +147,7 @@ impl TierActor {
         for started in batches {
             batch::start(&self.wiring, self.id, started, &mut self.tier);
         }
+        self.acknowledge();
         self.ask_for_room();
         for (waiter, answer) in answers {
             waiter.answer(answer);
@@ -153,6 +159,21 @@ impl TierActor {
         self.wiring.events.turned(&self.shared().name, self.tier.seq(), self.tier.now(), &gone, happened);
         drop_guarded(gone);
         self.go_on();
+    }
+
+    /// Tells the supervisor, once, that the grant holds which it told last.
+    fn acknowledge(&mut self) {
+        let (used, grant) = (self.tier.store().used(), self.tier.store().grant());
+        if !self.tier.store().holds() {
+            return;
+        }
+        debug_assert!(used <= grant, "{used} bytes in use of {grant}");
+        if used > grant {
+            telemetry::over_its_grant(&self.shared().name, used, grant);
+        }
+        if let Some(order) = self.owed.take() {
+            tell(&self.wiring.supervisor, ToSupervisor::Holds { tier: self.id.index(), order });
+        }
     }
 
     /// Asks for more when little of the grant is left: once for each grant, and again after a pause. Order that bites
@@ -174,7 +195,7 @@ impl TierActor {
     }
 
     fn has_more(&self) -> bool {
-        self.sweeping || self.tier.is_walking() || !self.remains.is_empty()
+        self.sweeping || self.tier.is_walking() || !self.remains.is_empty() || !self.tier.store().holds()
     }
 
     /// Sees to it that long work goes on, after everything else on this thread had its turn.
@@ -205,6 +226,7 @@ impl TierActor {
             if this.sweeping {
                 this.sweeping = !this.tier.expire(now, fx);
             }
+            this.tier.come_down(now, fx);
             this.tier.go_on(fx);
         });
     }
@@ -243,11 +265,7 @@ impl Actor for TierActor {
             self.shared().view.open();
         }
         self.tier.publish();
-        // A forerunner may have died with an order to hold less in its mailbox, and somebody waits for those bytes.
-        tell(
-            &self.wiring.supervisor,
-            ToSupervisor::Holds { tier: self.id.index(), bytes: self.tier.store().grant() },
-        );
+        self.acknowledge();
         self.arm_sweep(ctx);
     }
 }

@@ -22,10 +22,11 @@ use super::strangers::Strangers;
 use super::supervisor::Supervisor;
 use super::throttle::Throttle;
 use super::warm_progress::{Job, WarmProgress};
-use crate::engine::budget::Budget;
+use crate::engine::budget::{Budget, Told};
 use crate::engine::counters::Counters;
 use crate::engine::key::first_segment;
 use crate::engine::moment::Moment;
+use crate::engine::planner::Planner;
 use crate::engine::route::{Routes, TierId};
 use crate::engine::scope::Scope;
 use crate::engine::terms::Terms;
@@ -151,6 +152,8 @@ pub struct Wiring {
     /// The runtime of the actors, for what has no other.
     pub(crate) spawner: Spawner,
     pub(crate) budget: Mutex<Budget>,
+    /// Where its bytes are worth most.
+    pub(crate) planner: Mutex<Planner>,
     pub(crate) inbox: Inbox,
     pub(crate) control: Arc<Permits>,
     pub(crate) supervisor: Place<ToSupervisor>,
@@ -203,7 +206,7 @@ impl Wiring {
             name: Arc::clone(&tier.name),
             terms: tier.terms,
             view: Arc::new(View::new(env.seed().wrapping_add(index as u64))),
-            counters: Arc::default(),
+            counters: Arc::new(if plan.moving_budget { Counters::sampled() } else { Counters::default() }),
             permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
             place: Place::default(),
             bypass: Semaphore::new(plan.load_concurrency),
@@ -225,6 +228,7 @@ impl Wiring {
             sources,
             spawner,
             budget: Mutex::new(budget),
+            planner: Mutex::new(Planner::new(plan.budget, plan.tiers.len())),
             inbox: Inbox::default(),
             control: Permits::new("control".into(), CONTROL_MESSAGES, u64::MAX),
             supervisor: Place::default(),
@@ -332,6 +336,11 @@ impl Wiring {
         }
         // What was accepted and cannot be handled any more is answered by being dropped.
         self.inbox.drain(usize::MAX).for_each(drop);
+    }
+
+    /// Sets what each tier is to have, and returns what they are to be told: for tests that stand in for the supervisor.
+    pub fn aim(&self, aims: &[u64]) -> Vec<Told> {
+        self.budget.lock().aim(aims)
     }
 
     /// Puts `recipient` in the place of the supervisor: for tests that record what it is told.

@@ -80,7 +80,7 @@ fn top_entries(snapshot: &StatsSnapshot, style: Style, top: usize) -> Option<Str
 }
 
 fn tiers(tiers: &[NamedTierStats], style: Style) -> Option<String> {
-    let head = ["Tier", "Hit Rate", "Hits", "Misses", "Sets", "Entries", "Used"];
+    let head = ["Tier", "Hit Rate", "Hits", "Misses", "Sets", "Entries", "Used", "May Use", "Worth"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for tier in tiers {
         let stats = &tier.stats;
@@ -92,9 +92,15 @@ fn tiers(tiers: &[NamedTierStats], style: Style) -> Option<String> {
             thousands(stats.sets),
             thousands(stats.entries),
             size(stats.bytes),
+            limit(stats.grant),
+            thousands(stats.worth),
         ]);
     }
-    (tiers.len() > 1).then(|| style.heading("📦", "Tiers") + &table(&rows, "  "))
+    let mut text = style.heading("📦", "Tiers") + &table(&rows, "  ");
+    if tiers.iter().any(|tier| tier.stats.worth > 0) {
+        text.push_str("  Worth: hits that a MB more would bring in a million reads of the cache\n");
+    }
+    (tiers.len() > 1).then_some(text)
 }
 
 fn loads(tiers: &[NamedTierStats], style: Style) -> Option<String> {

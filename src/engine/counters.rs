@@ -6,6 +6,8 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::sampler::Sampler;
+
 const STRIPES: usize = 16;
 
 /// A number that only grows. Relaxed: counts order nothing.
@@ -50,6 +52,10 @@ thread_local! {
 #[allow(missing_docs)] // each is described on the field of the same name in `TierStats`
 pub struct Counters {
     stripes: [Stripe; STRIPES],
+    /// The way to those who plan where bytes are worth most.
+    pub sampler: Sampler,
+    /// Hits that a MiB more would bring in a million reads of the cache, as of the last plan.
+    pub worth: AtomicU64,
     /// Entries held now, as of the end of the tier's last turn.
     pub entries: AtomicU64,
     /// Bytes held now, as of the end of the tier's last turn.
@@ -87,6 +93,11 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Counters of a tier whose reads are sampled.
+    pub fn sampled() -> Self {
+        Self { sampler: Sampler::on(), ..Self::default() }
+    }
+
     /// Counts a read that was served from memory.
     pub fn hit(&self) {
         self.stripes[STRIPE.get()].hits.one();

@@ -5,13 +5,19 @@
 //! Never: knows an actor, a runtime, a log, a clock or any input and output. Time and randomness are arguments, and
 //! what has to be done is returned.
 
+pub mod apportion;
 mod batch;
 #[cfg(test)]
 mod batch_race_tests;
 #[cfg(test)]
 mod bench_tests;
 pub mod budget;
+#[cfg(test)]
+mod budget_tests;
 pub mod counters;
+pub mod curve;
+#[cfg(test)]
+mod curve_tests;
 pub mod departures;
 pub mod effects;
 pub mod entry;
@@ -36,14 +42,19 @@ mod outcome_tests;
 mod params;
 mod path;
 pub mod pattern;
+pub mod planner;
+#[cfg(test)]
+mod planner_tests;
 pub mod policy;
 #[cfg(test)]
 mod race_tests;
 mod remains;
 pub mod route;
+pub mod sampler;
 pub mod scope;
 #[doc(hidden)]
 pub mod seeded;
+pub mod shed;
 pub mod stamp;
 pub mod store;
 #[cfg(test)]

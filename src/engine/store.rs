@@ -85,11 +85,13 @@ pub struct Store {
     pub(super) tags: TagIndex,
     wheel: Wheel,
     eviction: Eviction,
-    policy: Box<dyn Policy>,
+    pub(super) policy: Box<dyn Policy>,
     nothings: Nothings,
     len: u64,
-    used: u64,
-    grant: u64,
+    pub(super) used: u64,
+    pub(super) grant: u64,
+    /// What may be in use now: the grant, or more while a smaller one is being made up for.
+    pub(super) limit: u64,
 }
 
 impl Store {
@@ -114,6 +116,7 @@ impl Store {
             len: 0,
             used: 0,
             grant,
+            limit: grant,
         }
     }
 
@@ -173,7 +176,7 @@ impl Store {
             self.expire(now, 1_024, gone);
         }
         let freed = self.find(draft.key.as_str()).map_or(0, |entry| entry.weight());
-        let wanted = (self.used - freed + weight).saturating_sub(self.grant);
+        let wanted = (self.used - freed + weight).saturating_sub(self.limit);
         if wanted > 0 {
             let mut found = 0;
             let mut idle = self.policy.coldest(WARM_LOOKS);
@@ -199,7 +202,7 @@ impl Store {
     /// Whether `weight` bytes fit when they take the place of what `key` has now.
     fn has_room(&self, key: &Key, weight: u64) -> bool {
         let freed = self.find(key.as_str()).map_or(0, |entry| entry.weight());
-        self.used - freed + weight <= self.grant
+        self.used - freed + weight <= self.limit
     }
 
     fn put(&mut self, draft: Draft, gone: &mut Vec<Gone>) -> bool {
@@ -277,16 +280,19 @@ impl Store {
         }
     }
 
-    /// Brings the bytes in use down to the grant: expired entries first, then those that the policy names.
+    /// Brings the bytes in use down to the limit: expired entries first, then those that the policy names.
     pub fn shed(&mut self, now: Moment, gone: &mut Vec<Gone>) {
-        if self.used > self.grant {
+        if self.used > self.limit {
             self.expire(now, 1_024, gone);
         }
-        while self.used > self.grant {
-            let slots = &self.slots;
-            let Some(slot) = self.policy.victim(&|slot| slots.entry(slot).read_epoch()) else { break };
-            self.push_out(slot, now, gone);
-        }
+        while self.used > self.limit && self.shed_one(now, gone) {}
+    }
+
+    /// Takes out the entry that the policy names, if there is one.
+    pub(super) fn shed_one(&mut self, now: Moment, gone: &mut Vec<Gone>) -> bool {
+        let slots = &self.slots;
+        let victim = self.policy.victim(&|slot| slots.entry(slot).read_epoch());
+        victim.inspect(|&slot| self.push_out(slot, now, gone)).is_some()
     }
 
     fn push_out(&mut self, slot: u32, now: Moment, gone: &mut Vec<Gone>) {
@@ -303,13 +309,6 @@ impl Store {
             self.take(slot, Cause::Expired, gone);
         }
         all
-    }
-
-    /// From now on at most `grant` bytes; sheds what is too much.
-    pub fn set_grant(&mut self, grant: u64, now: Moment, gone: &mut Vec<Gone>) {
-        self.grant = grant;
-        self.policy.resized(grant);
-        self.shed(now, gone);
     }
 
     /// Takes everything out at once. Cost: does not depend on how much there is; dropping the result does.
@@ -359,7 +358,7 @@ impl Store {
         let entries: Vec<&Arc<Entry>> = slots.iter().map(|&slot| self.slots.entry(slot)).collect();
         assert_eq!(entries.len() as u64, self.len, "len drifted");
         assert_eq!(entries.iter().map(|entry| entry.weight()).sum::<u64>(), self.used, "used drifted");
-        assert!(self.used <= self.grant, "over the grant by {}", self.used - self.grant);
+        self.check_limit();
         assert_eq!(slots.len() + self.free.len(), self.slots.0.len(), "slots were lost");
         assert_eq!(self.view.len() as u64, self.len, "the view does not show what is held");
         for (&slot, entry) in slots.iter().zip(&entries) {

@@ -24,6 +24,7 @@ use super::scope::Scope;
 use super::seeded::{self, Bug};
 use super::stamp::At;
 
+use super::shed::SHED_SLICE;
 use super::store::{Cause, Gone, Store};
 use super::sweep::{SLICE, Walking};
 use super::tag_fence::TagFence;
@@ -190,6 +191,7 @@ impl<W: Waiter, J> Tier<W, J> {
             let (origin, took) = (Origin::Set, Duration::ZERO);
             let draft = Draft { key, value, tags, life, took, seq, since: seq, origin };
             self.counters.sets.one();
+            self.sample_stored(&draft, weight);
             self.store.insert(draft, now, &mut fx.gone);
         } else {
             self.journal.lost(seq, &key);
@@ -260,6 +262,7 @@ impl<W: Waiter, J> Tier<W, J> {
             Right::Extra(ticket) => (Origin::Load, ticket.seq0),
         };
         let draft = Draft { key, value, tags, life, took, seq, since, origin };
+        self.sample_stored(&draft, weigh(&draft.key, &draft.value, &draft.tags));
         let first_gone = fx.gone.len();
         let stored = if let Right::Warm(ticket) | Right::Extra(ticket) = right {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
@@ -272,6 +275,13 @@ impl<W: Waiter, J> Tier<W, J> {
         }
         self.note_gone(&fx.gone[first_gone..]);
         stored
+    }
+
+    /// Tells what a key weighs now, for a read that misses does not know it.
+    fn sample_stored(&self, draft: &Draft, weight: u64) {
+        if self.counters.sampler.is_on() {
+            self.counters.sampler.stored(self.store.hash(draft.key.as_str()), weight);
+        }
     }
 
     /// Takes the first step of every invalidation: its number, and the loads that it overtakes.
@@ -315,6 +325,9 @@ impl<W: Waiter, J> Tier<W, J> {
                 Cause::Cleared => counters.cleared.one(),
                 Cause::Displaced => counters.displaced.one(),
             }
+            if matches!(cause, Cause::Expired | Cause::Removed | Cause::Invalidated) {
+                counters.sampler.gone(entry.hash());
+            }
             if matches!(cause, Cause::Expired | Cause::Evicted) {
                 self.journal.lost(entry.seq(), entry.key());
             }
@@ -333,10 +346,17 @@ impl<W: Waiter, J> Tier<W, J> {
         all
     }
 
-    /// From now on at most `grant` bytes.
+    /// From now on at most `grant` bytes, to which it comes down a slice at a time; see [`Tier::come_down`].
     pub fn set_grant(&mut self, grant: u64, now: Moment, fx: &mut Effects<W, J>) {
         let first_gone = fx.gone.len();
         self.store.set_grant(grant, now, &mut fx.gone);
+        self.note_gone(&fx.gone[first_gone..]);
+    }
+
+    /// Sheds the next slice of what is above the grant.
+    pub fn come_down(&mut self, now: Moment, fx: &mut Effects<W, J>) {
+        let first_gone = fx.gone.len();
+        self.store.come_down(SHED_SLICE, now, &mut fx.gone);
         self.note_gone(&fx.gone[first_gone..]);
     }
 

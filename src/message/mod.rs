@@ -21,7 +21,7 @@ mod since;
 mod stats;
 mod warm;
 
-pub use control::{History, Info, ReviveTier, Sample, Shutdown, Stats};
+pub use control::{History, Info, ReviveTier, Sample, SetBudget, Shutdown, Stats};
 pub use data::{Contains, Get, Remove, RemoveMany, Removed, Set, SetMany};
 pub use event::Event;
 pub use explain::Explain;

@@ -51,6 +51,9 @@ pub struct Settings {
     pub enabled: bool,
     /// What all tiers together may hold (key `max_size_mb`). Bytes, 1 MiB ..= 1 TiB. Default: 100 MiB.
     pub max_size: u64,
+    /// Whether the budget moves to the tiers where it brings the most hits, by what a sample of the reads shows. Default: true.
+    /// When false, bytes move only to who asks from who does not use them.
+    pub moving_budget: bool,
     /// What one entry may weigh. Bytes, 1 KiB ..= 1 GiB, and at most what each tier always has: a tenth of
     /// `max_size`, or less with more than five tiers. `None`, the default: 1 MiB, or that limit if it is smaller.
     pub max_entry_size: Option<u64>,
@@ -107,6 +110,7 @@ impl Default for Settings {
         Self {
             enabled: true,
             max_size: 100 * MIB,
+            moving_budget: true,
             max_entry_size: None,
             cleanup_interval: Duration::from_secs(3_600),
             warm_interval: Duration::from_secs(21_600),
@@ -162,6 +166,12 @@ impl Settings {
     /// Sets [`max_size`](Self::max_size), in MiB.
     pub fn max_size_mb(mut self, mib: u64) -> Self {
         self.max_size = mib.saturating_mul(MIB); // too much stays too much, and `check` says so
+        self
+    }
+
+    /// Sets [`moving_budget`](Self::moving_budget).
+    pub fn moving_budget(mut self, moving: bool) -> Self {
+        self.moving_budget = moving;
         self
     }
 

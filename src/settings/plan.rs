@@ -21,6 +21,8 @@ pub struct Plan {
     pub enabled: bool,
     /// What all tiers together may hold, in bytes.
     pub budget: u64,
+    /// Whether it moves to the tiers where it brings the most hits.
+    pub moving_budget: bool,
     /// What one entry may weigh, in bytes; never more than `floor`.
     pub max_entry: u64,
     /// What each tier always has, in bytes: a tenth of the budget, or less when there are more than five tiers.

@@ -5,6 +5,7 @@
 mod belady;
 mod ours;
 mod peers;
+pub mod tiers;
 mod trace;
 
 use apex_cache::engine::policy::Eviction;

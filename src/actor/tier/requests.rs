@@ -8,8 +8,7 @@ use super::{Fx, TierActor};
 use crate::actor::batch;
 use crate::actor::load::Waiter;
 use crate::actor::reply::Reply;
-use crate::actor::request::{LoadRequest, TierRequest, ToSupervisor};
-use crate::actor::wiring::tell;
+use crate::actor::request::{LoadRequest, TierRequest};
 use crate::codec::value::Wanted;
 use crate::engine::entry::Entry;
 use crate::engine::explain::Explanation;
@@ -21,6 +20,7 @@ use crate::engine::sweep::Order;
 use crate::engine::tier::{Taken, Tier};
 use crate::error::Result;
 use crate::message::TierState;
+use crate::telemetry;
 
 impl TierActor {
     pub(super) fn dispatch(&mut self, request: TierRequest) {
@@ -70,7 +70,7 @@ impl TierActor {
             TierRequest::EndWarm { ticket } => {
                 self.turn(|this, _, _| this.tier.end_warm(ticket));
             }
-            TierRequest::Grant { bytes } => self.grant(bytes),
+            TierRequest::Grant { bytes, order } => self.grant(bytes, order),
             TierRequest::Revive { reply } => self.revive(reply),
             TierRequest::Drain { reply } => {
                 self.draining.push(reply);
@@ -114,7 +114,7 @@ impl TierActor {
             fence @ (TierRequest::OpenFence { .. } | TierRequest::CloseFence { .. }) => self.dispatch(fence),
             TierRequest::RemoveMany { keys, reply } => reply.answer(Ok(vec![Taken::default(); keys.len()])),
             TierRequest::Drain { reply } => reply.answer(Ok(())),
-            TierRequest::Grant { bytes } => self.grant(bytes),
+            TierRequest::Grant { bytes, order } => self.grant(bytes, order),
             TierRequest::EndWarm { .. } => {}
             TierRequest::Get { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::Contains { reply, .. } => reply.answer(Err(self.shared().failed_error())),
@@ -140,9 +140,16 @@ impl TierActor {
         self.turn(|this, now, fx| this.tier.load(&key, &terms, class, waiter, now, fx));
     }
 
-    fn grant(&mut self, bytes: u64) {
-        self.turn(|this, now, fx| this.tier.set_grant(bytes, now, fx));
-        tell(&self.wiring.supervisor, ToSupervisor::Holds { tier: self.id.index(), bytes });
+    /// What the tier may hold from now on. It is acknowledged when that holds, which may take turns.
+    fn grant(&mut self, bytes: u64, order: u64) {
+        let counted = self.wiring.budget.lock().grant(self.id.index());
+        // More than is counted for this tier would be missing elsewhere. Nobody tells that; if somebody did, it is not taken.
+        debug_assert!(bytes <= counted, "told {bytes} bytes, {counted} are counted");
+        if bytes > counted {
+            telemetry::over_its_grant(&self.shared().name, bytes, counted);
+        }
+        self.owed = Some(order);
+        self.turn(|this, now, fx| this.tier.set_grant(bytes.min(counted), now, fx));
     }
 
     fn revive(&mut self, reply: Reply<bool>) {
