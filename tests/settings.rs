@@ -255,7 +255,7 @@ fn a_file_with_five_problems_reports_five() {
         [
             "the settings have 5 problems:",
             "  cache.cleanup_intervall (app.toml): there is no such setting; there are enabled, max_size_mb, \
-             max_entry_size, cleanup_interval, warm_interval, load_timeout, load_concurrency, load_queue, \
+             moving_budget, max_entry_size, cleanup_interval, warm_interval, load_timeout, load_concurrency, load_queue, \
              queue_messages, queue_bytes, stats_interval, unknown_prefix, tiers; did you mean \
              cache.cleanup_interval?",
             "  cache.enabled = \"yes\" (app.toml): expected true or false; did you mean true?",

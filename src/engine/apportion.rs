@@ -92,7 +92,7 @@ mod tests {
             let chosen = best(&worth, 8);
             prop_assert!(chosen.iter().sum::<usize>() <= 8);
             let sum: f64 = worth.iter().zip(&chosen).map(|(own, &mine)| own[mine]).sum();
-            prop_assert_eq!(sum, brute(&worth, 8));
+            prop_assert!((sum - brute(&worth, 8)).abs() < 1e-6);
         }
 
         #[test]

@@ -5,8 +5,10 @@
 //! A grant may fall by gigabytes, and a turn must not take long. So the limit falls with what is shed: in between the store
 //! takes what comes, but what is in use only falls, and the grant holds once the limit has reached it.
 
+use super::effects::{Effects, Waiter};
 use super::moment::Moment;
 use super::store::{Gone, Store};
+use super::tier::Tier;
 
 /// Entries that one turn sheds at most to come down to a smaller grant.
 pub const SHED_SLICE: usize = 1_024;
@@ -42,5 +44,21 @@ impl Store {
     pub(super) fn check_limit(&self) {
         assert!(self.limit >= self.grant, "the limit is below the grant");
         assert!(self.used <= self.limit, "over the limit by {}", self.used - self.limit);
+    }
+}
+
+impl<W: Waiter, J> Tier<W, J> {
+    /// From now on at most `grant` bytes, to which it comes down a slice at a time; see [`Tier::come_down`].
+    pub fn set_grant(&mut self, grant: u64, now: Moment, fx: &mut Effects<W, J>) {
+        let first_gone = fx.gone.len();
+        self.store.set_grant(grant, now, &mut fx.gone);
+        self.note_gone(&fx.gone[first_gone..]);
+    }
+
+    /// Sheds the next slice of what is above the grant.
+    pub fn come_down(&mut self, now: Moment, fx: &mut Effects<W, J>) {
+        let first_gone = fx.gone.len();
+        self.store.come_down(SHED_SLICE, now, &mut fx.gone);
+        self.note_gone(&fx.gone[first_gone..]);
     }
 }

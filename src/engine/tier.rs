@@ -24,7 +24,6 @@ use super::scope::Scope;
 use super::seeded::{self, Bug};
 use super::stamp::At;
 
-use super::shed::SHED_SLICE;
 use super::store::{Cause, Gone, Store};
 use super::sweep::{SLICE, Walking};
 use super::tag_fence::TagFence;
@@ -344,20 +343,6 @@ impl<W: Waiter, J> Tier<W, J> {
         let all = self.store.expire(now, EXPIRE_SLICE, &mut fx.gone);
         self.note_gone(&fx.gone[first_gone..]);
         all
-    }
-
-    /// From now on at most `grant` bytes, to which it comes down a slice at a time; see [`Tier::come_down`].
-    pub fn set_grant(&mut self, grant: u64, now: Moment, fx: &mut Effects<W, J>) {
-        let first_gone = fx.gone.len();
-        self.store.set_grant(grant, now, &mut fx.gone);
-        self.note_gone(&fx.gone[first_gone..]);
-    }
-
-    /// Sheds the next slice of what is above the grant.
-    pub fn come_down(&mut self, now: Moment, fx: &mut Effects<W, J>) {
-        let first_gone = fx.gone.len();
-        self.store.come_down(SHED_SLICE, now, &mut fx.gone);
-        self.note_gone(&fx.gone[first_gone..]);
     }
 
     /// Shows entries, bytes and loads to those who read the counters.

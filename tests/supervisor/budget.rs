@@ -187,7 +187,8 @@ fn what_all_tiers_together_may_believe_to_have_is_never_more_than_the_budget() {
 fn reads(alone: &Alone, tier: usize, count: u64, keys: u64, weight: u64) {
     let counters = &alone.wiring().tiers[tier].counters;
     for number in 0..count {
-        let key = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29) % keys;
+        let mixed = (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let key = ((mixed ^ (mixed >> 29)).wrapping_mul(0x94D0_49BB_1331_11EB) >> 33) % keys;
         counters.hit();
         counters.sampler.saw((key + 1).wrapping_mul(0xBF58_476D_1CE4_E5B9), weight);
     }
