@@ -89,7 +89,7 @@ impl Curve {
         }
     }
 
-    /// The thinning, as a power of two, for a tier whose entries weigh `mean` bytes: about [`SAMPLE`] keys of the sample fill
+    /// The thinning, as a power of two, for a tier whose entries weigh `mean` bytes: about 1,024 keys of the sample fill
     /// the whole budget.
     #[must_use]
     pub fn fitting_shift(&self, mean: u64) -> u32 {
