@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::actor::{Pending, Request, Seen, Supervisor, TierShared, Wiring, begin_shutdown};
+use crate::actor::{Pending, Request, Seen, TierShared, Wiring, begin_shutdown};
 use crate::builder::Builder;
 use crate::calls::{InvalidateCall, RemoveCall, SetCall};
 use crate::codec::value::Value;
@@ -25,9 +25,10 @@ use crate::load_calls::{FindCall, GetOrLoadCall};
 use crate::loaded::{LoadContext, Loaded};
 use crate::loader::Loader;
 use crate::message::{
-    History, Info, InfoSnapshot, Invalidate, Invalidated, ReviveTier, Sample, Set, Shutdown, Stats,
-    StatsSnapshot, UserActive, Warm, WarmReport, WarmScope, Written,
+    History, Info, InfoSnapshot, Invalidate, Invalidated, ReviveTier, Sample, Set, SetBudget, Shutdown,
+    Stats, StatsSnapshot, UserActive, Warm, WarmReport, WarmScope, Written,
 };
+use crate::supervisor_ref::SupervisorRef;
 
 /// A cache. Cheap to clone, and usable from any thread and any async runtime.
 ///
@@ -348,6 +349,11 @@ impl Cache {
         self.send(Info).await
     }
 
+    /// Gives the cache another budget, in bytes, and waits until it holds. See [`SetBudget`].
+    pub async fn set_budget(&self, bytes: u64) -> Result<()> {
+        self.send(SetBudget::new(bytes)).await
+    }
+
     /// Puts a tier back into service. See [`ReviveTier`].
     pub async fn revive(&self, tier: &str) -> Result<bool> {
         self.send(ReviveTier::new(tier)).await
@@ -365,41 +371,5 @@ impl Cache {
 
     pub(crate) fn send<M: Request>(&self, message: M) -> Pending<M::Reply> {
         message.post(self.wiring())
-    }
-}
-
-/// A way to the supervisor for typed messages, good also after the supervisor was started again. Cheap to clone; keeps
-/// the cache alive as a [`Cache`] does.
-///
-/// ```no_run
-/// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
-/// use apex_cache::{Key, Value, message::{Get, Set}};
-///
-/// let supervisor = cache.supervisor();
-/// let key = Key::of("user").part(42).part("name").finish()?;
-/// supervisor.send(Set::new(key.clone(), Value::encode("Ann")?)).await?;
-/// let found = supervisor.send(Get::new(key.clone())).await?;
-/// assert_eq!(found.map(|given| given.value.decode::<String>(key.as_str())).transpose()?.as_deref(), Some("Ann"));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug, Clone)]
-pub struct SupervisorRef {
-    life: Arc<Life>,
-}
-
-impl SupervisorRef {
-    /// Sends `message`. It is accepted, or refused, before this returns; what is returned waits for the answer, and
-    /// dropping it takes nothing back.
-    pub fn send<M: Request>(&self, message: M) -> Pending<M::Reply> {
-        message.post(&self.life.wiring)
-    }
-
-    /// The supervisor's bare actix address, for hosts that are actors themselves. `None` once the cache has ended.
-    ///
-    /// On this address a `send` whose future is dropped before the supervisor's turn is *un-sent*, and the mailbox is no
-    /// bound; after a restart of the supervisor the address is dead. [`SupervisorRef::send`] has none of these.
-    pub fn addr(&self) -> Option<actix::Addr<Supervisor>> {
-        self.life.wiring.address.read().clone()
     }
 }

@@ -74,6 +74,7 @@ mod observe;
 mod prepared;
 mod reservation;
 pub mod settings;
+mod supervisor_ref;
 mod sync;
 mod telemetry;
 #[cfg(feature = "testing")]
@@ -100,7 +101,7 @@ pub use engine::tag::{Tag, Tags};
 pub use env::Env;
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use fence::{BeginCall, Fence};
-pub use handle::{Cache, SupervisorRef};
+pub use handle::Cache;
 pub use hit::Hit;
 pub use load_calls::{FindCall, GetOrLoadCall};
 pub use load_many::LoadManyCall;
@@ -110,6 +111,7 @@ pub use message::{Event, Source, WarmScope};
 pub use prepared::PreparedKey;
 pub use reservation::{Filled, Reservation, ReserveCall, Reserved};
 pub use settings::Settings;
+pub use supervisor_ref::SupervisorRef;
 pub use warm::{WarmEntries, WarmRun, WarmSource};
 
 /// Compiles and runs the programs of README.md with the other tests of the documentation.

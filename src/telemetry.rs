@@ -129,6 +129,22 @@ pub(crate) fn not_cached(reason: &crate::Error) {
     }
 }
 
+/// A tier holds, or was told to hold, more than is counted for it.
+pub(crate) fn over_its_grant(tier: &Arc<str>, bytes: u64, counted: u64) {
+    tracing::error!(
+        target: TIER,
+        tier = &**tier,
+        bytes,
+        counted,
+        "a tier is above its grant; this is a fault of apex-cache, please report it"
+    );
+}
+
+/// More is granted than there is.
+pub(crate) fn overdrawn(error: &crate::engine::budget::Overdrawn) {
+    tracing::error!(target: TIER, granted = error.granted, limit = error.limit, "{error}");
+}
+
 /// An invalidation did not take effect everywhere.
 pub(crate) fn not_invalidated(error: &crate::Error) {
     tracing::error!(

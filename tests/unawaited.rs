@@ -118,7 +118,7 @@ fn a_value_that_is_too_large_is_refused_at_once_and_the_older_one_is_gone_all_th
     paused(async || {
         let cache = cache().await;
         cache.set("user::1", "old").await.unwrap();
-        let large = "x".repeat(2 << 20);
+        let large = common::noise(2 << 20);
         let refused = cache.set("user::1", &large).send().unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::TooLarge);
         cache.written().await.unwrap();
@@ -175,7 +175,7 @@ fn written_waits_for_an_invalidation_that_goes_on_in_slices_and_for_none_that_ca
 fn of_many_sets_each_has_its_own_terms_and_its_own_answer() {
     paused(async || {
         let cache = cache().await;
-        let large = "x".repeat(2 << 20);
+        let large = common::noise(2 << 20);
         let sets = [
             Set::of("user::1", "a").unwrap(),
             Set::of("config::1", &large).unwrap(),

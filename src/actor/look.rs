@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::call::Asked;
 use super::seen::Seen;
-use super::wiring::{TierShared, Wiring};
+use super::tier_shared::TierShared;
+use super::wiring::Wiring;
 use crate::codec::value::Wanted;
 use crate::engine::entry::{Freshness, ReadEntry};
 use crate::engine::given::Given;
@@ -108,6 +109,7 @@ impl Wiring {
                 }
                 None => tier.counters.miss(),
             }
+            tier.counters.sampler.saw(at.hash, || entry.as_ref().map_or(0, ReadEntry::weight));
         }
         entry.map(|entry| Seen { entry, now, tier })
     }

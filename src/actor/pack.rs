@@ -4,7 +4,8 @@
 //! is posted. Never: runs within an actor's turn.
 
 use super::guard::guarded;
-use super::wiring::{TierShared, Wiring};
+use super::tier_shared::TierShared;
+use super::wiring::Wiring;
 use crate::batch_loader::Brought;
 use crate::codec::value::Value;
 use crate::engine::key::Key;

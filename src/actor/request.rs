@@ -27,8 +27,8 @@ use crate::env::Spawner;
 use crate::error::{Error, Result};
 use crate::loader::LoadCell;
 use crate::message::{
-    History, Info, InfoSnapshot, ReviveTier, Sample, SourceReport, StatsSnapshot, UserActive, Warm,
-    WarmReport,
+    History, Info, InfoSnapshot, ReviveTier, Sample, SetBudget, SourceReport, StatsSnapshot, UserActive,
+    Warm, WarmReport,
 };
 
 /// A request with its place in front of the tier, which is given back when the request is dropped.
@@ -85,8 +85,8 @@ pub enum TierRequest {
     StoreWarm { ticket: Ticket, items: Vec<Item>, reply: Reply<Vec<Warmed>> },
     /// End a warm run.
     EndWarm { ticket: Ticket },
-    /// Hold at most so many bytes from now on.
-    Grant { bytes: u64 },
+    /// Hold at most so many bytes from now on, and tell `order` back once that is so.
+    Grant { bytes: u64, order: u64 },
     /// Serve again.
     Revive { reply: Reply<bool> },
     /// Answered when all that came before it is applied, invalidations that go on in slices included.
@@ -214,8 +214,8 @@ pub enum ToSupervisor {
     Holds {
         /// Which.
         tier: usize,
-        /// The grant.
-        bytes: u64,
+        /// The number under which it was told its grant.
+        order: u64,
     },
     /// The cache has ended: stop, for a timer would keep the actor alive.
     End,
@@ -230,6 +230,8 @@ pub enum ControlRequest {
     Stats(ToStats),
     /// Settings and status.
     Info(Info, Reply<InfoSnapshot>),
+    /// Another budget.
+    SetBudget(SetBudget, Reply<()>),
     /// Put a tier back into service.
     Revive(ReviveTier, Reply<bool>),
     /// Die, to see what happens.

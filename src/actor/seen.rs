@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::wiring::TierShared;
+use super::tier_shared::TierShared;
 use crate::engine::entry::{DECODED, Decoded, ReadEntry};
 use crate::engine::given::Given;
 use crate::engine::moment::Moment;

@@ -73,9 +73,10 @@ fn uptime(wiring: &Wiring) -> Duration {
 }
 
 fn tiers(wiring: &Wiring) -> Vec<NamedTierStats> {
-    let named = |tier: &super::wiring::TierShared| NamedTierStats {
+    let budget = wiring.budget.lock();
+    let named = |tier: &super::tier_shared::TierShared| NamedTierStats {
         name: Arc::clone(&tier.name),
-        stats: read(&tier.counters),
+        stats: TierStats { grant: budget.grant(tier.id.index()), ..read(&tier.counters) },
     };
     wiring.tiers.iter().map(named).collect()
 }
@@ -85,6 +86,8 @@ fn read(counters: &Counters) -> TierStats {
     TierStats {
         entries: counters.entries.load(Relaxed),
         bytes: counters.bytes.load(Relaxed),
+        grant: 0,
+        worth: counters.worth.load(Relaxed),
         hits: counters.hits(),
         misses: counters.misses(),
         joined: counters.joined.get(),
@@ -147,7 +150,7 @@ async fn snapshot(wiring: Arc<Wiring>, reply: Reply<StatsSnapshot>) {
     }
     let top = top.finish().into_iter().map(|(key, hits)| TopEntry::new(key, hits)).collect();
     let warm = wiring.warm.iter().map(super::warm_progress::WarmProgress::snapshot).collect();
-    let budget = wiring.plan.budget;
+    let budget = wiring.budget.lock().total();
     let supervisor_turns = wiring.supervisor_turns.read();
     let (uptime, tiers) = (uptime(&wiring), tiers(&wiring));
     reply.answer(Ok(StatsSnapshot { uptime, budget, tiers, supervisor_turns, top, warm }));

@@ -19,7 +19,9 @@ use super::load::{self, Waiter};
 use super::reply::Reply;
 use super::request::{ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
-use super::wiring::{TierShared, Wiring, tell};
+use super::tier_shared::TierShared;
+use super::wiring::{Wiring, tell};
+use crate::engine::budget::Told;
 use crate::engine::moment::Moment;
 use crate::engine::policy::Choice;
 use crate::engine::route::TierId;
@@ -62,6 +64,8 @@ pub struct TierActor {
     sweeping: bool,
     /// A [`ToTier::GoOn`] is on its way.
     going_on: bool,
+    /// The number of a grant that is to be acknowledged once it holds.
+    owed: Option<u64>,
     /// The supervisor was told that there is little room: at which grant, and when.
     asked_at: Option<(u64, Moment)>,
 }
@@ -73,7 +77,7 @@ impl TierActor {
     /// When `wiring` has no such tier.
     pub fn new(wiring: &Arc<Wiring>, id: TierId) -> Self {
         let shared = wiring.tier(id);
-        let grant = wiring.budget.lock().promised(id.index());
+        let Told { bytes: grant, order, .. } = wiring.budget.lock().told(id.index());
         let (view, counters) = (Arc::clone(&shared.view), Arc::clone(&shared.counters));
         let mut tier = Tier::new(wiring.rules(id), view, counters, grant, wiring.env.now());
         let plan = &wiring.plan.tiers[id.index()];
@@ -91,6 +95,8 @@ impl TierActor {
             rota: 0,
             sweeping: false,
             going_on: false,
+            // A forerunner may have died with an order to hold less in its mailbox, and somebody waits for those bytes.
+            owed: Some(order),
             asked_at: None,
             _watch: DeathWatch::new(wiring, Who::Tier(id)),
         }
@@ -158,6 +164,7 @@ impl TierActor {
         for started in batches {
             batch::start(&self.wiring, self.id, started, &mut self.tier);
         }
+        self.acknowledge();
         self.ask_for_room();
         for (waiter, answer) in answers {
             waiter.answer(answer);
@@ -172,6 +179,21 @@ impl TierActor {
         drop_guarded(self.tier.take_husks());
         if gone.capacity() <= CHANGES {
             self.spare = gone;
+        }
+    }
+
+    /// Tells the supervisor, once, that the grant holds which it told last.
+    fn acknowledge(&mut self) {
+        let (used, grant) = (self.tier.store().used(), self.tier.store().grant());
+        if !self.tier.store().holds() {
+            return;
+        }
+        debug_assert!(used <= grant, "{used} bytes in use of {grant}");
+        if used > grant {
+            telemetry::over_its_grant(&self.shared().name, used, grant);
+        }
+        if let Some(order) = self.owed.take() {
+            tell(&self.wiring.supervisor, ToSupervisor::Holds { tier: self.id.index(), order });
         }
     }
 
@@ -194,7 +216,11 @@ impl TierActor {
     }
 
     fn has_more(&self) -> bool {
-        self.sweeping || self.tier.is_walking() || !self.remains.is_empty() || !self.queue.is_empty()
+        self.sweeping
+            || self.tier.is_walking()
+            || !self.remains.is_empty()
+            || !self.queue.is_empty()
+            || !self.tier.store().holds()
     }
 
     /// Sees to it that long work goes on, after everything else on this thread had its turn.
@@ -220,14 +246,17 @@ impl TierActor {
     /// Does a slice of one kind of long work, each kind in its turn, and a slice of what was asked meanwhile.
     fn slice(&mut self) {
         self.going_on = false;
-        for _ in 0..3 {
-            self.rota = (self.rota + 1) % 3;
+        for _ in 0..4 {
+            self.rota = (self.rota + 1) % 4;
             match self.rota {
                 0 if self.tier.is_walking() => drop(self.turn(|this, _, fx| this.tier.go_on(fx))),
                 1 if self.sweeping => {
                     self.turn(|this, now, fx| this.sweeping = !this.tier.expire(now, fx));
                 }
                 2 if !self.remains.is_empty() => self.drop_some(),
+                3 if !self.tier.store().holds() => {
+                    self.turn(|this, now, fx| this.tier.come_down(now, fx));
+                }
                 _ => continue,
             }
             break;
@@ -268,11 +297,7 @@ impl Actor for TierActor {
             self.shared().view.open();
         }
         self.tier.publish();
-        // A forerunner may have died with an order to hold less in its mailbox, and somebody waits for those bytes.
-        tell(
-            &self.wiring.supervisor,
-            ToSupervisor::Holds { tier: self.id.index(), bytes: self.tier.store().grant() },
-        );
+        self.acknowledge();
         self.arm_sweep(ctx);
     }
 }

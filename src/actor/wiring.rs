@@ -4,10 +4,9 @@
 //! Never: handles a message. A handle reads views through it; an actor finds its neighbours in it, whichever life they
 //! are in.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::time::Duration;
 
 use actix::{Addr, Recipient};
 use parking_lot::{Mutex, RwLock};
@@ -22,29 +21,25 @@ use super::root::Root;
 use super::strangers::Strangers;
 use super::supervisor::Supervisor;
 use super::throttle::Throttle;
+use super::tier_shared::TierShared;
 use super::warm_progress::{Job, WarmProgress};
 use crate::codec::pack::Packer;
-use crate::engine::budget::Budget;
+use crate::engine::budget::{Budget, Told};
 use crate::engine::counters::Counters;
 use crate::engine::histogram::Recorder;
 use crate::engine::key::{IntoKey, Key, first_segment};
 use crate::engine::moment::Moment;
+use crate::engine::planner::Planner;
 use crate::engine::route::{Routes, TierId};
 use crate::engine::scope::Scope;
 use crate::engine::terms::Terms;
 use crate::engine::tier::Rules;
 use crate::engine::view::View;
-use crate::engine::weigh::Weigher;
 use crate::env::{Env, Spawner};
 use crate::error::{Error, Result, Shown};
-use crate::message::TierState;
 use crate::settings::Plan;
 use crate::warm::WarmSource;
 
-/// Crashes within [`CRASH_WINDOW`] after which a tier is bypassed.
-pub const CRASHES_MAX: usize = 5;
-/// See [`CRASHES_MAX`].
-pub const CRASH_WINDOW: Duration = Duration::from_secs(60);
 /// Control messages accepted and not yet handled.
 const CONTROL_MESSAGES: u64 = 1_024;
 
@@ -65,79 +60,6 @@ where
     let recipient = place.read().clone();
     if let Some(recipient) = recipient {
         recipient.do_send(message);
-    }
-}
-
-/// Where a tier's life stands.
-#[derive(Debug, Default)]
-pub(crate) struct Lives {
-    crashes: VecDeque<Moment>,
-}
-
-/// What is shared about one tier.
-#[derive(Debug)]
-pub struct TierShared {
-    /// Its number.
-    pub id: TierId,
-    /// Its name.
-    pub name: Arc<str>,
-    /// How its values are loaded and kept when nothing else is said.
-    pub terms: Terms,
-    /// What readers see.
-    pub view: Arc<View>,
-    /// Whether typed readers leave decoded copies beside the bytes.
-    pub(crate) keeps_decoded: bool,
-    /// Its counters.
-    pub counters: Arc<Counters>,
-    /// Its bound.
-    pub permits: Arc<Permits>,
-    pub(crate) place: Place<ToTier>,
-    /// Compresses its values.
-    pub(crate) packer: Packer,
-    /// Says what they are charged with.
-    pub(crate) weigher: Option<Weigher>,
-    /// Loaders that run in callers' tasks because the tier could not serve them.
-    pub(crate) bypass: Semaphore,
-    pub(crate) incarnation: AtomicU64,
-    pub(crate) warn_bypass: Throttle,
-    pub(crate) warn_unawaited: Throttle,
-    failed: AtomicBool,
-    lives: Mutex<Lives>,
-}
-
-impl TierShared {
-    /// Whether it serves.
-    pub fn state(&self) -> TierState {
-        if self.failed.load(Ordering::Acquire) { TierState::Failed } else { TierState::Running }
-    }
-
-    /// Notes a crash; returns whether it was one too many.
-    pub(crate) fn crashed(&self, now: Moment) -> bool {
-        let mut lives = self.lives.lock();
-        lives.crashes.push_back(now);
-        while lives.crashes.front().is_some_and(|&first| now.since(first) > CRASH_WINDOW) {
-            lives.crashes.pop_front();
-        }
-        let too_many = lives.crashes.len() >= CRASHES_MAX;
-        if too_many {
-            self.failed.store(true, Ordering::Release);
-        }
-        too_many
-    }
-
-    /// Forgets its crashes; returns whether it had failed.
-    pub(crate) fn revive(&self) -> bool {
-        self.lives.lock().crashes.clear();
-        self.failed.swap(false, Ordering::AcqRel)
-    }
-
-    pub(crate) fn failed_error(&self) -> Error {
-        Error::TierFailed { tier: Arc::clone(&self.name), crashes: CRASHES_MAX as u32 }
-    }
-
-    /// Tells the tier.
-    pub(crate) fn tell(&self, message: ToTier) {
-        tell(&self.place, message);
     }
 }
 
@@ -169,6 +91,8 @@ pub struct Wiring {
     /// The runtime of the actors, for what has no other.
     pub(crate) spawner: Spawner,
     pub(crate) budget: Mutex<Budget>,
+    /// Where its bytes are worth most.
+    pub(crate) planner: Mutex<Planner>,
     pub(crate) inbox: Inbox,
     pub(crate) control: Arc<Permits>,
     pub(crate) supervisor: Place<ToSupervisor>,
@@ -223,8 +147,8 @@ impl Wiring {
             name: Arc::clone(&tier.name),
             terms: tier.terms,
             view: Arc::new(View::new(env.seed().wrapping_add(index as u64))),
-            keeps_decoded: true,
-            counters: Arc::default(),
+            keeps_decoded: tier.keep_decoded,
+            counters: Arc::new(if plan.moving_budget { Counters::sampled() } else { Counters::default() }),
             permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
             place: Place::default(),
             packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
@@ -250,6 +174,7 @@ impl Wiring {
             sources,
             spawner,
             budget: Mutex::new(budget),
+            planner: Mutex::new(Planner::new(plan.budget, plan.tiers.len())),
             inbox: Inbox::default(),
             control: Permits::new("control".into(), CONTROL_MESSAGES, u64::MAX),
             supervisor: Place::default(),
@@ -372,6 +297,11 @@ impl Wiring {
         }
         // What was accepted and cannot be handled any more is answered by being dropped.
         self.inbox.drain(usize::MAX).for_each(drop);
+    }
+
+    /// Sets what each tier is to have, and returns what they are to be told: for tests that stand in for the supervisor.
+    pub fn aim(&self, aims: &[u64]) -> Vec<Told> {
+        self.budget.lock().aim(aims)
     }
 
     /// Puts `recipient` in the place of the supervisor: for tests that record what it is told.

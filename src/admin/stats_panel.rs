@@ -82,7 +82,7 @@ fn top_entries(snapshot: &StatsSnapshot, style: Style, top: usize) -> Option<Str
 
 fn tiers(snapshot: &StatsSnapshot, style: Style) -> Option<String> {
     let tiers = &snapshot.tiers;
-    let head = ["Tier", "Hit Rate", "Hits", "Misses", "Sets", "Entries", "Used"];
+    let head = ["Tier", "Hit Rate", "Hits", "Misses", "Sets", "Entries", "Used", "May Use", "Worth"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for tier in tiers {
         let stats = &tier.stats;
@@ -94,12 +94,18 @@ fn tiers(snapshot: &StatsSnapshot, style: Style) -> Option<String> {
             thousands(stats.sets),
             thousands(stats.entries),
             size(stats.bytes),
+            limit(stats.grant),
+            thousands(stats.worth),
         ]);
     }
     let turns = tiers.iter().map(|tier| &tier.stats.turns).chain([&snapshot.supervisor_turns]);
     let longest = turns.map(Histogram::max).max().filter(|longest| !longest.is_zero());
     let longest = longest.map(|longest| lines(&[("Longest turn", time(longest))])).unwrap_or_default();
-    (tiers.len() > 1).then(|| style.heading("📦", "Tiers") + &table(&rows, "  ") + &longest)
+    let mut text = style.heading("📦", "Tiers") + &table(&rows, "  ");
+    if tiers.iter().any(|tier| tier.stats.worth > 0) {
+        text.push_str("  Worth: hits that a MB more would bring in a million reads of the cache\n");
+    }
+    (tiers.len() > 1).then(|| text + &longest)
 }
 
 fn compressed(tiers: &[NamedTierStats], style: Style) -> Option<String> {

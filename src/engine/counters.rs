@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::histogram::Recorder;
-
+use super::sampler::Sampler;
 use super::stripe::{self, STRIPES};
 
 /// A number that only grows. Relaxed: counts order nothing.
@@ -50,6 +50,10 @@ pub struct Counters {
     of_threads: [Stripe; STRIPES],
     /// Of all threads that have none of their own.
     shared: Stripe,
+    /// The way to those who plan where bytes are worth most.
+    pub sampler: Sampler,
+    /// Hits that a MiB more would bring in a million reads of the cache, as of the last plan.
+    pub worth: AtomicU64,
     /// Entries held now, as of the end of the tier's last turn.
     pub entries: AtomicU64,
     /// Bytes held now, as of the end of the tier's last turn.
@@ -93,6 +97,11 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Counters of a tier whose reads are sampled.
+    pub fn sampled() -> Self {
+        Self { sampler: Sampler::on(), ..Self::default() }
+    }
+
     /// Counts a read that was served from memory.
     pub fn hit(&self) {
         match stripe::own() {

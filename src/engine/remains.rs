@@ -4,7 +4,7 @@
 
 use super::groups::Groups;
 use super::policy::Policy;
-use super::store::Slots;
+use super::slots::Slots;
 use super::tags::TagIndex;
 use super::view::Shown;
 use super::wheel::Wheel;

@@ -9,14 +9,14 @@
 use std::sync::Arc;
 
 use super::entry::{Draft, Entry, Freshness, Origin, ReadEntry};
-use super::groups::{Groups, Names};
+use super::groups::Groups;
 use super::key::Key;
-use super::marks::MarksOf;
 use super::moment::Moment;
 use super::nothings::{self, Nothings};
 use super::policy::{Choice, Eviction, Policy};
 use super::room::Room;
 use super::slice::CHANGES;
+use super::slots::{MarksOf, Slots};
 use super::tags::TagIndex;
 use super::view::View;
 use super::wheel::Wheel;
@@ -58,28 +58,6 @@ pub struct Gone {
     pub cause: Cause,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Slots(pub(super) Vec<Option<Entry>>);
-
-impl Slots {
-    pub(super) fn entry(&self, slot: u32) -> &Entry {
-        self.0[slot as usize].as_ref().expect("groups, wheel and policy name only slots that are held")
-    }
-}
-
-impl Slots {
-    /// Whether `slot` holds what was stored under `seq`.
-    fn holds(&self, slot: u32, seq: u64) -> bool {
-        self.0.get(slot as usize).and_then(Option::as_ref).is_some_and(|entry| entry.seq() == seq)
-    }
-}
-
-impl Names for Slots {
-    fn key(&self, slot: u32) -> &str {
-        self.entry(slot).key()
-    }
-}
-
 /// What a tier holds.
 #[derive(Debug)]
 pub struct Store {
@@ -95,6 +73,8 @@ pub struct Store {
     len: u64,
     /// Grant and bytes in use; readers take from it for decoded copies.
     room: Arc<Room>,
+    /// What may be in use now: the grant, or more while a smaller one is being made up for.
+    limit: u64,
     /// Where the search for decoded copies that nobody uses goes on.
     hand: u32,
     /// Entries that were exchanged for others of the same value; their decoded copies are the host's.
@@ -125,6 +105,7 @@ impl Store {
             nothings: Nothings::default(),
             len: 0,
             room,
+            limit: grant,
             hand: 0,
             husks: Vec::new(),
         }
@@ -138,6 +119,11 @@ impl Store {
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// How it chooses what goes when it is full.
+    pub fn choice(&self) -> Choice {
+        self.choice
     }
 
     /// Bytes in use, decoded copies included.
@@ -196,7 +182,7 @@ impl Store {
             self.expire(now, CHANGES, gone);
         }
         let freed = self.find(draft.key.as_str()).map_or(0, |entry| entry.weight());
-        let wanted = (self.used() - freed + weight).saturating_sub(self.grant());
+        let wanted = (self.used() - freed + weight).saturating_sub(self.limit);
         if wanted > 0 {
             let mut found = 0;
             let mut idle = self.policy.coldest(WARM_LOOKS);
@@ -222,7 +208,7 @@ impl Store {
     /// Whether `weight` bytes fit when they take the place of what `key` has now.
     fn has_room(&self, key: &Key, weight: u64) -> bool {
         let freed = self.find(key.as_str()).map_or(0, |entry| entry.weight());
-        self.used() - freed + weight <= self.grant()
+        self.used() - freed + weight <= self.limit
     }
 
     fn put(&mut self, draft: Draft, gone: &mut Vec<Gone>) -> bool {
@@ -358,7 +344,7 @@ impl Store {
         let weights: u64 = entries.iter().map(|entry| entry.weight()).sum();
         let copies: u64 = entries.iter().map(|entry| entry.decoded_weight()).sum();
         assert_eq!((weights + copies, copies), (self.used(), self.decoded()), "bytes in use drifted");
-        assert!(self.used() <= self.grant(), "over the grant by {}", self.used() - self.grant());
+        self.check_limit();
         assert_eq!(slots.len() + self.free.len(), self.slots.0.len(), "slots were lost");
         assert_eq!(self.view.len() as u64, self.len, "the view does not show what is held");
         self.view.check();

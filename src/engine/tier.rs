@@ -187,6 +187,7 @@ impl<W: Waiter, J> Tier<W, J> {
             let (origin, took) = (Origin::Set, Duration::ZERO);
             let draft = Draft { key, value, tags, life, took, seq, since: seq, origin };
             self.counters.sets.one();
+            self.sample_stored(&draft, weight);
             self.store.insert(draft, now, &mut fx.gone);
         } else {
             self.journal.lost(seq, key.as_str());
@@ -257,6 +258,7 @@ impl<W: Waiter, J> Tier<W, J> {
             Right::Extra(ticket) => (Origin::Load, ticket.seq0),
         };
         let draft = Draft { key, value, tags, life, took, seq, since, origin };
+        self.sample_stored(&draft, weigh(&draft.key, &draft.value, &draft.tags));
         let first_gone = fx.gone.len();
         let stored = if let Right::Warm(ticket) | Right::Extra(ticket) = right {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
@@ -269,6 +271,13 @@ impl<W: Waiter, J> Tier<W, J> {
         }
         self.note_gone(&fx.gone[first_gone..]);
         stored
+    }
+
+    /// Tells what a key weighs now, for a read that misses does not know it.
+    fn sample_stored(&self, draft: &Draft, weight: u64) {
+        if self.counters.sampler.is_on() {
+            self.counters.sampler.stored(self.store.hash(draft.key.as_str()), weight);
+        }
     }
 
     /// Takes the first step of every invalidation: its number, and the loads that it overtakes.
@@ -302,7 +311,8 @@ impl<W: Waiter, J> Tier<W, J> {
         let counters = &self.counters;
         for one in gone {
             let Gone { entry, cause } = one;
-            self.departures.gone(one, self.store.hash(entry.key()), seq);
+            let hash = self.store.hash(entry.key());
+            self.departures.gone(one, hash, seq);
             match cause {
                 Cause::Expired => counters.expired.one(),
                 Cause::Evicted => counters.evicted.one(),
@@ -311,6 +321,9 @@ impl<W: Waiter, J> Tier<W, J> {
                 Cause::Invalidated => counters.invalidated.one(),
                 Cause::Cleared => counters.cleared.one(),
                 Cause::Displaced => counters.displaced.one(),
+            }
+            if matches!(cause, Cause::Expired | Cause::Removed | Cause::Invalidated) {
+                counters.sampler.gone(hash);
             }
             if matches!(cause, Cause::Expired | Cause::Evicted) {
                 self.journal.lost(entry.seq(), entry.key());
@@ -328,13 +341,6 @@ impl<W: Waiter, J> Tier<W, J> {
         let all = self.store.expire(now, CHANGES, &mut fx.gone);
         self.note_gone(&fx.gone[first_gone..]);
         all
-    }
-
-    /// From now on at most `grant` bytes.
-    pub fn set_grant(&mut self, grant: u64, now: Moment, fx: &mut Effects<W, J>) {
-        let first_gone = fx.gone.len();
-        self.store.set_grant(grant, now, &mut fx.gone);
-        self.note_gone(&fx.gone[first_gone..]);
     }
 
     /// Entries that were exchanged for others of the same value, to be dropped after the turn: their decoded copies are the
@@ -358,6 +364,7 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn reset(&mut self, view: Arc<View>, now: Moment) -> Self {
         let mut fresh =
             Self::new(self.rules.clone(), view, Arc::clone(&self.counters), self.store.grant(), now);
+        fresh.evict_by(self.store.choice());
         fresh.seq = self.seq;
         fresh.live_as(self.incarnation + 1);
         fresh.watched = self.watched;

@@ -46,6 +46,27 @@ impl Sample {
 #[rtype(result = "Result<InfoSnapshot, Error>")]
 pub struct Info;
 
+/// Gives the cache another budget, while it runs. Info and a restarted actor know it; settings that are read again do not.
+///
+/// Reply: done, once all tiers together hold no more; a smaller one is made up for by evicting in slices, during which the
+/// sum of all grants only falls. Errors: `Budget` tells the least there can be, and nothing has changed. Order: behind
+/// everything sent before; of two budgets under way the later one holds. Cost: the entries that go.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<(), Error>")]
+#[non_exhaustive]
+pub struct SetBudget {
+    /// What all tiers together may hold. Bytes, from what the floors need (ten times the largest entry, or twice that for each
+    /// tier if there are more than five) and 1 MiB to 1 TiB.
+    pub bytes: u64,
+}
+
+impl SetBudget {
+    /// A budget of `bytes`.
+    pub fn new(bytes: u64) -> Self {
+        Self { bytes }
+    }
+}
+
 /// Puts a tier back into service that broke too often and was bypassed since.
 ///
 /// Reply: whether it had been out of service. Errors: `UnknownTier`. Order: what is sent later finds it in service.

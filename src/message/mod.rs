@@ -21,7 +21,7 @@ mod since;
 mod stats;
 mod warm;
 
-pub use control::{History, Info, ReviveTier, Sample, Shutdown, Stats, Written};
+pub use control::{History, Info, ReviveTier, Sample, SetBudget, Shutdown, Stats, Written};
 pub use data::{Contains, Get, Remove, RemoveMany, Removed, Set, SetMany};
 pub use event::Event;
 pub use explain::Explain;

@@ -83,6 +83,8 @@ impl TierStats {
         Self {
             entries: self.entries + other.entries,
             bytes: self.bytes + other.bytes,
+            grant: self.grant + other.grant,
+            worth: self.worth.max(other.worth),
             hits: self.hits + other.hits,
             misses: self.misses + other.misses,
             joined: self.joined + other.joined,

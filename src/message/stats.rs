@@ -7,7 +7,7 @@ use std::time::Duration;
 
 pub use crate::engine::histogram::Histogram;
 
-/// Counters of one tier since the cache was started. Every field only grows, but for the first two.
+/// Counters of one tier since the cache was started. Every field only grows, but for the first four.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TierStats {
@@ -15,6 +15,11 @@ pub struct TierStats {
     pub entries: u64,
     /// Bytes held now: keys, values and overhead.
     pub bytes: u64,
+    /// Bytes it may hold now.
+    pub grant: u64,
+    /// Hits that a MiB more would bring in a million reads of the cache, by a sample of the reads; 0 while not known, or when
+    /// `moving_budget` is off. Of several tiers together: that of the tier where it is worth most.
+    pub worth: u64,
     /// Reads that were served from memory.
     pub hits: u64,
     /// Reads that were not. `hits + misses` is the number of reads.
@@ -230,6 +235,8 @@ pub struct TierInfo {
     pub bytes: u64,
     /// Bytes it may hold now.
     pub grant: u64,
+    /// Hits that a MiB more would bring in a million reads of the cache; 0 while not known.
+    pub worth: u64,
     /// Bytes it may always hold.
     pub floor: u64,
     /// Loads running and loads waiting for a free place.
@@ -263,6 +270,8 @@ pub struct InfoSnapshot {
     pub uptime: Duration,
     /// The budget over all tiers, in bytes.
     pub budget: u64,
+    /// Whether it moves to the tiers where it brings the most hits.
+    pub moving_budget: bool,
     /// Largest entry that is kept, in bytes.
     pub max_entry: u64,
     /// How often expired entries are swept out.

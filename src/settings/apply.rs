@@ -208,6 +208,7 @@ fn set(settings: &mut Settings, key: &str, raw: &Raw) -> Result<(), Wrong> {
     match key {
         "enabled" => settings.enabled = raw.switch()?,
         "max_size_mb" => settings.max_size = raw.size()?,
+        "moving_budget" => settings.moving_budget = raw.switch()?,
         "max_entry_size" => settings.max_entry_size = Some(raw.size()?),
         "cleanup_interval" => settings.cleanup_interval = raw.time()?,
         "warm_interval" => settings.warm_interval = raw.time()?,

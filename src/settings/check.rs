@@ -10,6 +10,7 @@ use super::plan::{Plan, prefixes, tiers};
 use super::problem::{Problem, near, plain};
 use super::values::{Kind, MIB, show_size, show_time};
 use super::{Eviction, Settings, TierSettings};
+use crate::engine::budget::floor_of;
 use crate::error::Shown;
 
 /// The most tiers a cache may have.
@@ -65,6 +66,7 @@ pub(super) fn check(settings: &Settings, notes: &Notes) -> Result<Plan, Vec<Prob
     Ok(Plan {
         enabled: settings.enabled,
         budget: settings.max_size,
+        moving_budget: settings.moving_budget,
         max_entry,
         floor,
         cleanup_interval: settings.cleanup_interval,
@@ -153,9 +155,7 @@ impl Check<'_> {
     }
 
     fn floor(&self) -> u64 {
-        let tiers = self.settings.tiers.len().max(1) as u64;
-        let budget = self.settings.max_size;
-        (budget / 10).min(budget / (2 * tiers))
+        floor_of(self.settings.max_size, self.settings.tiers.len())
     }
 
     /// Whether a size was understood and is within its own limits; comparing it with another makes sense only then.

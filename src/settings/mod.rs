@@ -54,6 +54,9 @@ pub struct Settings {
     pub enabled: bool,
     /// What all tiers together may hold (key `max_size_mb`). Bytes, 1 MiB ..= 1 TiB. Default: 100 MiB.
     pub max_size: u64,
+    /// Whether the budget moves to the tiers where it brings the most hits, by what a sample of the reads shows. Default: true.
+    /// When false, bytes move only to who asks from who does not use them.
+    pub moving_budget: bool,
     /// What one entry may weigh. Bytes, 1 KiB ..= 1 GiB, and at most what each tier always has: a tenth of
     /// `max_size`, or less with more than five tiers. `None`, the default: 1 MiB, or that limit if it is smaller.
     pub max_entry_size: Option<u64>,
@@ -116,6 +119,8 @@ pub struct TierSettings {
     /// Whether what took long to load is kept rather than what took a moment, where both are read as often. Not with
     /// [`Eviction::Lru`]. Default: false.
     pub weigh_load_time: bool,
+    /// Whether typed readers keep a decoded copy of a value beside its bytes. Default: true.
+    pub keep_decoded: bool,
 }
 
 impl Default for Settings {
@@ -123,6 +128,7 @@ impl Default for Settings {
         Self {
             enabled: true,
             max_size: 100 * MIB,
+            moving_budget: true,
             max_entry_size: None,
             cleanup_interval: Duration::from_secs(3_600),
             warm_interval: Duration::from_secs(21_600),
@@ -180,6 +186,12 @@ impl Settings {
     /// Sets [`max_size`](Self::max_size), in MiB.
     pub fn max_size_mb(mut self, mib: u64) -> Self {
         self.max_size = mib.saturating_mul(MIB); // too much stays too much, and `check` says so
+        self
+    }
+
+    /// Sets [`moving_budget`](Self::moving_budget).
+    pub fn moving_budget(mut self, moving: bool) -> Self {
+        self.moving_budget = moving;
         self
     }
 
@@ -307,6 +319,7 @@ impl TierSettings {
             weigher: None,
             eviction: Eviction::default(),
             weigh_load_time: false,
+            keep_decoded: true,
         }
     }
 
@@ -319,31 +332,6 @@ impl TierSettings {
     /// Sets how long its entries live.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
-        self
-    }
-
-    /// Sets how it chooses what goes when it is full.
-    ///
-    /// ```
-    /// use apex_cache::settings::{Eviction, Settings};
-    ///
-    /// // In a file: [cache.tiers.query], and in it eviction = "lru".
-    /// let settings = Settings::default().tier("query", |tier| tier.eviction(Eviction::Lru));
-    /// # assert!(settings.check().is_ok());
-    /// ```
-    pub fn eviction(mut self, eviction: Eviction) -> Self {
-        self.eviction = eviction;
-        self
-    }
-
-    /// Sets whether what took long to load is kept rather than what took a moment.
-    ///
-    /// An entry is worth how often it is read, for each byte, times what a miss costs: 1 for what was set or took less than a
-    /// millisecond, one more each time that it doubles, 15 from about eight seconds on. Damped, because one load is a weak
-    /// witness: one that once took ten seconds counts as much as one of a millisecond that is read eight times as often, and it
-    /// goes as others do when nobody reads it.
-    pub fn weigh_load_time(mut self, weigh_load_time: bool) -> Self {
-        self.weigh_load_time = weigh_load_time;
         self
     }
 

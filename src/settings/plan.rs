@@ -23,6 +23,8 @@ pub struct Plan {
     pub enabled: bool,
     /// What all tiers together may hold, in bytes.
     pub budget: u64,
+    /// Whether it moves to the tiers where it brings the most hits.
+    pub moving_budget: bool,
     /// What one entry may weigh, in bytes; never more than `floor`.
     pub max_entry: u64,
     /// What each tier always has, in bytes: a tenth of the budget, or less when there are more than five tiers.
@@ -71,6 +73,8 @@ pub struct TierPlan {
     pub weigher: Option<Weigher>,
     /// Whether what took long to load is worth more.
     pub weigh_load_time: bool,
+    /// Whether typed readers keep a decoded copy of a value beside its bytes.
+    pub keep_decoded: bool,
 }
 
 /// A first segment and the tier that takes it.
@@ -119,6 +123,7 @@ pub(super) fn tiers(settings: &Settings) -> Vec<TierPlan> {
                 .unwrap_or_else(|| compression.default_threshold()),
             weigher: tier.weigher,
             weigh_load_time: tier.weigh_load_time,
+            keep_decoded: tier.keep_decoded,
         }
     };
     settings.tiers.iter().map(plan).collect()

@@ -3,7 +3,7 @@
 //! Owns: the setters of these, and that a build can do what it is told to. Never: compresses or weighs.
 
 use super::check::Check;
-use super::{Compression, Settings, TierSettings, Weigher};
+use super::{Compression, Eviction, Settings, TierSettings, Weigher};
 use crate::codec::value::Value;
 use crate::engine::key::Key;
 
@@ -22,6 +22,39 @@ impl Settings {
 }
 
 impl TierSettings {
+    /// Sets how it chooses what goes when it is full.
+    ///
+    /// ```
+    /// use apex_cache::settings::{Eviction, Settings};
+    ///
+    /// // In a file: [cache.tiers.query], and in it eviction = "lru".
+    /// let settings = Settings::default().tier("query", |tier| tier.eviction(Eviction::Lru));
+    /// # assert!(settings.check().is_ok());
+    /// ```
+    pub fn eviction(mut self, eviction: Eviction) -> Self {
+        self.eviction = eviction;
+        self
+    }
+
+    /// Sets whether what took long to load is kept rather than what took a moment.
+    ///
+    /// An entry is worth how often it is read, for each byte, times what a miss costs: 1 for what was set or took less than a
+    /// millisecond, one more each time that it doubles, 15 from about eight seconds on. Damped, because one load is a weak
+    /// witness: one that once took ten seconds counts as much as one of a millisecond that is read eight times as often, and it
+    /// goes as others do when nobody reads it.
+    pub fn weigh_load_time(mut self, weigh_load_time: bool) -> Self {
+        self.weigh_load_time = weigh_load_time;
+        self
+    }
+
+    /// Sets whether typed readers keep a decoded copy of a value beside its bytes: the first pays for decoding it, and those
+    /// who follow are lent the copy. It is charged, as far as its `Deserialize` tells what it takes, is kept only while there is
+    /// room, and goes before any entry does. Without it every typed read decodes, and the tier holds more entries.
+    pub fn keep_decoded(mut self, keep_decoded: bool) -> Self {
+        self.keep_decoded = keep_decoded;
+        self
+    }
+
     /// Sets how its values are compressed.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = Some(compression);

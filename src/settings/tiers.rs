@@ -13,7 +13,7 @@ use super::values::{Kind, Raw, Wrong};
 use super::{Eviction, TierSettings};
 
 /// The keys of a tier.
-const OF_TIER: [&str; 9] = [
+const OF_TIER: [&str; 10] = [
     "description",
     "ttl",
     "stale",
@@ -22,6 +22,7 @@ const OF_TIER: [&str; 9] = [
     "compression",
     "eviction",
     "weigh_load_time",
+    "keep_decoded",
     "prefixes",
 ];
 /// What a prefix has in place of a TTL when it has none of its own.
@@ -63,7 +64,8 @@ impl Apply {
             },
             ["ttl"] => self.ttl(place, path, name, raw),
             ["eviction"] => self.eviction(place, path, name, raw),
-            ["weigh_load_time"] => self.weigh_load_time(place, path, name, raw),
+            ["weigh_load_time"] => self.switch(place, path, name, raw, |tier| &mut tier.weigh_load_time),
+            ["keep_decoded"] => self.switch(place, path, name, raw, |tier| &mut tier.keep_decoded),
             ["prefixes"] => self.prefixes(place, path, name, raw, list),
             ["prefixes", prefix] | ["prefixes", prefix, "ttl"] => {
                 self.prefix_ttl(place, path, name, prefix, raw);
@@ -104,12 +106,20 @@ impl Apply {
         self.failed(place, path, &path.join("."), raw, allowed, guess);
     }
 
-    fn weigh_load_time(&mut self, place: &Place, path: &[&str], tier: &str, raw: &Raw) {
+    /// A key that is true or false, and where it is kept.
+    fn switch(
+        &mut self,
+        place: &Place,
+        path: &[&str],
+        tier: &str,
+        raw: &Raw,
+        kept: fn(&mut TierSettings) -> &mut bool,
+    ) {
         let index = self.tier_index(place, tier);
         match raw.switch() {
             Ok(switch) => {
                 self.note(place, path, &path.join("."), raw, false);
-                self.settings.tiers[index].weigh_load_time = switch;
+                *kept(&mut self.settings.tiers[index]) = switch;
             }
             Err(Wrong(guess)) => {
                 self.failed(place, path, &path.join("."), raw, Kind::Switch.allowed(), guess);

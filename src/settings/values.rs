@@ -35,9 +35,10 @@ pub(super) enum Kind {
 }
 
 /// Every key outside the tiers, in the order of `config/default.toml`, and what it may be.
-pub(super) const KEYS: [(&str, Kind); 14] = [
+pub(super) const KEYS: [(&str, Kind); 15] = [
     ("enabled", Kind::Switch),
     ("max_size_mb", Kind::Size(MIB, TIB)),
+    ("moving_budget", Kind::Switch),
     ("max_entry_size", Kind::Size(KIB, GIB)),
     ("cleanup_interval", Kind::Time(Duration::from_secs(1), Duration::from_secs(365 * DAY))),
     ("warm_interval", Kind::Time(Duration::from_secs(1), Duration::from_secs(365 * DAY))),

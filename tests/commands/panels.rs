@@ -97,6 +97,9 @@ fn busy() -> StatsSnapshot {
         }),
         tier("query", |_| {}),
     ];
+    for (tier, (grant, worth)) in snapshot.tiers.iter_mut().zip([(10, 0), (50, 1_234), (30, 89), (10, 0)]) {
+        (tier.stats.grant, tier.stats.worth) = (grant * MIB, worth);
+    }
     snapshot.warm = vec![
         filled(|warm: &mut WarmStats| {
             (warm.source, warm.tier) = ("vip tiers".into(), "config".into());
@@ -145,6 +148,7 @@ fn info() -> InfoSnapshot {
             ),
             tier("query", "", 1_800, &[]),
         ];
+        (info.moving_budget, info.tiers[1].worth) = (true, 1_234);
         (info.tiers[0].entries, info.tiers[0].bytes) = (1, 12_345);
         info.tiers[1].stale = Duration::from_secs(300);
         (info.tiers[1].loads, info.tiers[1].queued) = ((2, 1), (12, 3_456));

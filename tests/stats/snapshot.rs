@@ -38,6 +38,7 @@ fn a_snapshot_shows_every_counter_of_every_tier_as_it_is_now() {
         counters.restarts.add(2);
         counters.entries.store(11, Relaxed);
         counters.bytes.store(12, Relaxed);
+        counters.worth.store(13, Relaxed);
         advance(Duration::from_secs(5)).await;
         let snapshot = alone.snapshot().await;
         assert_eq!((snapshot.uptime, snapshot.budget), (Duration::from_secs(5), 100 << 20));
@@ -52,8 +53,11 @@ fn a_snapshot_shows_every_counter_of_every_tier_as_it_is_now() {
         assert_eq!((stats.loads, stats.loads_ok, stats.load_time), (20, 10, Duration::from_millis(30)));
         assert_eq!((stats.bypassed, stats.overloaded, stats.restarts), (8, 9, 2));
         assert_eq!((stats.entries, stats.bytes), (11, 12));
-        assert_eq!(snapshot.tiers[0].stats, TierStats::default(), "another tier");
-        assert_eq!(&snapshot.total(), stats, "the only tier with counts is the total");
+        assert_eq!((stats.grant, stats.worth), (10 << 20, 13));
+        let (mut nothing, mut total) = (TierStats::default(), stats.clone());
+        (nothing.grant, total.grant) = (10 << 20, 40 << 20);
+        assert_eq!(snapshot.tiers[0].stats, nothing, "another tier");
+        assert_eq!(snapshot.total(), total, "the only tier with counts is the total");
         assert!(snapshot.top.is_empty() && snapshot.warm.is_empty());
     });
 }

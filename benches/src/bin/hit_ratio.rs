@@ -1,6 +1,7 @@
 //! How many requests of real traces are hits: ours, its LRU, moka, `quick_cache`, foyer, and the best that can be.
 //!
-//! Run: `cargo run --release -p apex-cache-bench --bin hit_ratio -- [--quick] [--json] [--floors] [--only NAME] [TRACE...]`
+//! Run: `cargo run --release -p apex-cache-bench --bin hit_ratio -- [--quick] [--json] [--floors] [--tiers] [--only NAME] [TRACE...]`; with `--tiers`
+//! the traces are the tiers of one cache, and the rows tell what its moving budget is worth.
 //! Owns: what is printed: a table for each trace and the means, or with `--json` one object a line, `trace`, `policy`, `capacity`
 //! and `hit_percent`. Never: hides a row.
 //!
@@ -24,6 +25,7 @@ struct Options {
     json: bool,
     quick: bool,
     floors: bool,
+    tiers: bool,
     only: Vec<String>,
     traces: Vec<PathBuf>,
 }
@@ -36,9 +38,10 @@ impl Options {
                 "--json" => options.json = true,
                 "--quick" => options.quick = true,
                 "--floors" => options.floors = true,
+                "--tiers" => options.tiers = true,
                 "--only" => options.only.push(arguments.next().ok_or("--only wants the name of a policy")?),
                 option if option.starts_with('-') => {
-                    let known = "--quick, --json, --floors and --only NAME";
+                    let known = "--quick, --json, --floors, --tiers and --only NAME";
                     return Err(format!("there is no option {option}; there are {known}").into());
                 }
                 path => options.traces.push(path.into()),
@@ -75,6 +78,10 @@ fn main() -> ExitCode {
 
 fn replay() -> Result<(), Failure> {
     let options = Options::parse(std::env::args().skip(1))?;
+    if options.tiers {
+        eprintln!("{}", machine::describe());
+        return replay_tiers(&options.traces);
+    }
     let versions = ["apex-cache", "moka", "quick_cache", "foyer-memory"].map(machine::versioned).join(", ");
     let command: Vec<String> = std::env::args().collect();
     let about = format!("{versions}\n{}\n{}", machine::describe(), command.join(" "));
@@ -120,4 +127,18 @@ fn replay() -> Result<(), Failure> {
         println!("{}", table.overall());
     }
     if missed.is_empty() { Ok(()) } else { Err(missed.join("; ").into()) }
+}
+
+/// One JSON object a line, and the same as a table for people.
+fn replay_tiers(paths: &[PathBuf]) -> Result<(), Failure> {
+    let traces: Vec<Trace> = paths.iter().map(|path| Trace::read(path)).collect::<Result<_, _>>()?;
+    let mut failure = None;
+    hit_ratio::tiers::run(&traces, |found| {
+        eprintln!("{found}");
+        match serde_json::to_string(&found) {
+            Ok(line) => println!("{line}"),
+            Err(error) => failure = Some(error),
+        }
+    })?;
+    Ok(failure.map_or(Ok(()), Err)?)
 }

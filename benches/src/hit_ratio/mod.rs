@@ -7,6 +7,7 @@ pub mod floors;
 mod ours;
 mod peers;
 pub mod table;
+pub mod tiers;
 mod trace;
 
 use apex_cache::engine::policy::Eviction;

@@ -44,13 +44,33 @@ fn write_key(text: &mut String, id: u32) {
 impl Engine {
     pub(super) fn new(eviction: Eviction, capacity: u64) -> Self {
         let value = Value::encode(&0_u8).expect("a number can be encoded");
+        let view = Arc::new(View::new(SEED));
+        let store = Store::evicting(eviction, Arc::clone(&view), capacity * Self::weight(), NOW);
+        Self { view, store, value, seq: 0, text: String::new() }
+    }
+
+    /// What every entry weighs.
+    pub(super) fn weight() -> u64 {
+        let value = Value::encode(&0_u8).expect("a number can be encoded");
         let mut text = String::new();
         write_key(&mut text, 0);
-        let key = Key::parse(&text).expect("the key is plain");
-        let weight = weigh(&key, &value, &Tags::NONE);
-        let view = Arc::new(View::new(SEED));
-        let store = Store::evicting(eviction, Arc::clone(&view), capacity * weight, NOW);
-        Self { view, store, value, seq: 0, text }
+        weigh(&Key::parse(&text).expect("the key is plain"), &value, &Tags::NONE)
+    }
+
+    pub(super) fn used(&self) -> u64 {
+        self.store.used()
+    }
+
+    pub(super) fn grant(&self) -> u64 {
+        self.store.grant()
+    }
+
+    /// From now on at most `bytes`, at once.
+    pub(super) fn set_grant(&mut self, bytes: u64) {
+        let mut holds = self.store.set_grant(bytes, NOW, &mut Vec::new());
+        while !holds {
+            holds = self.store.come_down(1_024, NOW, &mut Vec::new());
+        }
     }
 }
 
@@ -154,7 +174,7 @@ impl Replay for Sized {
 }
 
 /// In place of the hash of a key. Source: Steele and others, `SplitMix64`, 2014.
-fn spread(id: u32) -> u64 {
+pub(super) fn spread(id: u32) -> u64 {
     let mixed = (u64::from(id) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -9,8 +9,7 @@ use crate::actor::batch;
 use crate::actor::load::Waiter;
 use crate::actor::look::KeyAt;
 use crate::actor::reply::Reply;
-use crate::actor::request::{LoadRequest, TierRequest, ToSupervisor};
-use crate::actor::wiring::tell;
+use crate::actor::request::{LoadRequest, TierRequest};
 use crate::codec::value::Wanted;
 use crate::engine::entry::ReadEntry;
 use crate::engine::explain::Explanation;
@@ -23,6 +22,7 @@ use crate::engine::tier::{Taken, Tier};
 use crate::engine::view::Served;
 use crate::error::Result;
 use crate::message::TierState;
+use crate::telemetry;
 
 impl TierActor {
     pub(super) fn dispatch(&mut self, request: TierRequest) {
@@ -72,7 +72,7 @@ impl TierActor {
             TierRequest::EndWarm { ticket } => {
                 self.turn(|this, _, _| this.tier.end_warm(ticket));
             }
-            TierRequest::Grant { bytes } => self.grant(bytes),
+            TierRequest::Grant { bytes, order } => self.grant(bytes, order),
             TierRequest::Revive { reply } => self.revive(reply),
             TierRequest::Drain { reply } => self.draining.push(reply),
             TierRequest::Written { reply } => self.written.push((self.tier.seq(), reply)),
@@ -113,7 +113,7 @@ impl TierActor {
             // It may be revived while the fence is open, and must not store what is loaded then.
             fence @ (TierRequest::OpenFence { .. } | TierRequest::CloseFence { .. }) => self.dispatch(fence),
             TierRequest::Drain { reply } | TierRequest::Written { reply } => reply.answer(Ok(())),
-            TierRequest::Grant { bytes } => self.grant(bytes),
+            TierRequest::Grant { bytes, order } => self.grant(bytes, order),
             TierRequest::EndWarm { .. } => {}
             TierRequest::Get { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::Contains { reply, .. } => reply.answer(Err(self.shared().failed_error())),
@@ -139,9 +139,16 @@ impl TierActor {
         self.turn(|this, now, fx| this.tier.load(&key, &terms, class, waiter, now, fx));
     }
 
-    fn grant(&mut self, bytes: u64) {
-        self.turn(|this, now, fx| this.tier.set_grant(bytes, now, fx));
-        tell(&self.wiring.supervisor, ToSupervisor::Holds { tier: self.id.index(), bytes });
+    /// What the tier may hold from now on. It is acknowledged when that holds, which may take turns.
+    fn grant(&mut self, bytes: u64, order: u64) {
+        let counted = self.wiring.budget.lock().grant(self.id.index());
+        // More than is counted for this tier would be missing elsewhere. Nobody tells that; if somebody did, it is not taken.
+        debug_assert!(bytes <= counted, "told {bytes} bytes, {counted} are counted");
+        if bytes > counted {
+            telemetry::over_its_grant(&self.shared().name, bytes, counted);
+        }
+        self.owed = Some(order);
+        self.turn(|this, now, fx| this.tier.set_grant(bytes.min(counted), now, fx));
     }
 
     fn revive(&mut self, reply: Reply<bool>) {

@@ -1,11 +1,33 @@
-//! What a policy asks about the entries of a store.
+//! The entries of a store by slot, and what groups and policies ask about them.
 //!
-//! Owns: nothing; it looks the entry up and asks it. Never: changes anything but the mark that a reader left.
+//! Owns: which entry is in which slot. Never: changes anything of an entry but the mark that a reader left.
 
-use super::entry::ReadEntry;
+use super::entry::{Entry, ReadEntry};
+use super::groups::Names;
 use super::policy::Marks;
-use super::store::Slots;
 use super::view::View;
+
+#[derive(Debug, Default)]
+pub(super) struct Slots(pub(super) Vec<Option<Entry>>);
+
+impl Slots {
+    pub(super) fn entry(&self, slot: u32) -> &Entry {
+        self.0[slot as usize].as_ref().expect("groups, wheel and policy name only slots that are held")
+    }
+}
+
+impl Slots {
+    /// Whether `slot` holds what was stored under `seq`.
+    pub(super) fn holds(&self, slot: u32, seq: u64) -> bool {
+        self.0.get(slot as usize).and_then(Option::as_ref).is_some_and(|entry| entry.seq() == seq)
+    }
+}
+
+impl Names for Slots {
+    fn key(&self, slot: u32) -> &str {
+        self.entry(slot).key()
+    }
+}
 
 /// The entries of a store, and the view whose hash stands for their keys.
 pub(super) struct MarksOf<'s> {
