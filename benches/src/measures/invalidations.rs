@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Bench, KEYS, Peer, check};
+use super::{Bench, Gone, KEYS, Peer, check};
 use crate::contestant::{Entrant, Setup, Taken, Work};
 use crate::host::nanos_in_all;
 use crate::ours::Ours;
@@ -48,6 +48,7 @@ struct Crowd {
     entrants: Vec<Entrant>,
     users: BTreeMap<&'static str, u64>,
     many: u64,
+    gone: Gone,
 }
 
 impl Crowd {
@@ -56,7 +57,7 @@ impl Crowd {
         let setup = Setup { predicates: true, ..Setup::of(many) };
         let entrants = bench.entrants::<Profile, Ours>(setup, many, shared_key, PREDICATES)?;
         let users = entrants.iter().map(|one| (one.name, many / GROUP)).collect();
-        Ok(Self { entrants, users, many })
+        Ok(Self { entrants, users, many, gone: Gone::default() })
     }
 
     /// Work that takes the next `count` users of `entrant`, the least popular ones first, and the keys of these.
@@ -86,13 +87,10 @@ impl Crowd {
         mut turn: impl FnMut(&mut Self, &Entrant, &tokio::runtime::Runtime) -> Result<f64, Failure>,
     ) -> Result<(), Failure> {
         let (entrants, host, many) = (self.entrants.clone(), crate::host::start()?, self.many);
-        bench.compare(measure, (1, many), &entrants, |one| turn(&mut self, one, &host))
+        bench.compare(measure, (1, many), &entrants, |one| turn(&mut self, one, &host))?;
+        self.gone.tell(measure, bench.report);
+        Ok(())
     }
-}
-
-/// Fails unless none of `keys` is found.
-fn check_gone(one: &Entrant, host: &tokio::runtime::Runtime, keys: Requests) -> Result<(), Failure> {
-    check(one, &[host.block_on(one.run(&Work::Get(keys)))?], 0)
 }
 
 /// The ten entries of a user, until no reader sees them.
@@ -101,7 +99,7 @@ pub(super) fn visible(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failur
     Crowd::gather(bench)?.compare(bench, measure, |crowd, one, host| {
         let (take, keys) = crowd.next(one, USERS);
         let done = host.block_on(one.run(&take))?;
-        check_gone(one, host, keys)?;
+        crowd.gone.check(host, one, &keys)?;
         host.block_on(one.run(&crowd.settle(one)))?;
         Ok(nanos_in_all(&[done], USERS as usize))
     })
@@ -117,7 +115,7 @@ pub(super) fn freed(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure>
             Ok::<_, Failure>(done)
         })?;
         check(one, &done[1..], crowd.left(one))?;
-        check_gone(one, host, keys)?;
+        crowd.gone.check(host, one, &keys)?;
         Ok(nanos_in_all(&done, 1))
     })
 }
@@ -143,7 +141,7 @@ pub(super) fn pattern(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failur
         let taken = Taken::Like("user::42".into());
         let ids: Arc<[u64]> = (0..crowd.many).filter(|&id| taken.takes(&shared_key(id))).collect();
         let done = host.block_on(one.run(&Work::Take([taken].into())))?;
-        check_gone(one, host, Requests::of(ids.iter().copied(), shared_key))?;
+        crowd.gone.check(host, one, &Requests::of(ids.iter().copied(), shared_key))?;
         host.block_on(one.run(&Work::SetMany(Arc::clone(&ids), shared_key, 1_000)))?;
         host.block_on(one.run(&Work::Settle(crowd.many)))?;
         Ok(nanos_in_all(&[done], 1))

@@ -9,6 +9,7 @@ pub mod scale;
 pub mod scopes;
 mod writes;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
@@ -18,7 +19,7 @@ use crate::contestant::{Contestant, Done, Entrant, Setup, Work};
 use crate::peers::{BareMap, Foyer, MokaFuture, MokaSync, QuickCache};
 use crate::report::{Better, Report, Row};
 use crate::samples::{Samples, interleave};
-use crate::work::{Naming, Payload, Profile, Random};
+use crate::work::{Naming, Payload, Profile, Random, Requests};
 use crate::{Failure, host};
 
 /// Keys that most measures spread over.
@@ -210,6 +211,36 @@ fn check(entrant: &Entrant, done: &[Done], expected: u64) -> Result<(), Failure>
         count if count == expected => Ok(()),
         count => {
             Err(format!("{} counted {count} operations where {expected} are right", entrant.name).into())
+        }
+    }
+}
+
+/// Whether what was taken away is gone. Ours must be; a peer that still serves some of it is measured all the same, and it
+/// is said.
+#[derive(Default)]
+struct Gone {
+    served: BTreeMap<&'static str, u64>,
+}
+
+impl Gone {
+    /// Reads `keys`, none of which should be there.
+    fn check(&mut self, host: &Runtime, one: &Entrant, keys: &Requests) -> Result<(), Failure> {
+        match host.block_on(one.run(&Work::Get(keys.clone())))?.count {
+            0 => Ok(()),
+            count if one.name == "apex" => {
+                Err(format!("{count} of {} entries are served after they were taken", keys.len()).into())
+            }
+            count => {
+                *self.served.entry(one.name).or_default() += count;
+                Ok(())
+            }
+        }
+    }
+
+    fn tell(&self, measure: &str, report: &Report) {
+        for (name, count) in &self.served {
+            report
+                .remark(&format!("{measure}: {name} served {count} entries after they had been invalidated"));
         }
     }
 }

@@ -78,12 +78,13 @@ pub(super) fn bytes_hit(bench: &mut Bench<'_>, measure: &str) -> Result<(), Fail
 
 pub(super) fn hot_key(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure> {
     let entrants = bench.profiles::<Prepared>(PEERS)?;
-    let one = Requests::of(vec![0; bench.reads], key);
+    // Many of them: a turn that ends before the other thread has woken measures one thread.
+    let one = Requests::of(vec![0; bench.reads * 10], key);
     reads(bench, measure, &entrants, |_| one.clone(), Work::Get, |all| all)
 }
 
 pub(super) fn miss(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure> {
-    let (entrants, count) = (bench.profiles::<Ours>(PEERS)?, bench.reads);
+    let (entrants, count) = (bench.profiles::<Ours>(PEERS)?, bench.reads * 4);
     reads(bench, measure, &entrants, |thread| popular(count, thread, absent_key), Work::Get, |_| 0)
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Bench, Peer, check};
+use super::{Bench, Gone, Peer, check};
 use crate::Failure;
 use crate::cli::Options;
 use crate::contestant::{Entrant, Setup, Taken, Work};
@@ -89,13 +89,16 @@ fn invalidate(bench: &mut Bench<'_>, size: u64, entrants: &[Entrant]) -> Result<
     let taken: Arc<[Taken]> = (0..USERS).map(|user| Taken::Prefix(format!("user::{user}").into())).collect();
     let ids: Arc<[u64]> = (0..USERS * 10).collect();
     let (keys, host) = (Requests::of(ids.iter().copied(), shared_key), crate::host::start()?);
+    let mut gone = Gone::default();
     bench.compare("invalidate", (1, size), entrants, |one| {
         let done = host.block_on(one.run(&Work::Take(Arc::clone(&taken))))?;
-        check(one, &[host.block_on(one.run(&Work::Get(keys.clone())))?], 0)?;
+        gone.check(&host, one, &keys)?;
         host.block_on(one.run(&Work::SetMany(Arc::clone(&ids), shared_key, 1_000)))?;
         host.block_on(one.run(&Work::Settle(size)))?;
         Ok(nanos_in_all(&[done], USERS as usize))
-    })
+    })?;
+    gone.tell("invalidate", bench.report);
+    Ok(())
 }
 
 #[derive(Serialize)]

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Bench, Peer, check};
+use super::{Bench, Gone, Peer};
 use crate::Failure;
 use crate::cli::Options;
 use crate::contestant::{Entrant, Setup, Taken, Work};
@@ -72,13 +72,16 @@ fn take(
     let ((taken, first), naming, host) = (scope(kind, matches), naming(kind), crate::host::start()?);
     let ids: Arc<[u64]> = (first..first + matches).collect();
     let keys = Requests::of(ids.iter().copied(), naming);
-    bench.compare(&format!("{kind}_{matches}"), (1, size), entrants, |one| {
+    let (measure, mut gone) = (format!("{kind}_{matches}"), Gone::default());
+    bench.compare(&measure, (1, size), entrants, |one| {
         let done = host.block_on(one.run(&Work::Take([taken.clone()].into())))?;
-        check(one, &[host.block_on(one.run(&Work::Get(keys.clone())))?], 0)?;
+        gone.check(&host, one, &keys)?;
         host.block_on(one.run(&Work::SetMany(Arc::clone(&ids), naming, 1_000)))?;
         host.block_on(one.run(&Work::Settle(size)))?;
         Ok(nanos_in_all(&[done], 1))
-    })
+    })?;
+    gone.tell(&measure, bench.report);
+    Ok(())
 }
 
 #[cfg(test)]
