@@ -143,7 +143,7 @@ fn a_much_smaller_grant_is_shed_in_slices_between_which_others_are_served() {
         aims[id] = 14 * MIB;
         let told = tier.wiring.aim(&aims)[0];
         tier.tell(TierRequest::Grant { bytes: told.bytes, order: told.order });
-        tier.fill(20_000).await;
+        tier.fill(45_000).await;
         tier.drained().await;
         let before = used(&tier);
         assert!(before > 7 * MIB, "{before}");
@@ -174,7 +174,7 @@ fn a_tier_that_breaks_while_it_sheds_acknowledges_all_the_same() {
         use apex_cache::actor::request::Fault;
         let tier = Alone::with(&Settings::default().max_size_mb(20).max_entry_size(100_000));
         grant(&tier, 14 * MIB);
-        tier.fill(20_000).await;
+        tier.fill(45_000).await;
         tier.supervisor.take();
         let mut aims = vec![2 * MIB; 4];
         aims[tier.id.index()] = 3 * MIB;
