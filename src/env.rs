@@ -85,6 +85,7 @@ impl Env {
     }
 
     /// The moment now.
+    #[inline]
     pub fn now(&self) -> Moment {
         match &*self.clock {
             Clock::Machine { began, suspended_ms, .. } => {
@@ -134,6 +135,7 @@ fn millis(span: Duration) -> u64 {
 }
 
 #[cfg(target_os = "linux")]
+#[inline]
 fn machine_now_ms() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000

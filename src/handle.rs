@@ -67,6 +67,7 @@ impl Cache {
         Self { life: Arc::new(life) }
     }
 
+    #[inline]
     pub(crate) fn wiring(&self) -> &Arc<Wiring> {
         &self.life.wiring
     }
@@ -114,7 +115,8 @@ impl Cache {
         T: DeserializeOwned + Send + Sync + 'static,
     {
         let Some((tier, seen)) = self.look(&key)? else { return key.into_key().map(|_key| None) };
-        Hit::of(key.text(), seen).map(Some).map_err(|(error, _)| {
+        Hit::of(key.text(), seen).map(Some).map_err(|undecoded| {
+            let error = undecoded.0;
             if matches!(error, Error::WrongType { .. }) {
                 tier.counters.wrong_type.one();
             }

@@ -20,7 +20,7 @@ use crate::engine::key::{IntoKey, Key};
 use crate::engine::stamp::Stamp;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
-use crate::hit::Hit;
+use crate::hit::{Hit, Undecoded};
 use crate::load_policy::LoadPolicy;
 use crate::loader::Loader;
 
@@ -154,13 +154,13 @@ where
             let due = match options.look(self.cache, &key, wanted)? {
                 Found::Hit(seen) => match Hit::of(key.text(), seen) {
                     Ok(hit) => return Poll::Ready(Ok(hit)),
-                    Err((_, seen)) => {
-                        options.pass_over(&seen);
+                    Err(undecoded) => {
+                        options.pass_over(&undecoded.1);
                         None
                     }
                 },
                 Found::Due(seen) => {
-                    Hit::of(key.text(), seen).map_err(|(_, seen)| options.pass_over(&seen)).ok()
+                    Hit::of(key.text(), seen).map_err(|undecoded| options.pass_over(&undecoded.1)).ok()
                 }
                 Found::Nothing => None,
             };
@@ -228,14 +228,14 @@ where
             match options.look(cache, &&key, wanted)? {
                 Found::Hit(seen) => match found_there(&key, seen) {
                     Ok(found) => return Ok(found),
-                    Err((_, seen)) => options.pass_over(&seen),
+                    Err(undecoded) => options.pass_over(&undecoded.1),
                 },
                 Found::Due(seen) => match found_there(&key, seen) {
                     Ok(found) => {
                         cache.wiring().refresh(key.clone(), make(key), options.policy, wanted);
                         return Ok(found);
                     }
-                    Err((_, seen)) => options.pass_over(&seen),
+                    Err(undecoded) => options.pass_over(&undecoded.1),
                 },
                 Found::Nothing => {}
             }
@@ -246,7 +246,7 @@ where
 }
 
 /// The value that was seen, or that there is none.
-pub(crate) fn found_there<'w, T>(key: &Key, seen: Seen<'w>) -> Result<Option<Hit<T>>, (Error, Seen<'w>)>
+pub(crate) fn found_there<'w, T>(key: &Key, seen: Seen<'w>) -> Result<Option<Hit<T>>, Box<Undecoded<'w>>>
 where
     T: DeserializeOwned + Send + Sync + 'static,
 {

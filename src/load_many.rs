@@ -90,7 +90,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Looked<T> {
             let seen = key.and_then(|key| Ok((options.look(cache, &&key, wanted)?, key)));
             let mut own = Cow::Borrowed(options);
             let mut decoded = |key: &Key, seen: Seen<'_>| {
-                found_there(key, seen).map_err(|(_, seen)| own.to_mut().pass_over(&seen)).ok().map(Ok)
+                found_there(key, seen).map_err(|undecoded| own.to_mut().pass_over(&undecoded.1)).ok().map(Ok)
             };
             let (answer, key) = match seen {
                 Err(error) => (Some(Err(error)), None),

@@ -203,11 +203,11 @@ where
             match options.look(cache, &&key, wanted)? {
                 Found::Hit(seen) => match found_there(&key, seen) {
                     Ok(found) => return Ok(reserved(found)),
-                    Err((_, seen)) => options.pass_over(&seen),
+                    Err(undecoded) => options.pass_over(&undecoded.1),
                 },
                 Found::Due(seen) => match found_there(&key, seen) {
                     Ok(found) => due = Some(found),
-                    Err((_, seen)) => options.pass_over(&seen),
+                    Err(undecoded) => options.pass_over(&undecoded.1),
                 },
                 Found::Nothing => {}
             }

@@ -40,6 +40,7 @@ pub(crate) struct KeyAt<'k> {
 
 impl<'k> KeyAt<'k> {
     /// `key`, hashed for `tier`.
+    #[inline]
     pub(crate) fn of(tier: &TierShared, key: &'k str) -> Self {
         Self { key, hash: tier.view.hash(key) }
     }
@@ -47,6 +48,7 @@ impl<'k> KeyAt<'k> {
 
 impl TierShared {
     /// What the view holds under `key` and may be served at `now`; what is older than `after` is not.
+    #[inline]
     fn served(&self, at: KeyAt<'_>, now: Moment, after: Option<At>, allowed: Duration) -> Option<Served> {
         let KeyAt { key, hash } = at;
         let Some(after) = after else { return self.view.read_hashed(hash, key, now, allowed) };
@@ -61,12 +63,14 @@ impl TierShared {
 
 impl Wiring {
     /// What the view holds under `key` and may be served as it is, counted as a read.
+    #[inline]
     pub(crate) fn look<'w>(&self, tier: &'w TierShared, at: KeyAt<'_>, wanted: Wanted) -> Option<Seen<'w>> {
         self.read(tier, at, wanted, None, Duration::ZERO)
     }
 
     /// What the view holds under `key` for a call with a loader that takes values as far past their time to live as
     /// `allowed`, counted as a read; what is older than `after` counts as absent.
+    #[inline]
     pub(crate) fn look_to_load<'w>(
         &self,
         tier: &'w TierShared,
@@ -83,6 +87,7 @@ impl Wiring {
         }
     }
 
+    #[inline]
     fn read<'w>(
         &self,
         tier: &'w TierShared,

@@ -195,6 +195,7 @@ impl Wiring {
     }
 
     /// The tier of that number.
+    #[inline]
     pub fn tier(&self, id: TierId) -> &TierShared {
         &self.tiers[id.index()]
     }
@@ -214,6 +215,7 @@ impl Wiring {
     }
 
     /// The tier of `key`, and on what terms its values are loaded and kept there. Errors: `UnknownPrefix`.
+    #[inline]
     pub(crate) fn route(&self, key: &str) -> Result<(&TierShared, &Terms)> {
         let Some(route) = self.routes.route(key) else {
             return Err(Error::UnknownPrefix { prefix: Shown::new(first_segment(key)) });
@@ -260,6 +262,7 @@ impl Wiring {
         }
     }
 
+    #[inline]
     pub(crate) fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Acquire) {
             0 => Phase::Open,
@@ -278,6 +281,7 @@ impl Wiring {
     }
 
     /// `Closed` once the cache has begun to end.
+    #[inline]
     pub(crate) fn open(&self) -> Result<()> {
         if self.phase() == Phase::Open { Ok(()) } else { Err(Error::Closed) }
     }

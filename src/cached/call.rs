@@ -20,7 +20,7 @@ use crate::engine::stamp::Stamp;
 use crate::engine::tag::Tags;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
-use crate::hit::Hit;
+use crate::hit::{Hit, Undecoded};
 use crate::load_policy::LoadPolicy;
 use crate::loader::{Loader, inside};
 use crate::message::{Set, Stored};
@@ -79,11 +79,11 @@ where
         Ok(match wiring.look_to_load(tier, allowed, at, A::wanted(), None) {
             Found::Hit(seen) => match seen_as::<V, A>(seen) {
                 Ok(hit) => Looked::Hit(hit),
-                Err((_, seen)) => Looked::Absent(call(seen.newer())?),
+                Err(undecoded) => Looked::Absent(call(undecoded.1.newer())?),
             },
             Found::Due(seen) => match seen_as::<V, A>(seen) {
                 Ok(hit) => Looked::Due(hit, call(None)?),
-                Err((_, seen)) => Looked::Absent(call(seen.newer())?),
+                Err(undecoded) => Looked::Absent(call(undecoded.1.newer())?),
             },
             Found::Nothing => Looked::Absent(call(None)?),
         })
@@ -97,7 +97,7 @@ where
     })
 }
 
-fn seen_as<V, A>(seen: Seen<'_>) -> Result<Hit<V>, (Error, Seen<'_>)>
+fn seen_as<V, A>(seen: Seen<'_>) -> Result<Hit<V>, Box<Undecoded<'_>>>
 where
     V: DeserializeOwned + Send + Sync + 'static,
     A: Absence<V>,

@@ -34,6 +34,7 @@ impl Wanted {
     }
 
     /// Whether the reader takes a value of that fingerprint.
+    #[inline]
     pub fn takes(self, fingerprint: Fingerprint) -> bool {
         let fits = |(of, or)| of == fingerprint || or == fingerprint;
         if fingerprint == Fingerprint::NOTHING { self.nothing } else { self.of.is_none_or(fits) }

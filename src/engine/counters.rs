@@ -24,6 +24,7 @@ impl Count {
     }
 
     /// Adds one, for a number that no other thread writes: nothing is read and written in one step.
+    #[inline]
     fn one_alone(&self) {
         self.0.store(self.0.load(Relaxed) + 1, Relaxed);
     }
@@ -103,6 +104,7 @@ impl Counters {
     }
 
     /// Counts a read that was served from memory.
+    #[inline]
     pub fn hit(&self) {
         match stripe::own() {
             Some(own) => self.of_threads[own].hits.one_alone(),
@@ -111,6 +113,7 @@ impl Counters {
     }
 
     /// Counts a read that was not.
+    #[inline]
     pub fn miss(&self) {
         match stripe::own() {
             Some(own) => self.of_threads[own].misses.one_alone(),

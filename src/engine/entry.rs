@@ -152,10 +152,12 @@ pub enum Freshness {
 pub struct Entry(Raw);
 
 impl Fields {
+    #[inline]
     fn key_len(&self) -> usize {
         usize::from(self.shape & ((1 << KEY_BITS) - 1))
     }
 
+    #[inline]
     fn stored_at(&self) -> Moment {
         Moment::from_millis(self.stored & (STORED_END - 1))
     }

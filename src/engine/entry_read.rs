@@ -36,6 +36,7 @@ pub trait ReadEntry {
     }
 
     /// Whether that is its key.
+    #[inline]
     fn has_key(&self, key: &str) -> bool {
         let (fields, bytes) = self.parts();
         &bytes[..fields.key_len()] == key.as_bytes()
@@ -47,6 +48,7 @@ pub trait ReadEntry {
     }
 
     /// The encoded bytes of its value, as they are stored.
+    #[inline]
     fn bytes(&self) -> &[u8] {
         let (fields, bytes) = self.parts();
         match &fields.rare {
@@ -56,11 +58,13 @@ pub trait ReadEntry {
     }
 
     /// The fingerprint of its value's type.
+    #[inline]
     fn fingerprint(&self) -> Fingerprint {
         self.parts().0.fingerprint
     }
 
     /// Whether it says that the source has nothing.
+    #[inline]
     fn is_nothing(&self) -> bool {
         self.fingerprint() == Fingerprint::NOTHING
     }
@@ -71,6 +75,7 @@ pub trait ReadEntry {
     }
 
     /// When it is served, and how.
+    #[inline]
     fn life(&self) -> Life {
         let fields = self.parts().0;
         let told = fields.rare.as_ref().and_then(|rare| rare.life);
@@ -83,6 +88,7 @@ pub trait ReadEntry {
     }
 
     /// Whether it may be served at `now` without any condition. An age equal to the time to live is too old.
+    #[inline]
     fn is_fresh(&self, now: Moment) -> bool {
         now < self.life().fresh_until
     }
@@ -100,6 +106,7 @@ pub trait ReadEntry {
     }
 
     /// Whether it may be served at `now` to a call that takes values as far past their time to live as `allowed`.
+    #[inline]
     fn serves(&self, now: Moment, allowed: Duration) -> bool {
         let life = self.life();
         now < life.fresh_until || (now < life.dead_at && now < life.fresh_until.after(allowed))
@@ -161,6 +168,7 @@ pub trait ReadEntry {
     }
 
     /// The decoded copy, if a reader made one.
+    #[inline]
     fn decoded(&self) -> Option<&(dyn Any + Send + Sync)> {
         self.parts().0.decoded.get().map(|decoded| &**decoded)
     }
@@ -189,6 +197,7 @@ pub trait ReadEntry {
 
     /// Marks a read with `stamp`, and counts it. Relaxed: the marks order nothing, they only guide eviction and the list of
     /// top keys.
+    #[inline]
     fn mark(&self, stamp: u32) {
         let fields = self.parts().0;
         let mark = (stamp << 1) | WARM;

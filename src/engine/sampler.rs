@@ -13,6 +13,8 @@ use super::counters::Count;
 pub const RING: usize = 4_096;
 /// No key is sampled: a mask that only one hash of all has no bit of.
 const OFF: u64 = u64::MAX;
+/// No key is sampled until the ring was read.
+const FULL: u64 = u64::MAX - 1;
 
 /// What became of a key of the sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +82,8 @@ impl Sampler {
             let weight = u32::try_from(weight()).unwrap_or(u32::MAX);
             if self.ring.push(Sampled { hash, weight, what }).is_err() {
                 self.dropped.one();
+                // Nobody tries again before there is room: readers of a hot key would do nothing else than meet at the ring.
+                self.mask.store(FULL, Relaxed);
             }
         }
     }
@@ -89,7 +93,8 @@ impl Sampler {
         self.mask.load(Relaxed) != OFF
     }
 
-    /// From now on one key of 2 to the `shift` is in the sample.
+    /// From now on one key of 2 to the `shift` is in the sample. To be said after the ring was read, for a full one is told
+    /// nothing more.
     pub(super) fn thin_to(&self, shift: u32) {
         if self.is_on() {
             self.mask.store((1 << shift) - 1, Relaxed);
@@ -101,7 +106,7 @@ impl Sampler {
         self.ring.pop()
     }
 
-    /// Events that were dropped so far because the ring was full.
+    /// Gaps so far: events dropped because the ring was full, each with all that came after it until the ring was read.
     pub fn dropped(&self) -> u64 {
         self.dropped.get()
     }
@@ -112,14 +117,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_keys_of_the_sample_are_told_and_a_full_ring_counts_what_it_drops() {
+    fn only_keys_of_the_sample_are_told_and_a_full_ring_is_told_nothing_until_it_was_read() {
         let sampler = Sampler::on();
         sampler.thin_to(2);
         (0..16).for_each(|hash| sampler.saw(hash, || 7));
         let told: Vec<u64> = std::iter::from_fn(|| sampler.pop()).map(|event| event.hash).collect();
         assert_eq!(told, [0, 4, 8, 12]);
         (0..RING as u64 + 3).for_each(|hash| sampler.saw(hash * 4, || 7));
-        assert_eq!(sampler.dropped(), 3);
+        assert_eq!(sampler.dropped(), 1, "one gap, however long");
+        while sampler.pop().is_some() {}
+        sampler.saw(8, || 7);
+        assert_eq!(sampler.pop(), None);
+        sampler.thin_to(2);
+        sampler.saw(8, || 7);
+        assert!(sampler.pop().is_some());
     }
 
     #[test]
