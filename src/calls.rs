@@ -4,17 +4,19 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::actor::Pending;
+use crate::engine::key::Key;
 use crate::engine::tag::Tags;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
-use crate::message::{Invalidate, Invalidated, Set, Stored};
+use crate::message::{Invalidate, Invalidated, Remove, Removed, Set, Stored};
 
 /// A [`Cache::set`] that was not awaited yet.
 #[derive(Debug)]
-#[must_use = "nothing is stored until this is awaited"]
+#[must_use = "nothing is stored until this is awaited or sent"]
 pub struct SetCall<'c> {
     cache: &'c Cache,
     set: Result<Set>,
@@ -49,23 +51,112 @@ impl<'c> SetCall<'c> {
         self.deadline = Some(deadline);
         self
     }
+
+    /// Sends it and does not wait: accepted or refused when this returns. [`Cache::written`] waits for all that was sent.
+    ///
+    /// Errors: those of the key and the value, `Overloaded`, `TooLarge` (the older value is taken away all the same),
+    /// `Closed`. What fails after it was accepted, because the tier broke or is bypassed, is counted in
+    /// `TierStats::unawaited_failed` and warned of once a minute; await what must not be lost. Order: as if it were awaited;
+    /// until it is applied, readers are served the older value. Cost: as a set, without a reply slot and
+    /// without a wake-up of this thread. A deadline has no meaning here.
+    ///
+    /// ```no_run
+    /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+    /// for id in 0..1_000 {
+    ///     cache.set(format!("user::{id}::seen"), &true).send()?;
+    /// }
+    /// cache.written().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send(self) -> Result<()> {
+        self.cache.wiring().send_set(self.set?)
+    }
 }
 
 impl<'c> IntoFuture for SetCall<'c> {
     type Output = Result<Stored>;
+    type IntoFuture = SetFuture<'c>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        SetFuture(Setting::Described(Some(self)))
+    }
+}
+
+/// A [`Cache::set`] that is awaited. Sends nothing before the first poll; dropped later, it takes nothing back.
+#[must_use = "nothing is stored until this is awaited"]
+pub struct SetFuture<'c>(Setting<'c>);
+
+#[allow(clippy::large_enum_variant)] // every set begins with the largest, and a box would be an allocation for each
+enum Setting<'c> {
+    Described(Option<SetCall<'c>>),
+    Sent(Pending<Stored>),
+    /// Only a call with a deadline needs a timer, and room for one.
+    Limited(Pin<Box<dyn Future<Output = Result<Stored>> + Send + 'c>>),
+}
+
+impl std::fmt::Debug for SetFuture<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SetFuture").finish_non_exhaustive()
+    }
+}
+
+impl Future for SetFuture<'_> {
+    type Output = Result<Stored>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Setting::Described(call) = &mut self.0 {
+            let Some(SetCall { cache, set, deadline }) = call.take() else {
+                return Poll::Ready(Err(Error::Closed)); // polled on after its answer
+            };
+            let answer = cache.send(match set {
+                Ok(set) => set,
+                Err(error) => return Poll::Ready(Err(error)),
+            });
+            self.0 = match deadline {
+                None => Setting::Sent(answer),
+                limit => Setting::Limited(Box::pin(within(cache, limit, answer))),
+            };
+        }
+        match &mut self.0 {
+            Setting::Described(_) => Poll::Pending,
+            Setting::Sent(answer) => Pin::new(answer).poll(cx),
+            Setting::Limited(answer) => answer.as_mut().poll(cx),
+        }
+    }
+}
+
+/// A [`Cache::remove`] that was not awaited yet.
+#[derive(Debug)]
+#[must_use = "nothing is taken away until this is awaited or sent"]
+pub struct RemoveCall<'c> {
+    cache: &'c Cache,
+    key: Result<Key>,
+}
+
+impl<'c> RemoveCall<'c> {
+    pub(crate) fn new(cache: &'c Cache, key: Result<Key>) -> Self {
+        Self { cache, key }
+    }
+
+    /// Sends it and does not wait; see [`SetCall::send`]. Until it is applied, readers may be served what it takes away.
+    pub fn send(self) -> Result<()> {
+        self.cache.wiring().send_remove(self.key?)
+    }
+}
+
+impl<'c> IntoFuture for RemoveCall<'c> {
+    type Output = Result<Removed>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let answer = self.cache.send(self.set?);
-            within(self.cache, self.deadline, answer).await
-        })
+        Box::pin(async move { self.cache.send(Remove::new(self.key?)).await })
     }
 }
 
 /// A [`Cache::invalidate`] that was not awaited yet.
 #[derive(Debug)]
-#[must_use = "nothing is taken away until this is awaited"]
+#[must_use = "nothing is taken away until this is awaited or sent"]
 pub struct InvalidateCall<'c> {
     cache: &'c Cache,
     invalidate: Invalidate,
@@ -95,6 +186,11 @@ impl<'c> InvalidateCall<'c> {
     pub fn dry_run(mut self) -> Self {
         self.invalidate = self.invalidate.dry_run();
         self
+    }
+
+    /// Sends it and does not wait; see [`SetCall::send`]. Until it is applied, readers may be served what it takes away.
+    pub fn send(self) -> Result<()> {
+        self.cache.wiring().send_invalidate(self.invalidate)
     }
 }
 

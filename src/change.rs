@@ -5,10 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::handle::Cache;
 use crate::message::{SetEnabled, SetTtl, TtlOf};
-use crate::settings::check_size;
 
 impl Cache {
     /// Lets what is stored in `tier` from now on live for `ttl`, also under its prefixes without a time to live of their
@@ -22,13 +21,11 @@ impl Cache {
         self.send(SetTtl::new(TtlOf::Prefix(prefix.into()), ttl)).await
     }
 
-    /// Changes what all tiers together may hold; returns the bytes before.
-    #[allow(clippy::unused_async)] // a change of the budget will be a message, as the others are
+    /// Changes what all tiers together may hold, as [`Cache::set_budget`] does; returns the bytes before.
     pub(crate) async fn set_max_size(&self, bytes: u64) -> Result<u64> {
-        let setting = "max_size_mb".to_owned();
-        check_size(bytes).map_err(|reason| Error::InvalidSetting { setting: setting.clone(), reason })?;
-        let reason = "it cannot be changed while the cache runs".to_owned();
-        Err(Error::InvalidSetting { setting, reason })
+        let before = self.wiring().budget.lock().total();
+        self.set_budget(bytes).await?;
+        Ok(before)
     }
 
     /// Switches the cache off, which drops what it holds, or on; returns whether it was on. See [`SetEnabled`].

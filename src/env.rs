@@ -85,6 +85,7 @@ impl Env {
     }
 
     /// The moment now.
+    #[inline]
     pub fn now(&self) -> Moment {
         match &*self.clock {
             Clock::Machine { began, suspended_ms, .. } => {
@@ -134,6 +135,7 @@ fn millis(span: Duration) -> u64 {
 }
 
 #[cfg(target_os = "linux")]
+#[inline]
 fn machine_now_ms() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
@@ -193,6 +195,11 @@ impl Spawner {
     /// Starts `task`. It is dropped with its runtime.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.0.spawn(task);
+    }
+
+    /// Runs `work` where it may take long without holding up a task; lost when the runtime ends first.
+    pub(crate) fn run_aside(&self, work: impl FnOnce() + Send + 'static) {
+        drop(self.0.spawn_blocking(work));
     }
 
     /// Waits for `future`, at most `limit`; `None` when that has passed.

@@ -115,6 +115,19 @@ pub enum Error {
         /// How often it broke.
         crashes: u32,
     },
+    /// The budget cannot be so small, or so large; the one before holds.
+    #[error(
+        "a budget of {bytes} bytes was not set: the tiers of this cache need at least {least}, and {most} is the most; \
+         choose one between"
+    )]
+    Budget {
+        /// What was asked for.
+        bytes: u64,
+        /// The least that gives every tier its floor.
+        least: u64,
+        /// The most that a cache may have.
+        most: u64,
+    },
     /// The loader returned an error; every waiter gets this one.
     #[error("loading {key} failed: {source}")]
     LoadFailed {
@@ -240,6 +253,7 @@ pub enum ErrorKind {
     Overloaded,
     TierRestarting,
     TierFailed,
+    Budget,
     LoadFailed,
     LoadPanicked,
     LoadTimeout,
@@ -280,6 +294,7 @@ impl Error {
             Self::Overloaded { .. } => ErrorKind::Overloaded,
             Self::TierRestarting { .. } => ErrorKind::TierRestarting,
             Self::TierFailed { .. } => ErrorKind::TierFailed,
+            Self::Budget { .. } => ErrorKind::Budget,
             Self::LoadFailed { .. } => ErrorKind::LoadFailed,
             Self::LoadPanicked { .. } => ErrorKind::LoadPanicked,
             Self::LoadTimeout { .. } => ErrorKind::LoadTimeout,

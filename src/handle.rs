@@ -10,9 +10,9 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::actor::{Pending, Request, Seen, Supervisor, TierShared, Wiring, begin_shutdown};
+use crate::actor::{Pending, Request, Seen, TierShared, Wiring, begin_shutdown};
 use crate::builder::Builder;
-use crate::calls::{InvalidateCall, SetCall};
+use crate::calls::{InvalidateCall, RemoveCall, SetCall};
 use crate::codec::value::Value;
 use crate::codec::value::Wanted;
 use crate::engine::entry::ReadEntry;
@@ -25,9 +25,10 @@ use crate::load_calls::{FindCall, GetOrLoadCall};
 use crate::loaded::{LoadContext, Loaded};
 use crate::loader::Loader;
 use crate::message::{
-    History, Info, InfoSnapshot, Invalidate, Invalidated, Remove, Removed, ReviveTier, Sample, Set, Shutdown,
-    Stats, StatsSnapshot, UserActive, Warm, WarmReport, WarmScope,
+    History, Info, InfoSnapshot, Invalidate, Invalidated, ReviveTier, Sample, Set, SetBudget, Shutdown,
+    Stats, StatsSnapshot, UserActive, Warm, WarmReport, WarmScope, Written,
 };
+use crate::supervisor_ref::SupervisorRef;
 
 /// A cache. Cheap to clone, and usable from any thread and any async runtime.
 ///
@@ -66,6 +67,7 @@ impl Cache {
         Self { life: Arc::new(life) }
     }
 
+    #[inline]
     pub(crate) fn wiring(&self) -> &Arc<Wiring> {
         &self.life.wiring
     }
@@ -113,10 +115,12 @@ impl Cache {
         T: DeserializeOwned + Send + Sync + 'static,
     {
         let Some((tier, seen)) = self.look(&key)? else { return key.into_key().map(|_key| None) };
-        Hit::of(key.text(), seen).map(Some).inspect_err(|error| {
+        Hit::of(key.text(), seen).map(Some).map_err(|undecoded| {
+            let error = undecoded.0;
             if matches!(error, Error::WrongType { .. }) {
                 tier.counters.wrong_type.one();
             }
+            error
         })
     }
 
@@ -153,6 +157,10 @@ impl Cache {
 
     /// Stores `value` under `key`: right when you are the one who writes the source. What you *read* from the source belongs
     /// into [`Cache::get_or_load`] or a [reservation](Cache::get_or_reserve): see [`Set`], which shows what bites.
+    ///
+    /// Cost: two wake-ups of threads when it is awaited and the cache has a thread of its own: some ten microseconds where little
+    /// else goes on, shared by all who set at the same time. [`Cache::set_many`] pays them once for all its entries,
+    /// [`SetCall::send`] does not wait for the second, and [`Placement::Inline`](crate::Placement::Inline) has none.
     ///
     /// ```no_run
     /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
@@ -254,9 +262,15 @@ impl Cache {
         FindCall::new(self, key.into_key(), make)
     }
 
-    /// Takes `key` away. See [`Remove`].
-    pub async fn remove(&self, key: impl IntoKey) -> Result<Removed> {
-        self.send(Remove::new(key.into_key()?)).await
+    /// Takes `key` away. See [`Remove`](crate::message::Remove).
+    pub fn remove(&self, key: impl IntoKey) -> RemoveCall<'_> {
+        RemoveCall::new(self, key.into_key())
+    }
+
+    /// Waits until everything that was sent before is applied in all tiers, by whichever handle, awaited or not. See
+    /// [`Written`] and [`SetCall::send`].
+    pub async fn written(&self) -> Result<()> {
+        self.send(Written).await
     }
 
     /// Takes away what `scope` matches: a [`Pattern`](crate::Pattern), a [`Prefix`](crate::Prefix), a key, a `Vec` of keys,
@@ -337,6 +351,11 @@ impl Cache {
         self.send(Info).await
     }
 
+    /// Gives the cache another budget, in bytes, and waits until it holds. See [`SetBudget`].
+    pub async fn set_budget(&self, bytes: u64) -> Result<()> {
+        self.send(SetBudget::new(bytes)).await
+    }
+
     /// Puts a tier back into service. See [`ReviveTier`].
     pub async fn revive(&self, tier: &str) -> Result<bool> {
         self.send(ReviveTier::new(tier)).await
@@ -354,41 +373,5 @@ impl Cache {
 
     pub(crate) fn send<M: Request>(&self, message: M) -> Pending<M::Reply> {
         message.post(self.wiring())
-    }
-}
-
-/// A way to the supervisor for typed messages, good also after the supervisor was started again. Cheap to clone; keeps
-/// the cache alive as a [`Cache`] does.
-///
-/// ```no_run
-/// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
-/// use apex_cache::{Key, Value, message::{Get, Set}};
-///
-/// let supervisor = cache.supervisor();
-/// let key = Key::of("user").part(42).part("name").finish()?;
-/// supervisor.send(Set::new(key.clone(), Value::encode("Ann")?)).await?;
-/// let found = supervisor.send(Get::new(key.clone())).await?;
-/// assert_eq!(found.map(|given| given.value.decode::<String>(key.as_str())).transpose()?.as_deref(), Some("Ann"));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug, Clone)]
-pub struct SupervisorRef {
-    life: Arc<Life>,
-}
-
-impl SupervisorRef {
-    /// Sends `message`. It is accepted, or refused, before this returns; what is returned waits for the answer, and
-    /// dropping it takes nothing back.
-    pub fn send<M: Request>(&self, message: M) -> Pending<M::Reply> {
-        message.post(&self.life.wiring)
-    }
-
-    /// The supervisor's bare actix address, for hosts that are actors themselves. `None` once the cache has ended.
-    ///
-    /// On this address a `send` whose future is dropped before the supervisor's turn is *un-sent*, and the mailbox is no
-    /// bound; after a restart of the supervisor the address is dead. [`SupervisorRef::send`] has none of these.
-    pub fn addr(&self) -> Option<actix::Addr<Supervisor>> {
-        self.life.wiring.address.read().clone()
     }
 }

@@ -12,12 +12,15 @@ use serde::{Serialize, Serializer};
 
 use crate::actor::Seen;
 use crate::codec::fingerprint::Fingerprint;
-use crate::codec::value::decode;
-use crate::engine::entry::{Entry, ReadEntry};
+use crate::codec::value::decode_stored;
+use crate::engine::entry::{Entry, ReadEntry, packed};
 use crate::engine::given::{Given, Source};
 use crate::engine::moment::Moment;
 use crate::engine::view::Served;
 use crate::error::{Error, Result, Shown};
+
+/// Why what was seen is of no use, and what that was. In a box: it is seldom, and the way of a hit is short.
+pub(crate) type Undecoded<'w> = (Error, Seen<'w>);
 
 /// A value that was read. Use it like the value itself; take the value out with [`Hit::into_value`].
 ///
@@ -30,8 +33,16 @@ enum Inner<T> {
     Found { entry: Served, now: Moment },
     /// The same, for more than one holder.
     Shared { entry: Entry, now: Moment },
-    /// A value of its own.
-    Own { value: T, source: Source, age: Duration, stored: bool },
+    /// A value of its own. In a box, for most hits are of the first kind, and are moved a few times on their way.
+    Own(Box<Own<T>>),
+}
+
+#[derive(Clone)]
+struct Own<T> {
+    value: T,
+    source: Source,
+    age: Duration,
+    stored: bool,
 }
 
 impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
@@ -40,19 +51,22 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
     }
 
     /// What was seen under `key`, if it was written from a `T`. Errors: `WrongType`, `Decode`.
-    pub(crate) fn of(key: &str, seen: Seen<'_>) -> Result<Self> {
+    pub(crate) fn of<'w>(key: &str, seen: Seen<'w>) -> Result<Self, Box<Undecoded<'w>>> {
         if seen.entry.fingerprint() != Fingerprint::of::<T>() {
-            return Err(Error::WrongType { key: Shown::new(key), asked: type_name::<T>() });
+            let error = Error::WrongType { key: Shown::new(key), asked: type_name::<T>() };
+            return Err(Box::new((error, seen)));
         }
         Self::of_any(seen)
     }
 
     /// What was seen, whatever it was written from. The first reader decodes it and leaves the copy to those who follow.
     #[inline]
-    pub(crate) fn of_any(seen: Seen<'_>) -> Result<Self> {
-        if !seen.entry.decoded().is_some_and(|copy| copy.is::<T>()) {
-            let value: T = decode(seen.entry.bytes())?;
-            let heap = seen.entry.bytes().len();
+    pub(crate) fn of_any(seen: Seen<'_>) -> Result<Self, Box<Undecoded<'_>>> {
+        if seen.entry.decoded().is_none_or(|copy| !copy.is::<T>()) {
+            let (value, heap): (T, usize) = match decode_stored(seen.entry.bytes(), packed(&seen.entry)) {
+                Ok(decoded) => decoded,
+                Err(error) => return Err(Box::new((error, seen))),
+            };
             if let Err(value) = seen.keep(value, heap) {
                 return Ok(Self::given(value, &seen.given()));
             }
@@ -65,12 +79,13 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
 impl<T> Hit<T> {
     /// The value of `given`, taken out.
     pub(crate) fn given(value: T, given: &Given) -> Self {
-        Self(Inner::Own { value, source: given.source, age: given.age, stored: given.stored })
+        let &Given { source, age, stored, .. } = given;
+        Self(Inner::Own(Box::new(Own { value, source, age, stored })))
     }
 
     /// A value that is not in the cache.
     pub(crate) fn unstored(value: T) -> Self {
-        Self(Inner::Own { value, source: Source::Bypass, age: Duration::ZERO, stored: false })
+        Self(Inner::Own(Box::new(Own { value, source: Source::Bypass, age: Duration::ZERO, stored: false })))
     }
 
     /// Where it came from: memory, a load of this call or of another, or a loader that ran past the cache.
@@ -78,7 +93,7 @@ impl<T> Hit<T> {
         match &self.0 {
             Inner::Found { entry, now } => source_of(entry, *now),
             Inner::Shared { entry, now } => source_of(entry, *now),
-            Inner::Own { source, .. } => *source,
+            Inner::Own(own) => own.source,
         }
     }
 
@@ -92,13 +107,13 @@ impl<T> Hit<T> {
         match &self.0 {
             Inner::Found { entry, now } => now.since(entry.life().stored),
             Inner::Shared { entry, now } => now.since(entry.life().stored),
-            Inner::Own { age, .. } => *age,
+            Inner::Own(own) => own.age,
         }
     }
 
     /// Whether the cache held it when it was read. `false` for a load that an invalidation or a set overtook.
     pub fn is_stored(&self) -> bool {
-        !matches!(self.0, Inner::Own { stored: false, .. })
+        !matches!(&self.0, Inner::Own(own) if !own.stored)
     }
 
     /// Whether it was loaded for this call or one that it joined, rather than found in memory.
@@ -116,7 +131,7 @@ impl<T: 'static> Hit<T> {
         let copy = match &self.0 {
             Inner::Found { entry, .. } => entry.decoded(),
             Inner::Shared { entry, .. } => entry.decoded(),
-            Inner::Own { value, .. } => return value,
+            Inner::Own(own) => return &own.value,
         };
         // A copy stays with its entry as long as that lives; the tier takes it away with the entry.
         copy.and_then(|copy| copy.downcast_ref()).expect("a hit is made of an entry with such a copy")
@@ -128,7 +143,7 @@ impl<T: 'static> Hit<T> {
         T: Clone,
     {
         match self.0 {
-            Inner::Own { value, .. } => value,
+            Inner::Own(own) => own.value,
             _ => self.value().clone(),
         }
     }
@@ -154,9 +169,7 @@ impl<T: Clone + 'static> Clone for Hit<T> {
         Self(match &self.0 {
             Inner::Found { entry, now } => Inner::Shared { entry: entry.entry(), now: *now },
             Inner::Shared { entry, now } => Inner::Shared { entry: entry.clone(), now: *now },
-            Inner::Own { value, source, age, stored } => {
-                Inner::Own { value: value.clone(), source: *source, age: *age, stored: *stored }
-            }
+            Inner::Own(own) => Inner::Own(own.clone()),
         })
     }
 }

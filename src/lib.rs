@@ -76,6 +76,7 @@ mod observe;
 mod prepared;
 mod reservation;
 pub mod settings;
+mod supervisor_ref;
 mod sync;
 mod telemetry;
 #[cfg(feature = "testing")]
@@ -89,7 +90,7 @@ pub use actor::{Events, Pending, Request};
 #[cfg(feature = "macros")]
 pub use apex_cache_macros::{cache_invalidate, cached};
 pub use builder::{Builder, Placement};
-pub use calls::{InvalidateCall, SetCall};
+pub use calls::{InvalidateCall, RemoveCall, SetCall, SetFuture};
 pub use codec::fingerprint::Fingerprint;
 pub use codec::value::Value;
 pub use deadline::{WithDeadline, with_deadline};
@@ -103,7 +104,7 @@ pub use env::Env;
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use fence::{BeginCall, Fence};
 pub use forget::Forgotten;
-pub use handle::{Cache, SupervisorRef};
+pub use handle::Cache;
 pub use hit::Hit;
 pub use load_calls::{FindCall, GetOrLoadCall};
 pub use load_many::LoadManyCall;
@@ -113,6 +114,7 @@ pub use message::{Event, Source, WarmScope};
 pub use prepared::PreparedKey;
 pub use reservation::{Filled, Reservation, ReserveCall, Reserved};
 pub use settings::Settings;
+pub use supervisor_ref::SupervisorRef;
 pub use warm::{WarmEntries, WarmRun, WarmSource};
 
 /// Compiles and runs the programs of README.md with the other tests of the documentation.

@@ -20,7 +20,7 @@ use crate::engine::key::{IntoKey, Key};
 use crate::engine::stamp::Stamp;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
-use crate::hit::Hit;
+use crate::hit::{Hit, Undecoded};
 use crate::load_policy::LoadPolicy;
 use crate::loader::Loader;
 
@@ -91,6 +91,14 @@ impl Options {
         Ok(wiring.look_to_load(tier, allowed, at, wanted, self.after.as_ref()))
     }
 
+    /// What was seen could not be decoded: it counts as absent, here and in the tier.
+    pub(crate) fn pass_over(&mut self, seen: &Seen<'_>) {
+        self.after = match (self.after.take(), seen.newer()) {
+            (Some(after), Some(newer)) => Some(after.and(&newer)),
+            (after, newer) => after.or(newer),
+        };
+    }
+
     /// Carries the call out after the view had nothing for it.
     fn load(&self, cache: &Cache, key: Key, loader: Loader, wanted: Wanted) -> crate::actor::Pending<Given> {
         let &Self { policy, deadline, ref after } = self;
@@ -142,13 +150,18 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some((key, load)) = self.start.take() {
-            let (options, wanted) = (std::mem::take(&mut self.options), Wanted::of::<T>());
+            let (mut options, wanted) = (std::mem::take(&mut self.options), Wanted::of::<T>());
             let due = match options.look(self.cache, &key, wanted)? {
                 Found::Hit(seen) => match Hit::of(key.text(), seen) {
                     Ok(hit) => return Poll::Ready(Ok(hit)),
-                    Err(_) => None, // counts as absent: the load replaces it
+                    Err(undecoded) => {
+                        options.pass_over(&undecoded.1);
+                        None
+                    }
                 },
-                Found::Due(seen) => Hit::of(key.text(), seen).ok(),
+                Found::Due(seen) => {
+                    Hit::of(key.text(), seen).map_err(|undecoded| options.pass_over(&undecoded.1)).ok()
+                }
                 Found::Nothing => None,
             };
             let key = key.into_key()?;
@@ -209,21 +222,21 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { cache, key, make, options, .. } = self;
+        let Self { cache, key, make, mut options, .. } = self;
         Box::pin(async move {
             let (key, wanted) = (key?, Wanted::of::<T>().or_nothing());
             match options.look(cache, &&key, wanted)? {
-                Found::Hit(seen) => {
-                    if let Ok(found) = found_there(&key, seen) {
-                        return Ok(found);
-                    }
-                }
-                Found::Due(seen) => {
-                    if let Ok(found) = found_there(&key, seen) {
+                Found::Hit(seen) => match found_there(&key, seen) {
+                    Ok(found) => return Ok(found),
+                    Err(undecoded) => options.pass_over(&undecoded.1),
+                },
+                Found::Due(seen) => match found_there(&key, seen) {
+                    Ok(found) => {
                         cache.wiring().refresh(key.clone(), make(key), options.policy, wanted);
                         return Ok(found);
                     }
-                }
+                    Err(undecoded) => options.pass_over(&undecoded.1),
+                },
                 Found::Nothing => {}
             }
             let given = options.load(cache, key.clone(), make(key.clone()), wanted).await?;
@@ -233,7 +246,7 @@ where
 }
 
 /// The value that was seen, or that there is none.
-pub(crate) fn found_there<T>(key: &Key, seen: Seen<'_>) -> Result<Option<Hit<T>>>
+pub(crate) fn found_there<'w, T>(key: &Key, seen: Seen<'w>) -> Result<Option<Hit<T>>, Box<Undecoded<'w>>>
 where
     T: DeserializeOwned + Send + Sync + 'static,
 {

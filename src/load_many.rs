@@ -3,6 +3,7 @@
 //! Owns: the options of such a call, the look before anything is sent, and the order of its answers. Never: sends anything
 //! before it is awaited.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
@@ -12,12 +13,13 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::actor::{Found, LoadMany};
+use crate::actor::{Found, LoadMany, Seen};
 use crate::batch_loader::BatchLoader;
 use crate::codec::value::Wanted;
 use crate::deadline::Deadline;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
+use crate::engine::stamp::Stamp;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
@@ -71,8 +73,8 @@ impl<'c, T> LoadManyCall<'c, T> {
 struct Looked<T> {
     /// In the order of the call; `None`: to be loaded.
     answers: Vec<Option<Result<Option<Hit<T>>>>>,
-    /// Each once.
-    missing: Vec<Key>,
+    /// Each once, and what is older than this counts as absent.
+    missing: Vec<(Key, Option<Stamp>)>,
     /// Where the answers of what is missing belong: place in the call, place in `missing`.
     places: Vec<(usize, usize)>,
     /// To be loaded anew while the old value is served.
@@ -86,12 +88,15 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Looked<T> {
         let mut known: HashMap<Key, usize> = HashMap::new();
         for (place, key) in keys.into_iter().enumerate() {
             let seen = key.and_then(|key| Ok((options.look(cache, &&key, wanted)?, key)));
-            // What cannot be decoded counts as absent: the load replaces it.
+            let mut own = Cow::Borrowed(options);
+            let mut decoded = |key: &Key, seen: Seen<'_>| {
+                found_there(key, seen).map_err(|undecoded| own.to_mut().pass_over(&undecoded.1)).ok().map(Ok)
+            };
             let (answer, key) = match seen {
                 Err(error) => (Some(Err(error)), None),
-                Ok((Found::Hit(seen), key)) => (found_there(&key, seen).ok().map(Ok), Some(key)),
+                Ok((Found::Hit(seen), key)) => (decoded(&key, seen), Some(key)),
                 Ok((Found::Due(seen), key)) => {
-                    let answer = found_there(&key, seen).ok().map(Ok);
+                    let answer = decoded(&key, seen);
                     looked.due.extend(answer.is_some().then(|| key.clone()));
                     (answer, Some(key))
                 }
@@ -100,7 +105,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Looked<T> {
             if let (None, Some(key)) = (&answer, key) {
                 let missing = &mut looked.missing;
                 let number = *known.entry(key.clone()).or_insert_with(|| {
-                    missing.push(key);
+                    missing.push((key, own.after.clone()));
                     missing.len() - 1
                 });
                 looked.places.push((place, number));
@@ -128,12 +133,11 @@ where
                 let loader = make(options.policy, absent_is_not_found);
                 wiring.refresh_many(due, &loader, wanted);
                 let (deadline, task, keys) = (options.deadline, Deadline::current(), missing.clone());
-                let after = options.after;
-                let call = LoadMany { keys, loader, deadline, task, wanted, after };
+                let call = LoadMany { keys, loader, deadline, task, wanted };
                 let given: Vec<Result<Given>> = wiring.load_many(call).await;
                 for (place, number) in places {
                     let answer = given[number].as_ref().map_err(Clone::clone);
-                    answers[place] = Some(answer.and_then(|given| found(&missing[number], given)));
+                    answers[place] = Some(answer.and_then(|given| found(&missing[number].0, given)));
                 }
             }
             answers.into_iter().map(|answer| answer.unwrap_or(Err(Error::Closed))).collect()

@@ -73,7 +73,7 @@ impl LoadPolicy {
     }
 
     /// How long a call that could be served a stale value waits for the fresh one first. Default: zero, it is served at once.
-    /// In settings more than the timeout is refused.
+    /// After a load failed it is served at once too, until the source is asked again: see [`retry`](Self::retry). In settings more than the timeout is refused.
     pub fn soft_timeout(mut self, timeout: Duration) -> Self {
         self.soft_timeout = Some(timeout);
         self
@@ -94,7 +94,8 @@ impl LoadPolicy {
         self
     }
 
-    /// How long the source is left alone after a refresh failed, at first and at most; the pause doubles in between.
+    /// How long the source is left alone after a load failed while a stale value can be served, at first and at most; the
+    /// pause doubles in between.
     /// Default: 10 s and 5 minutes. In settings a first pause of zero, or a longest that is shorter, is refused.
     pub fn retry(mut self, first: Duration, longest: Duration) -> Self {
         self.retry = Some((first, longest));

@@ -12,6 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use crate::codec::value::Value;
 use crate::engine::key::Key;
@@ -128,6 +129,18 @@ impl Loader {
     {
         let run: LoadFn = Box::new(move || Box::pin(load()));
         Self { key, run, chain: Vec::new(), is_lost_when_late: false }
+    }
+
+    /// One that waits for the caller, who brings the value in a task of his own. Told through the receiver that the load has
+    /// begun, he sends how it ended; if he is gone, or drops the sender, it is lost, and the next caller takes over.
+    pub(crate) fn of_caller(key: Key) -> (Self, oneshot::Receiver<oneshot::Sender<Outcome>>) {
+        let (begin, begun) = oneshot::channel();
+        let wait = move || async move {
+            let (tell, told) = oneshot::channel();
+            let _ = begin.send(tell);
+            told.await.unwrap_or(Outcome::Lost)
+        };
+        (Self::of_outcome(key, wait), begun)
     }
 
     /// Counts as gone when its time is over. For what waits for a host that may never come back.

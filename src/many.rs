@@ -13,7 +13,7 @@ use crate::error::{BoxError, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
 use crate::load_many::LoadManyCall;
-use crate::message::{RemoveMany, Removed};
+use crate::message::{RemoveMany, Removed, Set, SetMany, Stored};
 
 impl Cache {
     /// The values of `keys` as far as they are there, in the order of the keys; a key may be given twice.
@@ -100,6 +100,26 @@ impl Cache {
     {
         let make = |policy, absent_is_not_found| BatchLoader::new(load, policy, absent_is_not_found);
         LoadManyCall::new(self, keys.into_iter().map(IntoKey::into_key).collect(), make)
+    }
+
+    /// Stores `entries`, each with its own tags and time to live, with one message for each tier and MiB. The answers are in the
+    /// order of the entries: one that is too large leaves the others alone. See [`SetMany`].
+    ///
+    /// ```no_run
+    /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+    /// # use std::time::Duration;
+    /// use apex_cache::message::Set;
+    ///
+    /// let ann = Set::of("user::1::name", "Ann")?;
+    /// let bob = Set::of("user::2::name", "Bob")?.ttl(Duration::from_secs(60));
+    /// for stored in cache.set_many([ann, bob]).await? {
+    ///     stored?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn set_many(&self, entries: impl IntoIterator<Item = Set>) -> Result<Vec<Result<Stored>>> {
+        self.send(SetMany::new(entries.into_iter().collect())).await
     }
 
     /// Takes `keys` away, with one message for each tier; the answers are in the order of the keys. See [`RemoveMany`].

@@ -12,7 +12,6 @@ use serde::de::DeserializeOwned;
 
 use crate::actor::{Begun, Found, Vacancy};
 use crate::codec::value::{Value, Wanted};
-use crate::engine::given::Given;
 use crate::engine::key::{IntoKey, Key};
 use crate::engine::tier::{Brought, Outcome};
 use crate::error::{Error, Result};
@@ -197,25 +196,32 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { cache, key, options, .. } = self;
+        let Self { cache, key, mut options, .. } = self;
         Box::pin(async move {
             let (key, wanted) = (key?, Wanted::of::<T>().or_nothing());
-            let (wiring, Options { policy, deadline, after }) = (cache.wiring(), options.clone());
-            let begin = wiring.reserve(key.clone(), policy, deadline, wanted, after);
-            let begun = match options.look(cache, &&key, wanted)? {
-                // What cannot be decoded counts as absent.
+            let mut due = None;
+            match options.look(cache, &&key, wanted)? {
                 Found::Hit(seen) => match found_there(&key, seen) {
-                    Ok(found) => return Ok(found.map_or(Reserved::NotFound, Reserved::Hit)),
-                    Err(_) => begin.await?,
+                    Ok(found) => return Ok(reserved(found)),
+                    Err(undecoded) => options.pass_over(&undecoded.1),
                 },
-                Found::Due(seen) => match wiring.spawner.within(TURN, begin).await {
+                Found::Due(seen) => match found_there(&key, seen) {
+                    Ok(found) => due = Some(found),
+                    Err(undecoded) => options.pass_over(&undecoded.1),
+                },
+                Found::Nothing => {}
+            }
+            let (wiring, Options { policy, deadline, after }) = (cache.wiring(), options);
+            let begin = wiring.reserve(key.clone(), policy, deadline, wanted, after);
+            let begun = match due {
+                Some(found) => match wiring.spawner.within(TURN, begin).await {
                     Some(Ok(begun)) => begun,
-                    _ => return Ok(found_there(&key, seen)?.map_or(Reserved::NotFound, Reserved::Hit)),
+                    _ => return Ok(reserved(found)),
                 },
-                Found::Nothing => begin.await?,
+                None => begin.await?,
             };
             match begun {
-                Begun::Given(given) => reserved(&key, &given),
+                Begun::Given(given) => found(&key, &given).map(reserved),
                 Begun::Vacant(vacancy) => {
                     Ok(Reserved::Vacant(Reservation { key, vacancy, value: PhantomData }))
                 }
@@ -224,6 +230,6 @@ where
     }
 }
 
-fn reserved<T: DeserializeOwned + Send + Sync + 'static>(key: &Key, given: &Given) -> Result<Reserved<T>> {
-    Ok(found(key, given)?.map_or(Reserved::NotFound, Reserved::Hit))
+fn reserved<T>(found: Option<Hit<T>>) -> Reserved<T> {
+    found.map_or(Reserved::NotFound, Reserved::Hit)
 }

@@ -104,6 +104,17 @@ pub(crate) fn bypassed(tier: &Arc<str>, reason: &crate::Error, left_out: u64) {
     );
 }
 
+/// Writes that nobody awaited failed after they had been accepted.
+pub(crate) fn unawaited_failed(tier: &Arc<str>, count: u64, left_out: u64) {
+    tracing::warn!(
+        target: TIER,
+        tier = &**tier,
+        count,
+        left_out,
+        "writes that nobody waited for were lost, as the tier broke or is bypassed; await what must not be lost"
+    );
+}
+
 /// The calls of a cached function go past the cache: told once for each kind of reason.
 pub(crate) fn not_cached(reason: &crate::Error) {
     static TOLD: Mutex<Vec<ErrorKind>> = Mutex::new(Vec::new());
@@ -116,6 +127,22 @@ pub(crate) fn not_cached(reason: &crate::Error) {
             "a cached function runs uncached, as its key cannot be used; call its `_key` companion to see why"
         );
     }
+}
+
+/// A tier holds, or was told to hold, more than is counted for it.
+pub(crate) fn over_its_grant(tier: &Arc<str>, bytes: u64, counted: u64) {
+    tracing::error!(
+        target: TIER,
+        tier = &**tier,
+        bytes,
+        counted,
+        "a tier is above its grant; this is a fault of apex-cache, please report it"
+    );
+}
+
+/// More is granted than there is.
+pub(crate) fn overdrawn(error: &crate::engine::budget::Overdrawn) {
+    tracing::error!(target: TIER, granted = error.granted, limit = error.limit, "{error}");
 }
 
 /// An invalidation did not take effect everywhere.

@@ -51,17 +51,12 @@ fn no_call_is_left_without_an_answer_when_a_cache_ends_under_its_callers() {
     threads(|| async {
         for _ in 0..40 {
             let cache = Cache::builder().start().await.expect("it starts");
-            let callers: Vec<_> =
-                (0..4)
-                    .map(|caller| {
-                        let cache = cache.clone();
-                        go(
-                            async move {
-                                while !matches!(cache.remove(&key(caller)).await, Err(Error::Closed)) {}
-                            },
-                        )
-                    })
-                    .collect();
+            let callers: Vec<_> = (0..4)
+                .map(|caller| {
+                    let cache = cache.clone();
+                    go(async move { while !matches!(cache.remove(key(caller)).await, Err(Error::Closed)) {} })
+                })
+                .collect();
             cache.shutdown().await.expect("it ends");
             for caller in callers {
                 soon("an answer to every call", caller).await.expect("no caller panics");

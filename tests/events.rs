@@ -118,7 +118,7 @@ fn every_way_to_leave_is_told_once_with_its_cause() {
         cache.invalidate(Pattern::parse("user::*").unwrap()).await.unwrap();
         assert_eq!(words(&mut events).await, ["Invalidated user::42"]);
         cache.set(KEY, &4_u64).await.unwrap();
-        cache.set(KEY, &"x".repeat(5_000)).await.expect_err("too large");
+        cache.set(KEY, &crate::common::noise(5_000)).await.expect_err("too large");
         assert_eq!(words(&mut events).await, ["Displaced user::42"]);
         cache.set(KEY, &5_u64).ttl(SECOND).await.unwrap();
         advance(Duration::from_secs(7_200)).await;

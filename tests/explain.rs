@@ -11,6 +11,7 @@ use std::time::Duration;
 use apex_cache::message::{
     Break, Breaks, Explain, Explanation, Held, KeyState, LoadPhase, Origin, Reason, Set,
 };
+use apex_cache::settings::Eviction;
 use apex_cache::{
     Cache, ErrorKind, Key, LoadPolicy, Pattern, Prefix, Scope, Settings, Tag, Tags, Value, WarmEntries,
     WarmScope, WarmSource,
@@ -188,6 +189,31 @@ fn each_way_to_take_a_key_away_is_told() {
 }
 
 #[test]
+fn what_was_expired_by_hand_is_told_as_long_as_it_is_not_a_later_reason() {
+    paused(async || {
+        let cache = cache().await;
+        let scope: Scope = Pattern::parse("user::4*").unwrap().into();
+        cache.set(KEY, &1_u64).ttl(10 * SECOND).stale(10 * SECOND).await.unwrap();
+        cache.invalidate(scope.clone()).expire().dry_run().await.unwrap();
+        assert_eq!(cache.explain(KEY).await.unwrap().last_absence, None);
+        advance(SECOND).await;
+        cache.invalidate(scope.clone()).expire().await.unwrap();
+        advance(3 * SECOND).await;
+        let known = cache.explain(KEY).await.unwrap();
+        let absence = known.last_absence.unwrap();
+        assert_eq!((known.state, absence.ago), (KeyState::Stale, 3 * SECOND));
+        assert_eq!(absence.reason, Reason::Outdated(Some(scope)));
+        // Its end comes when it would have come.
+        advance(17 * SECOND).await;
+        assert_eq!(absent(&cache).await, (Reason::Expired, 1));
+        // What cannot be served stale is taken.
+        cache.set(KEY, &1_u64).await.unwrap();
+        cache.invalidate(Prefix::parse("user::42").unwrap()).expire().await.unwrap();
+        assert!(matches!(absent(&cache).await.0, Reason::Invalidated(Some(_))));
+    });
+}
+
+#[test]
 fn a_tier_that_began_anew_is_the_reason_of_all_its_keys() {
     paused(async || {
         let cache = cache().await;
@@ -212,7 +238,7 @@ fn a_tier_that_began_anew_is_the_reason_of_all_its_keys() {
 fn a_value_that_was_refused_or_not_kept_is_told_and_so_is_the_older_one_that_it_displaced() {
     paused(async || {
         let cache = cache_with(Settings::default().max_entry_size(4_096)).await;
-        let large = "x".repeat(5_000);
+        let large = crate::common::noise(5_000);
         cache.set(KEY, &1_u64).await.unwrap();
         cache.set(KEY, &large).await.expect_err("too large");
         assert_eq!(absent(&cache).await, (Reason::TooLarge, 0));
@@ -226,7 +252,6 @@ fn a_value_that_was_refused_or_not_kept_is_told_and_so_is_the_older_one_that_it_
         let load = || async { Ok::<_, io::Error>(3_u64) };
         assert!(!cache.get_or_load(KEY, load).ttl(Duration::ZERO).await.unwrap().is_stored());
         assert_eq!(absent(&cache).await, (Reason::NotKept, 0));
-
         let off = cache_with(Settings::default().enabled(false)).await;
         off.set(KEY, &1_u64).await.unwrap();
         assert!(!off.explain(KEY).await.unwrap().enabled);
@@ -286,8 +311,9 @@ fn how_long_a_load_took_is_told() {
 /// A cache of the smallest size with a warm source that brings `count` values of 60 kB for `user::warm::N`.
 async fn small(count: usize) -> Cache {
     let settings = Settings::default().max_size_mb(8).max_entry_size(64 << 10);
+    let settings = settings.tier("user", |tier| tier.eviction(Eviction::Lru));
     let bring = move |_| async move {
-        let text = "x".repeat(60_000);
+        let text = crate::common::noise(60_000);
         let fill = |entries: WarmEntries, n: usize| entries.with(format!("user::warm::{n}"), &text);
         (0..count).try_fold(WarmEntries::new(), fill)
     };
@@ -300,7 +326,7 @@ fn what_had_to_make_room_is_told_and_so_is_a_warm_value_for_which_there_was_none
     paused(async || {
         let cache = small(400).await;
         cache.set(KEY, &1_u64).await.unwrap();
-        let text = "x".repeat(60_000);
+        let text = crate::common::noise(60_000);
         for number in 0..400 {
             cache.set(format!("user::{number}"), &text).await.unwrap();
         }

@@ -27,3 +27,5 @@ mod results;
 mod rivals;
 #[path = "loading/settings.rs"]
 mod settings;
+#[path = "loading/undecodable.rs"]
+mod undecodable;

@@ -60,7 +60,7 @@ fn what_is_accounted_lies_within_a_quarter_of_what_the_allocator_counts() {
             advance(Duration::from_secs(1)).await;
             let before = live();
             for number in 0..entries {
-                let value = "x".repeat((least + random.below(most - least + 1)) as usize);
+                let value = crate::common::noise((least + random.below(most - least + 1)) as usize);
                 cache.set(key(number, key_length), &value).await.unwrap();
                 // Tables grow by doubling: looked at on the way, not only where they happen to be full.
                 if [entries / 2, entries * 5 / 8, entries * 3 / 4, entries - 1].contains(&number) {
@@ -168,7 +168,7 @@ fn the_budget_is_never_exceeded_however_values_grow_and_shrink() {
             let tier = *random.of(&["user", "query", "config", "products"]);
             let size = if random.below(4) == 0 { random.below(90_000) } else { random.below(3_000) };
             let key = format!("{tier}::{}", random.below(300));
-            cache.set(key, &"x".repeat(size as usize)).await.unwrap();
+            cache.set(key, &crate::common::noise(size as usize)).await.unwrap();
             most = most.max(within_budget(&cache).await);
             if random.below(500) == 0 {
                 cache.invalidate(apex_cache::Scope::Tier("user".into())).await.unwrap();
@@ -186,7 +186,7 @@ fn a_tier_that_fills_takes_from_the_pool_and_then_what_others_do_not_use() {
     let _alone = alone();
     paused(async || {
         let cache = cache_with(Settings::default().max_size_mb(8).max_entry_size(50_000)).await;
-        let value = "x".repeat(10_000);
+        let value = crate::common::noise(10_000);
         for number in 0..1_000 {
             cache.set(format!("query::{number}"), &value).await.unwrap();
         }
@@ -220,7 +220,7 @@ fn an_entry_that_is_too_large_is_refused_and_evicts_nobody() {
         for number in 0..20 {
             cache.set(format!("user::{number}"), &"x".repeat(1_000)).await.unwrap();
         }
-        let error = cache.set("user::0", &"x".repeat(10_000)).await.unwrap_err();
+        let error = cache.set("user::0", &crate::common::noise(10_000)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
         assert!(!cache.contains("user::0").unwrap(), "the older value is no longer what was written");
         for number in 1..20 {
@@ -235,8 +235,9 @@ fn an_entry_that_is_too_large_is_refused_and_evicts_nobody() {
 fn what_was_read_least_recently_goes_first() {
     let _alone = alone();
     paused(async || {
-        let cache = cache_with(Settings::default().max_size_mb(1).max_entry_size(20_000)).await;
-        let value = "x".repeat(10_000);
+        let settings = Settings::default().max_size_mb(1).max_entry_size(20_000);
+        let cache = cache_with(settings.tier("user", |tier| tier.eviction(Eviction::Lru))).await;
+        let value = crate::common::noise(10_000);
         // A tenth of the budget is the floor; the pool goes to the tier as well.
         let mut last = 0;
         while stats_of(&cache, "user").await.removals.evicted == 0 {
@@ -270,7 +271,7 @@ fn a_tier_that_says_so_keeps_what_is_often_read_through_a_scan() {
         paused(async || {
             let settings = Settings::default().max_size_mb(1).max_entry_size(20_000);
             let cache = cache_with(settings.tier("user", |tier| tier.eviction(eviction))).await;
-            let value = "x".repeat(10_000);
+            let value = crate::common::noise(10_000);
             for number in 0..20 {
                 cache.set(format!("user::{number}"), &value).await.unwrap();
             }

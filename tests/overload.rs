@@ -18,7 +18,7 @@ fn key(text: &str) -> Key {
 }
 
 fn set(text: &str, bytes: usize) -> Set {
-    Set::new(key(text), Value::encode(&"x".repeat(bytes)).unwrap())
+    Set::new(key(text), Value::encode(&crate::common::noise(bytes)).unwrap())
 }
 
 fn settings() -> Settings {

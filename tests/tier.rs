@@ -19,6 +19,8 @@ mod invalidations;
 mod loads;
 #[path = "tier/lost_loads.rs"]
 mod lost_loads;
+#[path = "tier/slices.rs"]
+mod slices;
 #[path = "tier/sweep.rs"]
 mod sweep;
 #[path = "tier/warm.rs"]

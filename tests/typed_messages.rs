@@ -102,7 +102,7 @@ fn one_entry_of_many_that_is_wrong_does_not_keep_the_others_out() {
     paused(async || {
         let settings = apex_cache::Settings::default().max_entry_size(10_000).unknown_prefix("refuse");
         let cache = inline().settings(settings).start().await.unwrap();
-        let large = Value::encode(&"x".repeat(20_000)).unwrap();
+        let large = Value::encode(&crate::common::noise(20_000)).unwrap();
         let entries = vec![
             Set::new(key("user::1"), value(1)),
             Set::new(key("stranger::1"), value(1)),

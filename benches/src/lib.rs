@@ -1,17 +1,25 @@
-//! What the measurements share: the work that all are given, repetition, and the rows that come out.
+//! What the measurements share: the work that all are given, who does it, repetition, and the rows that come out.
 //!
-//! Owns: values, keys and requests, medians, the description of the machine. Never: decides what is measured; that is
-//! the matter of one program each in `bin/`.
+//! Owns: values, keys and requests, the contestants, medians, the form of rows, the description of the machine. Never:
+//! decides what a program prints; that is the matter of each in `bin/`.
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods)] // what is measured here is the machine's own time, on threads of the host
 
 pub mod calls;
+pub mod cli;
 pub mod contestant;
 pub mod hit_ratio;
+pub mod host;
 pub mod machine;
+pub mod measures;
+pub mod ours;
+pub mod peers;
+pub mod plot;
+pub mod process;
 pub mod race;
 pub mod report;
 pub mod samples;
+pub mod shop;
 pub mod work;
 
 /// What ends a measurement: a sentence.

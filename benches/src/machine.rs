@@ -7,10 +7,24 @@ use std::process::Command;
 /// The lock file of the workspace: what was built is what stands there.
 const LOCK: &str = include_str!("../../Cargo.lock");
 
+/// Cores that this program may use.
+#[must_use]
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(0, usize::from)
+}
+
+/// The command that runs `program` again in the same way.
+#[must_use]
+pub fn command(program: &str) -> String {
+    let options: Vec<_> = std::env::args().skip(1).collect();
+    let between = if options.is_empty() { "" } else { " -- " };
+    format!("cargo run --release -p apex-cache-bench --bin {program}{between}{}", options.join(" "))
+}
+
 /// Cores, processor, system, compiler and profile, in one line.
 #[must_use]
 pub fn describe() -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let cores = cores();
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let model = model.map_or("unknown processor", |(_, name)| name.trim());

@@ -4,11 +4,22 @@
 
 use crate::Failure;
 
-/// What one contestant needed in its turns, in nanoseconds for each operation.
+/// What one contestant needed in its turns.
 #[derive(Debug, Clone, Default)]
 pub struct Samples(Vec<f64>);
 
+impl From<Vec<f64>> for Samples {
+    fn from(figures: Vec<f64>) -> Self {
+        Self(figures)
+    }
+}
+
 impl Samples {
+    /// One more turn.
+    pub fn push(&mut self, figure: f64) {
+        self.0.push(figure);
+    }
+
     fn sorted(&self) -> Vec<f64> {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
@@ -30,6 +41,32 @@ impl Samples {
     }
 }
 
+/// Times of many single operations, in nanoseconds.
+#[derive(Debug, Clone)]
+pub struct Latencies(Vec<u64>);
+
+impl From<Vec<u64>> for Latencies {
+    fn from(mut nanos: Vec<u64>) -> Self {
+        nanos.sort_unstable();
+        Self(nanos)
+    }
+}
+
+impl Latencies {
+    /// How many.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What this many of a thousand do not exceed; the longest of all for 1,000. Not a number when there is none.
+    #[must_use]
+    pub fn within(&self, of_1000: usize) -> f64 {
+        let place = (self.0.len() * of_1000 / 1_000).min(self.0.len().saturating_sub(1));
+        self.0.get(place).map_or(f64::NAN, |&nanos| nanos as f64)
+    }
+}
+
 /// Gives each of `contestants` a turn to warm up and then `repetitions` that count. Turns of different contestants
 /// alternate, and each round begins with another: what the machine does meanwhile hits all alike.
 ///
@@ -39,13 +76,25 @@ pub fn interleave<C>(
     repetitions: usize,
     mut turn: impl FnMut(&C) -> Result<f64, Failure>,
 ) -> Result<Vec<Samples>, Failure> {
-    let mut samples = vec![Samples::default(); contestants.len()];
+    let samples = interleave_all(contestants, repetitions, |one| Ok([turn(one)?]))?;
+    Ok(samples.into_iter().map(|[only]| only).collect())
+}
+
+/// As [`interleave`], where each turn brings several figures.
+///
+/// Errors: those of `turn`.
+pub fn interleave_all<C, const FIGURES: usize>(
+    contestants: &[C],
+    repetitions: usize,
+    mut turn: impl FnMut(&C) -> Result<[f64; FIGURES], Failure>,
+) -> Result<Vec<[Samples; FIGURES]>, Failure> {
+    let mut samples = vec![[const { Samples(Vec::new()) }; FIGURES]; contestants.len()];
     for round in 0..=repetitions {
         for place in 0..contestants.len() {
             let number = (place + round) % contestants.len();
-            let took = turn(&contestants[number])?;
+            let figures = turn(&contestants[number])?;
             if round > 0 {
-                samples[number].0.push(took);
+                samples[number].iter_mut().zip(figures).for_each(|(sample, figure)| sample.push(figure));
             }
         }
     }
@@ -55,6 +104,16 @@ pub fn interleave<C>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn latencies_are_put_in_order() {
+        let latencies = Latencies::from((1..=2_000).rev().collect::<Vec<_>>());
+        assert_eq!(
+            format!("{:?}", [500, 999, 1_000].map(|part| latencies.within(part))),
+            "[1001.0, 1999.0, 2000.0]"
+        );
+        assert!(Latencies::from(Vec::new()).within(500).is_nan() && latencies.count() == 2_000);
+    }
 
     #[test]
     fn every_contestant_has_its_turns_and_the_first_does_not_count() {

@@ -2,8 +2,12 @@
 //!
 //! Owns: a seeded source of numbers, so that every run and every contestant is given the same. Never: reads a clock.
 
+use std::borrow::Borrow;
+use std::hint::black_box;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// A row as a shop caches it: some 120 bytes encoded.
@@ -41,10 +45,124 @@ impl Profile {
     }
 }
 
-/// The key of that profile.
+/// The id of no row: what a loader brings where none should run.
+const STAND_IN: u64 = u64::MAX;
+
+/// What caches are given to hold.
+pub trait Payload: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// How a cache holds it that hands out what it holds, as its host would write it.
+    type Held: Borrow<Self> + Clone + Send + Sync + 'static;
+
+    /// That of `id`.
+    fn of(id: u64) -> Self;
+    /// Of which it is.
+    fn id(&self) -> u64;
+    /// How many bytes it comes to: what it says, however it is held.
+    fn size(&self) -> usize;
+    /// Makes what is held.
+    fn hold(self) -> Self::Held;
+
+    /// What loaders bring.
+    #[must_use]
+    fn stand_in() -> Self {
+        Self::of(STAND_IN)
+    }
+
+    /// Whether a loader brought it. Looks at it in a way that the compiler cannot leave out.
+    fn was_loaded(&self) -> bool {
+        black_box(self.id()) == STAND_IN
+    }
+}
+
+impl Payload for Profile {
+    type Held = Arc<Self>;
+
+    fn of(id: u64) -> Self {
+        Profile::of(id)
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn size(&self) -> usize {
+        apex_cache::Value::encode(self).map_or(0, |value| value.len())
+    }
+
+    fn hold(self) -> Arc<Self> {
+        Arc::new(self)
+    }
+}
+
+/// 200 bytes that nobody looks into.
+impl Payload for Bytes {
+    type Held = Self;
+
+    fn of(id: u64) -> Self {
+        id.to_le_bytes().repeat(25).into()
+    }
+
+    fn id(&self) -> u64 {
+        self.first_chunk().copied().map_or(STAND_IN, u64::from_le_bytes)
+    }
+
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    fn hold(self) -> Self {
+        self
+    }
+}
+
+/// What a key is called.
+pub type Naming = fn(u64) -> String;
+
+/// The key of a profile.
 #[must_use]
 pub fn key(id: u64) -> String {
     format!("user::{id}::profile")
+}
+
+/// A key of which ten have one user.
+#[must_use]
+pub fn shared_key(id: u64) -> String {
+    format!("user::{}::part{}", id / 10, id % 10)
+}
+
+/// A key of one of a few users with 1, 10, 100, .. entries, or of one of the many that have ten.
+#[must_use]
+pub fn grouped_key(id: u64) -> String {
+    // 1 + 10 + 100 + .. entries come before those of the user with ten times as many.
+    let (mut first, mut size) = (0, 1);
+    while size <= 100_000 {
+        if id < first + size {
+            return format!("user::with{size}xs::{id}"); // so that the number ends before the segment does
+        }
+        (first, size) = (first + size, size * 10);
+    }
+    format!("user::{}::{id}", id / 10)
+}
+
+/// A key of which, at each of its segments, ten are below one: a prefix takes 1, 10, 100, .. of them. All are of a user who
+/// has a hundred thousand.
+#[must_use]
+pub fn nested_key(id: u64) -> String {
+    let digit = |power: u32| id / 10_u64.pow(power) % 10;
+    let digits = [4, 3, 2, 1, 0].map(|power| digit(power).to_string());
+    format!("user::{}::{}", id / 100_000, digits.join("::"))
+}
+
+/// A key of which every second has another first part.
+#[must_use]
+pub fn halved_key(id: u64) -> String {
+    format!("user::{}::{id}", ["even", "odd"][id as usize % 2])
+}
+
+/// A key that nobody stores.
+#[must_use]
+pub fn absent_key(id: u64) -> String {
+    format!("user::{id}::nothing")
 }
 
 /// Numbers that look random and are the same for the same seed (`SplitMix64`).
@@ -116,22 +234,11 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// The keys of [`zipf`].
-    #[must_use]
-    pub fn zipf(count: u64, length: usize, seed: u64) -> Self {
-        Self::of(zipf(count, length, seed).into_iter())
-    }
-
-    /// The key of user 0, `length` times.
-    #[must_use]
-    pub fn one(length: usize) -> Self {
-        Self::of((0..length).map(|_| 0))
-    }
-
-    fn of(ids: impl Iterator<Item = u64>) -> Self {
+    /// The keys of `ids`.
+    pub fn of(ids: impl IntoIterator<Item = u64>, naming: Naming) -> Self {
         let (mut text, mut ends) = (String::new(), Vec::new());
         for id in ids {
-            text.push_str(&key(id));
+            text.push_str(&naming(id));
             ends.push(text.len());
         }
         Self { text: text.into(), ends: ends.into() }

@@ -17,7 +17,8 @@ use super::load::Waiter;
 use super::permit::Lane;
 use super::reply::Reply;
 use super::request::{Accepted, LoadManyRequest, LoadMember, TierRequest, ToTier};
-use super::wiring::{TierShared, Wiring};
+use super::tier_shared::TierShared;
+use super::wiring::Wiring;
 use crate::batch_loader::{BatchLoader, Brought};
 use crate::codec::value::{Value, Wanted};
 use crate::deadline::Deadline;
@@ -26,6 +27,7 @@ use crate::engine::given::{Given, Source};
 use crate::engine::journal::Ticket;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
+use crate::engine::slice::CHANGES;
 use crate::engine::stamp::Stamp;
 use crate::engine::tag::Tags;
 use crate::engine::terms::Terms;
@@ -37,8 +39,6 @@ use crate::loader::LoadCell;
 
 /// Keys that one run of a loader brings at most.
 const MEMBERS_MAX: usize = 500;
-/// Values that a tier is handed at once beside those that were asked for.
-const EXTRAS_MAX: usize = 256;
 /// Share of the time to live by which a value may live shorter, where nothing else is said: what is loaded together would
 /// else expire together.
 const BATCH_JITTER: f64 = 0.1;
@@ -51,13 +51,13 @@ pub(crate) fn terms_of_batch(policy: &LoadPolicy, below: &Terms) -> Terms {
 
 /// What a call with a loader of several keys asks for.
 pub(crate) struct LoadMany {
-    pub(crate) keys: Vec<Key>,
+    /// What is older than the stamp beside a key counts as absent.
+    pub(crate) keys: Vec<(Key, Option<Stamp>)>,
     pub(crate) loader: Arc<BatchLoader>,
     pub(crate) deadline: Option<Duration>,
     /// The deadline of the caller's task.
     pub(crate) task: Option<Deadline>,
     pub(crate) wanted: Wanted,
-    pub(crate) after: Option<Stamp>,
 }
 
 /// One key of a call while it waits.
@@ -84,10 +84,10 @@ impl Wiring {
         call: LoadMany,
     ) -> impl Future<Output = Vec<Result<Given>>> + Send + use<> {
         let began = Stopwatch::start();
-        let LoadMany { keys, loader, deadline, task, wanted, after } = call;
+        let LoadMany { keys, loader, deadline, task, wanted } = call;
         let mut answers: Vec<Option<Result<Given>>> = keys.iter().map(|_| None).collect();
         let mut chunks: Vec<Chunk> = Vec::new();
-        for (place, key) in keys.into_iter().enumerate() {
+        for (place, (key, after)) in keys.into_iter().enumerate() {
             let (tier, asked) = match self.member(&key, &loader, wanted, after.as_ref()) {
                 Ok(found) => found,
                 Err(error) => {
@@ -328,7 +328,9 @@ pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut
         let keys: Vec<Key> = landing.members.iter().map(|member| member.key.clone()).collect();
         let timers = landing.wiring.spawner.clone();
         let loader = landing.loader.insert(loader);
-        landing.brought = Some(loader.run(&keys, limit, &timers).await);
+        let brought = loader.run(&keys, limit, &timers).await;
+        let brought = landing.wiring.pack_brought(landing.wiring.tier(id), &keys, brought);
+        landing.brought = Some(brought);
     };
     spawner.spawn(task);
 }
@@ -368,21 +370,24 @@ impl Drop for Landing {
             Brought { outcomes: self.members.iter().map(|_| Outcome::Lost).collect(), extras: Vec::new() }
         };
         let Brought { outcomes, extras } = self.brought.take().unwrap_or_else(lost);
-        let mut members = Vec::with_capacity(outcomes.len());
+        let mut members = VecDeque::with_capacity(outcomes.len());
         for (Running { flight, key, cell }, outcome) in self.members.iter().zip(outcomes) {
             let lost = || Err(Error::LoadLost { key: Shown::new(key.as_str()) });
             cell.finish(outcome.clone().into_result().unwrap_or_else(lost));
-            members.push((*flight, outcome));
+            members.push_back((*flight, outcome));
         }
         let mut extras: VecDeque<Item> =
             extras.into_iter().filter_map(|(key, value)| self.extra(key, value)).collect();
         let (ticket, took) = (self.ticket, self.began.elapsed());
         // In parts, so that a loader that brings very much holds up nobody for long.
+        let mut is_first = true;
         loop {
-            let part = extras.drain(..extras.len().min(EXTRAS_MAX)).collect();
-            let is_last = extras.is_empty();
-            let members = std::mem::take(&mut members);
-            let landed = BatchLanded { ticket, members, extras: part, is_last, took };
+            let part: Vec<_> = members.drain(..members.len().min(CHANGES)).collect();
+            let room = CHANGES - part.len();
+            let extra = extras.drain(..extras.len().min(room)).collect();
+            let is_last = members.is_empty() && extras.is_empty();
+            let landed = BatchLanded { ticket, members: part, extras: extra, is_first, is_last, took };
+            is_first = false;
             self.wiring.tier(self.tier).tell(ToTier::BatchLanded(Box::new(landed)));
             if is_last {
                 break;

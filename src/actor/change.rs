@@ -16,6 +16,7 @@ use crate::settings::check_ttl;
 
 impl Wiring {
     /// Whether anything is cached now.
+    #[inline]
     pub(crate) fn is_enabled(&self) -> bool {
         // Relaxed: tiers learn of a change by a message; this only guides who counts and who begins a new life.
         self.enabled.load(Relaxed)
@@ -65,7 +66,7 @@ impl Request for SetTtl {
 impl Request for SetEnabled {
     type Reply = bool;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        let slot = |tier: &super::wiring::TierShared| {
+        let slot = |tier: &super::tier_shared::TierShared| {
             let (reply, answer) = Reply::new(Arc::clone(&tier.name));
             (reply.behind(&tier.view), answer)
         };

@@ -24,7 +24,7 @@ use crate::engine::weigh::weigh;
 use crate::error::{Error, Result};
 use crate::message::{
     Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed, ReviveTier, Sample, Set,
-    SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
+    SetBudget, SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
 };
 
 /// Bytes of a bulk message that go to a tier at once.
@@ -147,9 +147,10 @@ impl Wiring {
         Ok(answer).into()
     }
 
-    fn item(&self, set: Set) -> Result<(TierId, Item)> {
+    pub(super) fn item(&self, set: Set) -> Result<(TierId, Item)> {
         let (tier, terms) = self.route_told(set.key.as_str())?;
         let Set { key, value, tags, policy } = set;
+        let value = self.pack(tier, &key, value);
         Ok((tier.id, Item { key, value, tags, terms: policy.over(&terms.now()) }))
     }
 }
@@ -316,6 +317,13 @@ impl Request for Info {
     type Reply = InfoSnapshot;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         wiring.post_control(|reply| ControlRequest::Info(self, reply))
+    }
+}
+
+impl Request for SetBudget {
+    type Reply = ();
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        wiring.post_control(|reply| ControlRequest::SetBudget(self, reply))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// What one call of a host puts into the inbox.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // nearly all are of the largest, and a box would be an allocation for each set
 pub(crate) enum Parcel {
     /// For one tier.
     Tier(TierId, Accepted),
@@ -89,12 +90,12 @@ mod tests {
     use crate::actor::request::TierRequest;
 
     fn parcel(number: u64) -> Parcel {
-        Parcel::Tier(TierId(0), Accepted::new(TierRequest::Grant { bytes: number }))
+        Parcel::Tier(TierId(0), Accepted::new(TierRequest::Grant { bytes: number, order: 0 }))
     }
 
     fn numbers(parcels: impl Iterator<Item = Parcel>) -> Vec<u64> {
         let number = |parcel| match parcel {
-            Parcel::Tier(_, Accepted { request: TierRequest::Grant { bytes }, .. }) => bytes,
+            Parcel::Tier(_, Accepted { request: TierRequest::Grant { bytes, .. }, .. }) => bytes,
             other => panic!("{other:?}"),
         };
         parcels.map(number).collect()

@@ -17,7 +17,7 @@ const PARCELS: u64 = 2;
 
 /// Puts `number` into the inbox and wakes whoever has to be woken, as a host's call does.
 fn post(inbox: &Inbox, wake_ups: &Sender<()>, number: u64) {
-    let parcel = Parcel::Tier(TierId(0), Accepted::new(TierRequest::Grant { bytes: number }));
+    let parcel = Parcel::Tier(TierId(0), Accepted::new(TierRequest::Grant { bytes: number, order: 0 }));
     if inbox.push(parcel) {
         wake_ups.send(()).expect("the supervisor outlives its senders here");
     }
@@ -25,7 +25,7 @@ fn post(inbox: &Inbox, wake_ups: &Sender<()>, number: u64) {
 
 fn number(parcel: Parcel) -> u64 {
     match parcel {
-        Parcel::Tier(_, Accepted { request: TierRequest::Grant { bytes }, .. }) => bytes,
+        Parcel::Tier(_, Accepted { request: TierRequest::Grant { bytes, .. }, .. }) => bytes,
         other => panic!("{other:?}"),
     }
 }

@@ -27,9 +27,14 @@ type Answers<R> = Vec<(TierId, oneshot::Receiver<Result<R>>)>;
 
 impl Wiring {
     /// A place in front of each tier that `scope` can reach; all of them or none.
-    fn places(&self, scope: &Scope) -> Result<Vec<(TierId, Option<Permit>)>> {
+    pub(super) fn places(&self, scope: &Scope) -> Result<Vec<(TierId, Option<Permit>)>> {
         self.open()?;
-        let take = |id: TierId| Ok((id, Some(self.permit(id, Lane::Control, 0)?)));
+        // What may be long is charged for; it keeps out data, and is never kept out by bytes itself.
+        let bytes = match scope {
+            Scope::Keys(keys) => keys.as_slice().iter().map(|key| key.as_str().len() as u64).sum(),
+            _ => 0,
+        };
+        let take = |id: TierId| Ok((id, Some(self.permit(id, Lane::Control, bytes)?)));
         self.reached(scope)?.into_iter().map(take).collect()
     }
 

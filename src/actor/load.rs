@@ -123,7 +123,9 @@ pub(crate) fn start(
         let mut landing = landing;
         let Some(loader) = cell.take() else { return };
         let timers = landing.wiring.spawner.clone();
-        landing.outcome = Some(run_for(&cell, loader, limit, &timers).await);
+        let outcome = run_for(&cell, loader, limit, &timers).await;
+        let outcome = landing.wiring.pack_loaded(landing.wiring.tier(tier), &landing.key, outcome);
+        landing.outcome = Some(outcome);
     };
     spawner.spawn(task);
 }

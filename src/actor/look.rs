@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::call::Asked;
 use super::seen::Seen;
-use super::wiring::{TierShared, Wiring};
+use super::tier_shared::TierShared;
+use super::wiring::Wiring;
 use crate::codec::value::Wanted;
 use crate::engine::entry::{Freshness, ReadEntry};
 use crate::engine::given::Given;
@@ -39,6 +40,7 @@ pub(crate) struct KeyAt<'k> {
 
 impl<'k> KeyAt<'k> {
     /// `key`, hashed for `tier`.
+    #[inline]
     pub(crate) fn of(tier: &TierShared, key: &'k str) -> Self {
         Self { key, hash: tier.view.hash(key) }
     }
@@ -46,6 +48,7 @@ impl<'k> KeyAt<'k> {
 
 impl TierShared {
     /// What the view holds under `key` and may be served at `now`; what is older than `after` is not.
+    #[inline]
     fn served(&self, at: KeyAt<'_>, now: Moment, after: Option<At>, allowed: Duration) -> Option<Served> {
         let KeyAt { key, hash } = at;
         let Some(after) = after else { return self.view.read_hashed(hash, key, now, allowed) };
@@ -60,12 +63,14 @@ impl TierShared {
 
 impl Wiring {
     /// What the view holds under `key` and may be served as it is, counted as a read.
+    #[inline]
     pub(crate) fn look<'w>(&self, tier: &'w TierShared, at: KeyAt<'_>, wanted: Wanted) -> Option<Seen<'w>> {
         self.read(tier, at, wanted, None, Duration::ZERO)
     }
 
     /// What the view holds under `key` for a call with a loader that takes values as far past their time to live as
     /// `allowed`, counted as a read; what is older than `after` counts as absent.
+    #[inline]
     pub(crate) fn look_to_load<'w>(
         &self,
         tier: &'w TierShared,
@@ -82,6 +87,7 @@ impl Wiring {
         }
     }
 
+    #[inline]
     fn read<'w>(
         &self,
         tier: &'w TierShared,
@@ -108,6 +114,7 @@ impl Wiring {
                 }
                 None => tier.counters.miss(),
             }
+            tier.counters.sampler.saw(at.hash, || entry.as_ref().map_or(0, ReadEntry::weight));
         }
         entry.map(|entry| Seen { entry, now, tier })
     }

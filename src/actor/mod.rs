@@ -7,6 +7,7 @@
 //! [`request`] describes. Beside that nothing here is promised to stay as it is.
 
 mod batch;
+mod budgeting;
 mod call;
 mod change;
 mod dispatch;
@@ -23,6 +24,7 @@ mod limit;
 mod live_terms;
 mod load;
 mod look;
+mod pack;
 mod permit;
 #[cfg(all(test, shuttle))]
 mod permit_shuttle;
@@ -38,6 +40,8 @@ mod strangers;
 mod supervisor;
 mod throttle;
 mod tier;
+mod tier_shared;
+mod unawaited;
 mod warm_progress;
 mod warm_run;
 mod warmer;
@@ -61,8 +65,9 @@ pub(crate) use seen::Seen;
 pub use stats::{SAMPLES_MAX, StatsActor};
 pub use supervisor::{Posted, Supervisor};
 pub use tier::TierActor;
+pub use tier_shared::{CRASH_WINDOW, CRASHES_MAX, TierShared};
 pub use warmer::Warmer;
-pub use wiring::{CRASH_WINDOW, CRASHES_MAX, TierShared, Wiring};
+pub use wiring::Wiring;
 
 pub(crate) use root::{run as run_root, start_all};
 pub(crate) use shutdown::begin as begin_shutdown;

@@ -4,12 +4,17 @@
 //! are no bound: every clone of an address has a place of its own, and `do_send` asks nobody.)
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::env::Stopwatch;
 use crate::error::Error;
 use crate::sync::{Mutex, Notify};
 
 /// Places kept for invalidations and control, so that a flood of sets cannot keep one out.
 pub const RESERVE: u64 = 64;
+
+/// Of so many places one is timed: reading a precise clock costs as much as all else that is done for a place.
+const TIMED: u64 = 16;
 
 /// What a request asks a place for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +42,8 @@ pub struct Permits {
 struct Taken {
     messages: u64,
     bytes: u64,
+    /// Places given out so far.
+    given: u64,
 }
 
 impl Permits {
@@ -64,8 +71,11 @@ impl Permits {
         }
         taken.messages += 1;
         taken.bytes += bytes;
+        taken.given += 1;
+        let is_timed = taken.given % TIMED == 1;
         drop(taken);
-        Ok(Permit { permits: Arc::clone(self), bytes })
+        let since = is_timed.then(Stopwatch::start);
+        Ok(Permit { permits: Arc::clone(self), messages: 1, bytes, since })
     }
 
     /// As [`Permits::take`], but waits until there is a place. For the cache's own bulk work only.
@@ -85,14 +95,37 @@ impl Permits {
 #[derive(Debug)]
 pub struct Permit {
     permits: Arc<Permits>,
+    messages: u64,
     bytes: u64,
+    /// When it was given, of one in [`TIMED`].
+    since: Option<Stopwatch>,
+}
+
+impl Permit {
+    /// How long ago it was given, if that is known.
+    pub(crate) fn waited(&self) -> Option<Duration> {
+        self.since.map(Stopwatch::elapsed)
+    }
+
+    /// Adds the places of `other`, so that both are given back at one stroke; returns `other` if it is of another tier.
+    pub(crate) fn join(&mut self, mut other: Self) -> Option<Self> {
+        if !Arc::ptr_eq(&self.permits, &other.permits) {
+            return Some(other);
+        }
+        self.messages += std::mem::take(&mut other.messages);
+        self.bytes += std::mem::take(&mut other.bytes);
+        None
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        if self.messages == 0 {
+            return; // it was joined to another
+        }
         {
             let mut taken = self.permits.taken.lock();
-            taken.messages -= 1;
+            taken.messages -= self.messages;
             taken.bytes -= self.bytes;
         }
         self.permits.returned.notify_waiters();
@@ -117,6 +150,19 @@ mod tests {
         assert!(permits.take(Lane::Control, 0).is_err(), "the reserve has an end too");
         drop((held, control));
         assert_eq!(permits.taken(), (0, 0));
+    }
+
+    #[test]
+    fn joined_places_are_given_back_together_and_each_tier_keeps_its_own() {
+        let (user, query) = (Permits::new("user".into(), 10, 1_000), Permits::new("query".into(), 10, 1_000));
+        let mut first = user.take(Lane::Data, 300).expect("there is room");
+        assert!(first.join(user.take(Lane::Data, 200).expect("there is room")).is_none());
+        let other = first.join(query.take(Lane::Data, 100).expect("there is room"));
+        assert_eq!((user.taken(), query.taken()), ((2, 500), (1, 100)), "joining gives nothing back");
+        drop(first);
+        assert_eq!((user.taken(), query.taken()), ((0, 0), (1, 100)));
+        drop(other);
+        assert_eq!(query.taken(), (0, 0));
     }
 
     #[test]

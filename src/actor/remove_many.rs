@@ -49,7 +49,8 @@ pub(super) fn remove(
             None => parts.push(Part { tier, keys: vec![key], places: vec![place] }),
         }
     }
-    let take = |part: &Part| wiring.permit(part.tier, Lane::Control, 0);
+    let bytes = |part: &Part| part.keys.iter().map(|key| key.as_str().len() as u64).sum();
+    let take = |part: &Part| wiring.permit(part.tier, Lane::Control, bytes(part));
     let permits: Vec<Permit> = parts.iter().map(take).collect::<Result<_>>()?;
     let (mut parcels, mut waits) = (Vec::new(), Vec::new());
     for (Part { tier, keys, places }, permit) in parts.into_iter().zip(permits) {

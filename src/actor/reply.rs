@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::permit::Permit;
+use crate::engine::counters::Counters;
 use crate::engine::seeded::{self, Bug};
 use crate::engine::view::View;
 use crate::error::Error;
@@ -20,19 +21,28 @@ pub struct Reply<R> {
     /// Closed before a panic lets the answer go: what was promised of it must hold by then.
     view: Option<Arc<View>>,
     /// Given back once there is an answer, for what waits longer than its message is under way.
-    place: Option<Permit>,
+    place: Option<Box<Permit>>,
+    /// Where a failure is counted that nobody waits to hear of.
+    counts: Option<Arc<Counters>>,
 }
 
 impl<R> Reply<R> {
     /// A slot and the end on which to wait for it. `tier` is named when the answer is lost.
     pub fn new(tier: Arc<str>) -> (Self, oneshot::Receiver<Result<R, Error>>) {
         let (slot, answer) = oneshot::channel();
-        (Self { slot: Some(slot), tier, view: None, place: None }, answer)
+        (Self::from_slot(Some(slot), tier), answer)
     }
 
     /// A slot that somebody else made, or none, when nobody waits.
     pub fn from_slot(slot: Option<oneshot::Sender<Result<R, Error>>>, tier: Arc<str>) -> Self {
-        Self { slot, tier, view: None, place: None }
+        Self { slot, tier, view: None, place: None, counts: None }
+    }
+
+    /// For a request that nobody waits for: a failure, or the loss of the request, is counted in `counters`.
+    pub(crate) fn unawaited(tier: Arc<str>, counters: &Arc<Counters>) -> Self {
+        let mut reply = Self::from_slot(None, tier);
+        reply.counts = Some(Arc::clone(counters));
+        reply
     }
 
     /// Closes `view` before a panic drops this without an answer. Order that bites: 1 a turn panics 2 unwinding drops the
@@ -44,7 +54,7 @@ impl<R> Reply<R> {
 
     /// Keeps `place` until there is an answer, whether anybody waits for it or not.
     pub(crate) fn hold(&mut self, place: Permit) {
-        self.place = Some(place);
+        self.place = Some(Box::new(place));
     }
 
     /// Whether nobody waits any more.
@@ -59,6 +69,9 @@ impl<R> Reply<R> {
 
     /// As [`Reply::answer`]; returns whether somebody was still waiting.
     pub(crate) fn deliver(mut self, answer: Result<R, Error>) -> bool {
+        if answer.is_ok() {
+            self.counts = None;
+        }
         // What cannot be delivered is dropped here; it holds only what this crate made.
         self.slot.take().is_some_and(|slot| slot.send(answer).is_ok())
     }
@@ -66,6 +79,9 @@ impl<R> Reply<R> {
 
 impl<R> Drop for Reply<R> {
     fn drop(&mut self) {
+        if let Some(counters) = self.counts.take() {
+            counters.unawaited_failed.one();
+        }
         // Every way out comes here: a panic in the turn, an actor that died, a queue that was thrown away.
         if let Some(slot) = self.slot.take() {
             if std::thread::panicking()

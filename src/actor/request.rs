@@ -27,8 +27,8 @@ use crate::env::Spawner;
 use crate::error::{Error, Result};
 use crate::loader::LoadCell;
 use crate::message::{
-    History, Info, InfoSnapshot, ReviveTier, Sample, SetEnabled, SetTtl, SourceReport, StatsSnapshot,
-    UserActive, Warm, WarmReport,
+    History, Info, InfoSnapshot, ReviveTier, Sample, SetBudget, SetEnabled, SetTtl, SourceReport,
+    StatsSnapshot, UserActive, Warm, WarmReport,
 };
 
 /// A request with its place in front of the tier, which is given back when the request is dropped.
@@ -85,12 +85,14 @@ pub enum TierRequest {
     StoreWarm { ticket: Ticket, items: Vec<Item>, reply: Reply<Vec<Warmed>> },
     /// End a warm run.
     EndWarm { ticket: Ticket },
-    /// Hold at most so many bytes from now on.
-    Grant { bytes: u64 },
+    /// Hold at most so many bytes from now on, and tell `order` back once that is so.
+    Grant { bytes: u64, order: u64 },
     /// Keep things from now on, or nothing.
     Enable { enabled: bool, reply: Reply<Taken> },
     /// Serve again.
     Revive { reply: Reply<bool> },
+    /// Answered when all that came before it is applied, invalidations that go on in slices included.
+    Written { reply: Reply<()> },
     /// Pending when nothing is left to be done.
     Drain { reply: Reply<()> },
     /// Break, to see what happens.
@@ -214,8 +216,8 @@ pub enum ToSupervisor {
     Holds {
         /// Which.
         tier: usize,
-        /// The grant.
-        bytes: u64,
+        /// The number under which it was told its grant.
+        order: u64,
     },
     /// The cache has ended: stop, for a timer would keep the actor alive.
     End,
@@ -234,6 +236,8 @@ pub enum ControlRequest {
     SetTtl(SetTtl, Reply<Duration>),
     /// Switch on or off; with a reply slot for each tier.
     SetEnabled(SetEnabled, Vec<Reply<Taken>>, Reply<bool>),
+    /// Another budget.
+    SetBudget(SetBudget, Reply<()>),
     /// Put a tier back into service.
     Revive(ReviveTier, Reply<bool>),
     /// Die, to see what happens.

@@ -67,14 +67,8 @@ impl Wiring {
         wanted: Wanted,
         after: Option<Stamp>,
     ) -> Result<Begun> {
-        let (begin, mut begun) = oneshot::channel::<oneshot::Sender<Outcome>>();
-        let wait = move || async move {
-            let (tell, told) = oneshot::channel();
-            // Not sent, or never answered: the host is gone, and the next caller takes over.
-            let _ = begin.send(tell);
-            told.await.unwrap_or(Outcome::Lost)
-        };
-        let loader = Loader::of_outcome(key.clone(), wait).lost_when_late();
+        let (loader, mut begun) = Loader::of_caller(key.clone());
+        let loader = loader.lost_when_late();
         let (task, patience) = (Deadline::current(), Duration::ZERO);
         let sent = self.ask(LoadCall { key, loader, policy, deadline, task, wanted, after, patience })?;
         let Sent { tier, asked, limit, answered } = sent;

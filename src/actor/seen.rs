@@ -3,11 +3,13 @@
 //! Owns: the way from an entry to a decoded copy of it. Never: decides whether it may be served; it was.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use super::wiring::TierShared;
+use super::tier_shared::TierShared;
 use crate::engine::entry::{DECODED, Decoded, ReadEntry};
 use crate::engine::given::Given;
 use crate::engine::moment::Moment;
+use crate::engine::stamp::{At, Stamp};
 use crate::engine::view::Served;
 
 /// An entry that may be served at `now`.
@@ -29,12 +31,24 @@ impl Seen<'_> {
         self.entry.is_nothing()
     }
 
+    /// For a reader who cannot decode it: what is newer, which counts it as absent. `None`: something else is held by now.
+    /// Order that bites when it is not looked at once more:
+    ///   1 two readers see what they cannot decode   2 one has it loaded anew   3 the other wants what is newer than that
+    pub(crate) fn newer(&self) -> Option<Stamp> {
+        let incarnation = self.tier.incarnation.load(Ordering::Acquire);
+        self.tier.view.peek(self.entry.key()).filter(|held| held.is(&self.entry))?;
+        self.tier.counters.wrong_type.one();
+        Some(Stamp::new(vec![(self.tier.id, At { incarnation, seq: self.entry.since() })]))
+    }
+
     /// Keeps `value`, which was decoded from its bytes and has about `heap` bytes beside itself, for the readers to come. `Err`
     /// with the value where that cannot be: there is no room, or another reader was first.
     pub(crate) fn keep<T: Send + Sync + 'static>(&self, value: T, heap: usize) -> Result<(), T> {
         let weight = size_of::<T>().saturating_add(heap).saturating_add(DECODED);
         // One whose weight cannot be told in 32 bits is not kept.
         let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        // Where a host weighs, what it says stands for all that is kept of the value.
+        let weight = if self.entry.is_charged_by_host() { 1 } else { weight };
         if !self.tier.keeps_decoded || self.entry.decoded().is_some() {
             return Err(value);
         }

@@ -45,7 +45,12 @@ impl StatsActor {
     }
 
     fn sample(&mut self) {
-        self.samples.push_back(Sample::new(uptime(&self.wiring), tiers(&self.wiring)));
+        let mut tiers = tiers(&self.wiring);
+        for NamedTierStats { stats, .. } in &mut tiers {
+            // They would be most of what the history takes.
+            (stats.load_times, stats.turns, stats.queue_time) = Default::default();
+        }
+        self.samples.push_back(Sample::new(uptime(&self.wiring), tiers));
         if self.samples.len() > SAMPLES_MAX {
             self.samples.pop_front();
         }
@@ -69,17 +74,21 @@ fn uptime(wiring: &Wiring) -> Duration {
 
 /// The counters of every tier now. Cost: some dozen reads for each.
 pub(crate) fn tiers(wiring: &Wiring) -> Vec<NamedTierStats> {
-    let named = |tier: &super::wiring::TierShared| NamedTierStats {
+    let budget = wiring.budget.lock();
+    let named = |tier: &super::tier_shared::TierShared| NamedTierStats {
         name: Arc::clone(&tier.name),
-        stats: read(&tier.counters),
+        stats: TierStats { grant: budget.grant(tier.id.index()), ..read(&tier.counters) },
     };
     wiring.tiers.iter().map(named).collect()
 }
 
 fn read(counters: &Counters) -> TierStats {
+    let load_times = counters.load_times.read();
     TierStats {
         entries: counters.entries.load(Relaxed),
         bytes: counters.bytes.load(Relaxed),
+        grant: 0,
+        worth: counters.worth.load(Relaxed),
         hits: counters.hits(),
         misses: counters.misses(),
         joined: counters.joined.get(),
@@ -88,6 +97,9 @@ fn read(counters: &Counters) -> TierStats {
         stored_by_load: counters.stored_by_load.get(),
         stored_by_warm: counters.stored_by_warm.get(),
         replaced: counters.replaced.get(),
+        compressed: counters.compressed.get(),
+        compressed_from: counters.compressed_from.get(),
+        compressed_to: counters.compressed_to.get(),
         removals: Removals {
             expired: counters.expired.get(),
             evicted: counters.evicted.get(),
@@ -103,13 +115,17 @@ fn read(counters: &Counters) -> TierStats {
         loads_panicked: counters.loads_panicked.get(),
         loads_timed_out: counters.loads_timed_out.get(),
         loads_lost: counters.loads_lost.get(),
-        load_time: counters.load_time(),
+        load_time: load_times.sum,
+        load_times,
+        turns: counters.turns.read(),
+        queue_time: counters.queue_time.read(),
         revoked: counters.revoked.get(),
         warm_revoked: counters.warm_revoked.get(),
         warm_no_room: counters.warm_no_room.get(),
         too_large: counters.too_large.get(),
         bypassed: counters.bypassed.get(),
         overloaded: counters.overloaded.get(),
+        unawaited_failed: counters.unawaited_failed.get(),
         wrong_type: counters.wrong_type.get(),
         restarts: counters.restarts.get(),
     }
@@ -135,8 +151,10 @@ async fn snapshot(wiring: Arc<Wiring>, reply: Reply<StatsSnapshot>) {
     }
     let top = top.finish().into_iter().map(|(key, hits)| TopEntry::new(key, hits)).collect();
     let warm = wiring.warm_stats();
-    let budget = wiring.plan.budget;
-    reply.answer(Ok(StatsSnapshot { uptime: uptime(&wiring), budget, tiers: tiers(&wiring), top, warm }));
+    let budget = wiring.budget.lock().total();
+    let supervisor_turns = wiring.supervisor_turns.read();
+    let (uptime, tiers) = (uptime(&wiring), tiers(&wiring));
+    reply.answer(Ok(StatsSnapshot { uptime, budget, tiers, supervisor_turns, top, warm }));
 }
 
 impl Actor for StatsActor {

@@ -9,16 +9,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
+use super::budgeting::{self, Awaited};
 use super::dispatch::{Pending, Request};
 use super::inbox::Parcel;
 use super::reply::Reply;
 use super::request::{Accepted, ControlRequest, TierRequest, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
 use super::wiring::{Wiring, tell};
-use crate::engine::budget::Move;
-use crate::env::{spawn_local, yield_now};
+use crate::engine::budget::Told;
+use crate::env::{Stopwatch, has_runtime, spawn_local, yield_now};
 use crate::error::Result;
-use crate::message::{InfoSnapshot, ReviveTier, SetEnabled, TierInfo};
+use crate::message::{InfoSnapshot, ReviveTier, SetBudget, SetEnabled, TierInfo};
 
 /// Parcels that one turn moves at most, so that tiers on the same thread get theirs.
 const DRAIN: usize = 1_024;
@@ -27,19 +28,26 @@ const DRAIN: usize = 1_024;
 #[derive(Debug)]
 pub struct Supervisor {
     wiring: Arc<Wiring>,
+    /// Who waits for a budget to hold.
+    awaited: Awaited,
     _watch: DeathWatch,
 }
 
 impl Supervisor {
     /// The supervisor of `wiring`; it takes its place there when it starts.
     pub fn new(wiring: &Arc<Wiring>) -> Self {
-        Self { wiring: Arc::clone(wiring), _watch: DeathWatch::new(wiring, Who::Supervisor) }
+        Self {
+            wiring: Arc::clone(wiring),
+            awaited: Awaited::default(),
+            _watch: DeathWatch::new(wiring, Who::Supervisor),
+        }
     }
 
     /// Moves what is in the inbox, each tier's part as one message.
     fn drain(&mut self) {
         let mut batches: Vec<Vec<Accepted>> = self.wiring.tiers.iter().map(|_| Vec::new()).collect();
-        for parcel in self.wiring.inbox.drain(DRAIN) {
+        let wiring = Arc::clone(&self.wiring);
+        for parcel in wiring.inbox.drain(DRAIN) {
             match parcel {
                 Parcel::Tier(id, accepted) => batches[id.index()].push(accepted),
                 Parcel::Tiers(parts) => {
@@ -53,8 +61,7 @@ impl Supervisor {
             }
         }
         self.send(&mut batches);
-        if !self.wiring.inbox.is_empty() {
-            let wiring = Arc::clone(&self.wiring);
+        if !wiring.inbox.is_empty() {
             // Not a message to itself: the mailbox loop does not yield while mail arrives.
             spawn_local(async move {
                 yield_now().await;
@@ -75,7 +82,7 @@ impl Supervisor {
         self.wiring.tiers[tier].tell(ToTier::Batch(vec![Accepted::new(request)]));
     }
 
-    fn control(&self, request: ControlRequest) {
+    fn control(&mut self, request: ControlRequest) {
         match request {
             ControlRequest::Warm(request) => tell(&self.wiring.warmer, request),
             ControlRequest::Stats(request) => tell(&self.wiring.stats, request),
@@ -88,6 +95,15 @@ impl Supervisor {
                 }
                 reply.answer(Ok(was));
             }
+            ControlRequest::SetBudget(SetBudget { bytes, .. }, reply) => {
+                match budgeting::resize(&self.wiring, bytes) {
+                    Ok(told) => {
+                        self.awaited.add(bytes, reply);
+                        self.carry_out(told);
+                    }
+                    Err(error) => reply.answer(Err(error)),
+                }
+            }
             ControlRequest::Revive(ReviveTier { tier, .. }, reply) => match self.wiring.routes.tier(&tier) {
                 Ok(id) => self.tell_tier(id.index(), TierRequest::Revive { reply }),
                 Err(error) => reply.answer(Err(error)),
@@ -97,13 +113,25 @@ impl Supervisor {
         }
     }
 
-    fn carry_out(&self, next: Option<Move>) {
-        match next {
-            Some(Move::Grow { tier, grant } | Move::Shrink { tier, grant }) => {
-                self.tell_tier(tier, TierRequest::Grant { bytes: grant });
-            }
-            None => {}
+    /// Tells tiers their grants, and who waits for a budget that it holds.
+    fn carry_out(&mut self, told: Vec<Told>) {
+        for Told { tier, bytes, order } in told {
+            self.tell_tier(tier, TierRequest::Grant { bytes, order });
         }
+        let granted = budgeting::inspected(&self.wiring);
+        self.awaited.answer(granted);
+    }
+
+    /// Armed anew after each look: what a stall made it miss is left out.
+    fn arm_plan(&self, ctx: &mut Context<Self>) {
+        if !self.wiring.plan.moving_budget || !has_runtime() {
+            return;
+        }
+        ctx.run_later(self.wiring.plan.stats_interval, |this, ctx| {
+            let told = budgeting::plan(&this.wiring);
+            this.carry_out(told);
+            this.arm_plan(ctx);
+        });
     }
 }
 
@@ -111,7 +139,7 @@ impl Supervisor {
 pub(crate) fn info(wiring: &Wiring) -> InfoSnapshot {
     let plan = &wiring.plan;
     let budget = wiring.budget.lock();
-    let tier = |(index, tier): (usize, &super::wiring::TierShared)| {
+    let tier = |(index, tier): (usize, &super::tier_shared::TierShared)| {
         let of_tier =
             plan.prefixes.iter().zip(&wiring.prefix_terms).filter(|(prefix, _)| prefix.tier == index);
         TierInfo {
@@ -126,6 +154,7 @@ pub(crate) fn info(wiring: &Wiring) -> InfoSnapshot {
             entries: tier.counters.entries.load(Relaxed),
             bytes: tier.counters.bytes.load(Relaxed),
             grant: budget.grant(index),
+            worth: tier.counters.worth.load(Relaxed),
             floor: budget.floor(),
             loads: (tier.counters.loads_now.0.load(Relaxed), tier.counters.loads_now.1.load(Relaxed)),
             queued: tier.permits.taken(),
@@ -136,7 +165,8 @@ pub(crate) fn info(wiring: &Wiring) -> InfoSnapshot {
         enabled: wiring.is_enabled(),
         ready: *wiring.ready.borrow(),
         uptime: wiring.env.now().since(wiring.began),
-        budget: plan.budget,
+        budget: budget.total(),
+        moving_budget: plan.moving_budget,
         max_entry: plan.max_entry,
         cleanup_interval: plan.cleanup_interval,
         warm_interval: plan.warm_interval,
@@ -154,12 +184,13 @@ impl Actor for Supervisor {
         if forerunner.is_some() {
             // It may have died with what tiers told it: each is told its grant again, and asks or acknowledges again.
             for tier in 0..self.wiring.tiers.len() {
-                let bytes = self.wiring.budget.lock().promised(tier);
-                self.tell_tier(tier, TierRequest::Grant { bytes });
+                let Told { bytes, order, .. } = self.wiring.budget.lock().told(tier);
+                self.tell_tier(tier, TierRequest::Grant { bytes, order });
             }
         }
         // A forerunner may have died with the wake-up in its mailbox.
         ctx.notify(ToSupervisor::Wake);
+        self.arm_plan(ctx);
     }
 }
 
@@ -167,6 +198,7 @@ impl Handler<ToSupervisor> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, message: ToSupervisor, ctx: &mut Self::Context) {
+        let began = Stopwatch::start();
         match message {
             ToSupervisor::Wake => self.drain(),
             ToSupervisor::NearGrant { tier } => {
@@ -175,12 +207,13 @@ impl Handler<ToSupervisor> for Supervisor {
                 let next = self.wiring.budget.lock().ask(tier, &used);
                 self.carry_out(next);
             }
-            ToSupervisor::Holds { tier, bytes } => {
-                let next = self.wiring.budget.lock().acknowledged(tier, bytes);
+            ToSupervisor::Holds { tier, order } => {
+                let next = self.wiring.budget.lock().acknowledged(tier, order);
                 self.carry_out(next);
             }
             ToSupervisor::End => ctx.stop(),
         }
+        self.wiring.supervisor_turns.record(began.elapsed());
     }
 }
 

@@ -16,7 +16,8 @@ use super::inbox::Parcel;
 use super::permit::Lane;
 use super::reply::Reply;
 use super::request::{Accepted, TierRequest, ToWarmer};
-use super::wiring::{TierShared, Wiring, tell};
+use super::tier_shared::TierShared;
+use super::wiring::{Wiring, tell};
 use crate::engine::journal::Ticket;
 use crate::engine::terms::Terms;
 use crate::engine::tier::{Item, Warmed};
@@ -186,6 +187,7 @@ fn stray(wiring: &Wiring, tier: &TierShared, set: &Set) -> Option<Item> {
         // What is warmed together would else expire together.
         let spread = if terms.jitter > 0.0 { terms.jitter } else { WARM_JITTER };
         let terms = policy.over(&Terms { jitter: spread, ..terms });
+        let value = wiring.pack(tier, &key, value);
         Item { key, value, tags, terms }
     };
     (found.id == tier.id).then(item)

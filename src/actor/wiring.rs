@@ -4,10 +4,9 @@
 //! Never: handles a message. A handle reads views through it; an actor finds its neighbours in it, whichever life they
 //! are in.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::time::Duration;
 
 use actix::{Addr, Recipient};
 use parking_lot::{Mutex, RwLock};
@@ -23,25 +22,24 @@ use super::root::Root;
 use super::strangers::Strangers;
 use super::supervisor::Supervisor;
 use super::throttle::Throttle;
+use super::tier_shared::TierShared;
 use super::warm_progress::{Job, WarmProgress};
-use crate::engine::budget::Budget;
+use crate::codec::pack::Packer;
+use crate::engine::budget::{Budget, Told};
 use crate::engine::counters::Counters;
+use crate::engine::histogram::Recorder;
 use crate::engine::key::{IntoKey, Key, first_segment};
 use crate::engine::moment::Moment;
+use crate::engine::planner::Planner;
 use crate::engine::route::{Routes, TierId};
 use crate::engine::scope::Scope;
 use crate::engine::tier::Rules;
 use crate::engine::view::View;
 use crate::env::{Env, Spawner};
 use crate::error::{Error, Result, Shown};
-use crate::message::TierState;
 use crate::settings::Plan;
 use crate::warm::WarmSource;
 
-/// Crashes within [`CRASH_WINDOW`] after which a tier is bypassed.
-pub const CRASHES_MAX: usize = 5;
-/// See [`CRASHES_MAX`].
-pub const CRASH_WINDOW: Duration = Duration::from_secs(60);
 /// Control messages accepted and not yet handled.
 const CONTROL_MESSAGES: u64 = 1_024;
 
@@ -62,74 +60,6 @@ where
     let recipient = place.read().clone();
     if let Some(recipient) = recipient {
         recipient.do_send(message);
-    }
-}
-
-/// Where a tier's life stands.
-#[derive(Debug, Default)]
-pub(crate) struct Lives {
-    crashes: VecDeque<Moment>,
-}
-
-/// What is shared about one tier.
-#[derive(Debug)]
-pub struct TierShared {
-    /// Its number.
-    pub id: TierId,
-    /// Its name.
-    pub name: Arc<str>,
-    /// How its values are loaded and kept when nothing else is said.
-    pub terms: LiveTerms,
-    /// What readers see.
-    pub view: Arc<View>,
-    /// Whether typed readers leave decoded copies beside the bytes.
-    pub(crate) keeps_decoded: bool,
-    /// Its counters.
-    pub counters: Arc<Counters>,
-    /// Its bound.
-    pub permits: Arc<Permits>,
-    pub(crate) place: Place<ToTier>,
-    /// Loaders that run in callers' tasks because the tier could not serve them.
-    pub(crate) bypass: Semaphore,
-    pub(crate) incarnation: AtomicU64,
-    pub(crate) warn_bypass: Throttle,
-    failed: AtomicBool,
-    lives: Mutex<Lives>,
-}
-
-impl TierShared {
-    /// Whether it serves.
-    pub fn state(&self) -> TierState {
-        if self.failed.load(Ordering::Acquire) { TierState::Failed } else { TierState::Running }
-    }
-
-    /// Notes a crash; returns whether it was one too many.
-    pub(crate) fn crashed(&self, now: Moment) -> bool {
-        let mut lives = self.lives.lock();
-        lives.crashes.push_back(now);
-        while lives.crashes.front().is_some_and(|&first| now.since(first) > CRASH_WINDOW) {
-            lives.crashes.pop_front();
-        }
-        let too_many = lives.crashes.len() >= CRASHES_MAX;
-        if too_many {
-            self.failed.store(true, Ordering::Release);
-        }
-        too_many
-    }
-
-    /// Forgets its crashes; returns whether it had failed.
-    pub(crate) fn revive(&self) -> bool {
-        self.lives.lock().crashes.clear();
-        self.failed.swap(false, Ordering::AcqRel)
-    }
-
-    pub(crate) fn failed_error(&self) -> Error {
-        Error::TierFailed { tier: Arc::clone(&self.name), crashes: CRASHES_MAX as u32 }
-    }
-
-    /// Tells the tier.
-    pub(crate) fn tell(&self, message: ToTier) {
-        tell(&self.place, message);
     }
 }
 
@@ -161,6 +91,8 @@ pub struct Wiring {
     /// The runtime of the actors, for what has no other.
     pub(crate) spawner: Spawner,
     pub(crate) budget: Mutex<Budget>,
+    /// Where its bytes are worth most.
+    pub(crate) planner: Mutex<Planner>,
     pub(crate) inbox: Inbox,
     pub(crate) control: Arc<Permits>,
     pub(crate) supervisor: Place<ToSupervisor>,
@@ -184,6 +116,8 @@ pub struct Wiring {
     pub(crate) ready: watch::Sender<bool>,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) address: RwLock<Option<Addr<Supervisor>>>,
+    /// How long the supervisor's turns took.
+    pub(crate) supervisor_turns: Recorder,
     strangers: Strangers,
     phase: AtomicU8,
 }
@@ -217,13 +151,16 @@ impl Wiring {
             name: Arc::clone(&tier.name),
             terms: LiveTerms::new(tier.terms, true),
             view: Arc::new(View::new(env.seed().wrapping_add(index as u64))),
-            keeps_decoded: true,
-            counters: Arc::default(),
+            keeps_decoded: tier.keep_decoded,
+            counters: Arc::new(if plan.moving_budget { Counters::sampled() } else { Counters::default() }),
             permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
             place: Place::default(),
+            packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
+            weigher: tier.weigher,
             bypass: Semaphore::new(plan.load_concurrency),
             incarnation: AtomicU64::new(0),
             warn_bypass: Throttle::default(),
+            warn_unawaited: Throttle::default(),
             failed: AtomicBool::new(false),
             lives: Mutex::default(),
         };
@@ -241,6 +178,7 @@ impl Wiring {
             sources,
             spawner,
             budget: Mutex::new(budget),
+            planner: Mutex::new(Planner::new(plan.budget, plan.tiers.len())),
             inbox: Inbox::default(),
             control: Permits::new("control".into(), CONTROL_MESSAGES, u64::MAX),
             supervisor: Place::default(),
@@ -259,6 +197,7 @@ impl Wiring {
             ready: watch::Sender::new(!required),
             closed: watch::Sender::new(false),
             address: RwLock::default(),
+            supervisor_turns: Recorder::default(),
             strangers: Strangers::default(),
             phase: AtomicU8::new(Phase::Open as u8),
             plan,
@@ -266,6 +205,7 @@ impl Wiring {
     }
 
     /// The tier of that number.
+    #[inline]
     pub fn tier(&self, id: TierId) -> &TierShared {
         &self.tiers[id.index()]
     }
@@ -285,6 +225,7 @@ impl Wiring {
     }
 
     /// The tier of `key`, and on what terms its values are loaded and kept there. Errors: `UnknownPrefix`.
+    #[inline]
     pub(crate) fn route(&self, key: &str) -> Result<(&TierShared, &LiveTerms)> {
         let Some(route) = self.routes.route(key) else {
             return Err(Error::UnknownPrefix { prefix: Shown::new(first_segment(key)) });
@@ -331,6 +272,7 @@ impl Wiring {
         }
     }
 
+    #[inline]
     pub(crate) fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Acquire) {
             0 => Phase::Open,
@@ -349,6 +291,7 @@ impl Wiring {
     }
 
     /// `Closed` once the cache has begun to end.
+    #[inline]
     pub(crate) fn open(&self) -> Result<()> {
         if self.phase() == Phase::Open { Ok(()) } else { Err(Error::Closed) }
     }
@@ -368,6 +311,11 @@ impl Wiring {
         }
         // What was accepted and cannot be handled any more is answered by being dropped.
         self.inbox.drain(usize::MAX).for_each(drop);
+    }
+
+    /// Sets what each tier is to have, and returns what they are to be told: for tests that stand in for the supervisor.
+    pub fn aim(&self, aims: &[u64]) -> Vec<Told> {
+        self.budget.lock().aim(aims)
     }
 
     /// Puts `recipient` in the place of the supervisor: for tests that record what it is told.

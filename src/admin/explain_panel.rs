@@ -39,8 +39,12 @@ pub fn explain_panel(known: &Explanation, style: Style) -> String {
         line("Load", under_way(load).to_owned());
     }
     if let Some(absence) = &known.last_absence {
-        let absent = matches!(known.state, KeyState::Absent | KeyState::Loading);
-        line(if absent { "Why absent" } else { "Absent before" }, why(absence, style));
+        let name = match (known.state, &absence.reason) {
+            (KeyState::Absent | KeyState::Loading, _) => "Why absent",
+            (KeyState::Stale, Reason::Outdated(_)) => "Why stale",
+            _ => "Absent before",
+        };
+        line(name, why(absence, style));
     }
     text
 }
@@ -105,6 +109,10 @@ fn why(absence: &Absence, style: Style) -> String {
             format!("taken by the invalidation of {}", foreign(&scope.to_string(), style))
         }
         Reason::Invalidated(None) => "taken by an invalidation".to_owned(),
+        Reason::Outdated(Some(scope)) => {
+            format!("expired by the invalidation of {}", foreign(&scope.to_string(), style))
+        }
+        Reason::Outdated(None) => "expired by an invalidation".to_owned(),
         Reason::Cleared => "cleared with everything else, if it was there".to_owned(),
         Reason::Restarted => "lost, if it was there, when the tier broke and began anew".to_owned(),
         Reason::Revoked => "brought but not stored, as a set or an invalidation had overtaken it".to_owned(),

@@ -34,10 +34,16 @@ fn settings(snapshot: &InfoSnapshot, style: Style) -> String {
         Some(tier) => format!("go to tier {}", foreign(tier, style)),
         None => "are refused".to_owned(),
     };
+    let moves = if snapshot.moving_budget {
+        "moves to the tiers where it brings most hits"
+    } else {
+        "moves only to tiers that are full"
+    };
     let facts = [
         ("Cache", state.to_owned()),
         ("Running for", time(snapshot.uptime)),
         ("Max size", limit(snapshot.budget)),
+        ("Budget", String::from(moves)),
         ("Max entry", limit(snapshot.max_entry)),
         ("Expired entries swept", format!("every {}", time(snapshot.cleanup_interval))),
         ("Periodic warming", format!("every {}", time(snapshot.warm_interval))),
@@ -87,7 +93,12 @@ fn status(tier: &TierInfo, style: Style) -> String {
     };
     let entries = counted(tier.entries, "entry", "entries");
     let (used, grant, floor) = (size(tier.bytes), limit(tier.grant), limit(tier.floor));
-    let _ = writeln!(text, "    Memory: {used} in {entries}; may use {grant} now, {floor} always");
+    let _ = write!(text, "    Memory: {used} in {entries}; may use {grant} now, {floor} always");
+    if tier.worth > 0 {
+        let _ =
+            write!(text, "; a MB more would bring {} in a million reads", counted(tier.worth, "hit", "hits"));
+    }
+    text.push('\n');
     if tier.loads != (0, 0) {
         let (running, waiting) = tier.loads;
         let _ = writeln!(text, "    Loads: {} running, {} waiting", thousands(running), thousands(waiting));

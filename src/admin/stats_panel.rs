@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::command::Command;
 use super::render::Style;
 use super::text::{counted, foreign, limit, megabytes, percent, size, table, thousands, time};
-use crate::message::{NamedTierStats, StatsSnapshot, TierStats, WarmStats};
+use crate::message::{Histogram, NamedTierStats, StatsSnapshot, TierStats, WarmStats};
 
 /// The counters as a panel, with the three keys read most.
 pub fn stats_panel(snapshot: &StatsSnapshot, style: Style) -> String {
@@ -39,7 +39,8 @@ pub fn stats_panel_top(snapshot: &StatsSnapshot, style: Style, top: usize) -> St
             ]),
     ];
     sections.extend(top_entries(snapshot, style, top));
-    sections.extend(tiers(&snapshot.tiers, style));
+    sections.extend(tiers(snapshot, style));
+    sections.extend(compressed(&snapshot.tiers, style));
     sections.extend(loads(&snapshot.tiers, style));
     sections.extend(removals(&snapshot.tiers, style));
     sections.extend(warm(&snapshot.warm, style));
@@ -79,8 +80,9 @@ fn top_entries(snapshot: &StatsSnapshot, style: Style, top: usize) -> Option<Str
     (!shown.is_empty()).then_some(text)
 }
 
-fn tiers(tiers: &[NamedTierStats], style: Style) -> Option<String> {
-    let head = ["Tier", "Hit Rate", "Hits", "Misses", "Sets", "Entries", "Used"];
+fn tiers(snapshot: &StatsSnapshot, style: Style) -> Option<String> {
+    let tiers = &snapshot.tiers;
+    let head = ["Tier", "Hit Rate", "Hits", "Misses", "Sets", "Entries", "Used", "May Use", "Worth"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for tier in tiers {
         let stats = &tier.stats;
@@ -92,9 +94,26 @@ fn tiers(tiers: &[NamedTierStats], style: Style) -> Option<String> {
             thousands(stats.sets),
             thousands(stats.entries),
             size(stats.bytes),
+            limit(stats.grant),
+            thousands(stats.worth),
         ]);
     }
-    (tiers.len() > 1).then(|| style.heading("📦", "Tiers") + &table(&rows, "  "))
+    let turns = tiers.iter().map(|tier| &tier.stats.turns).chain([&snapshot.supervisor_turns]);
+    let longest = turns.map(Histogram::max).max().filter(|longest| !longest.is_zero());
+    let longest = longest.map(|longest| lines(&[("Longest turn", time(longest))])).unwrap_or_default();
+    let mut text = style.heading("📦", "Tiers") + &table(&rows, "  ");
+    if tiers.iter().any(|tier| tier.stats.worth > 0) {
+        text.push_str("  Worth: hits that a MB more would bring in a million reads of the cache\n");
+    }
+    (tiers.len() > 1).then(|| text + &longest)
+}
+
+fn compressed(tiers: &[NamedTierStats], style: Style) -> Option<String> {
+    let total = |field: fn(&TierStats) -> u64| sum(tiers, field);
+    let (values, from, to) =
+        (total(|t| t.compressed), total(|t| t.compressed_from), total(|t| t.compressed_to));
+    let told = format!("{}, {} to {}", counted(values, "value", "values"), size(from), size(to));
+    (values > 0).then(|| style.heading("📐", "Compression") + &lines(&[("Compressed", told)]))
 }
 
 fn loads(tiers: &[NamedTierStats], style: Style) -> Option<String> {
@@ -178,6 +197,10 @@ fn troubles(tiers: &[NamedTierStats], style: Style) -> Option<String> {
             (
                 "Refused because a bound was reached (try later; the error names the setting to raise)",
                 total(|t| t.overloaded),
+            ),
+            (
+                "Writes that nobody awaited and that were lost (await what must not be lost)",
+                total(|t| t.unawaited_failed),
             ),
             ("Too large for max_entry_size", total(|t| t.too_large)),
             ("Read as another type (use one type per key)", total(|t| t.wrong_type)),

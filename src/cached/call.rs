@@ -10,18 +10,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::oneshot;
 
 use super::load::{Ended, Slot, Telling, caught, copy_of};
 use super::outcome::{Absence, Kind, Outcome, Share};
 use crate::actor::{Found, KeyAt, LoadCall, Seen};
 use crate::engine::given::Given;
 use crate::engine::key::Key;
+use crate::engine::stamp::Stamp;
 use crate::engine::tag::Tags;
-use crate::engine::tier;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
-use crate::hit::Hit;
+use crate::hit::{Hit, Undecoded};
 use crate::load_policy::LoadPolicy;
 use crate::loader::{Loader, inside};
 use crate::message::{Set, Stored};
@@ -40,6 +39,8 @@ struct Call<'c, E> {
     policy: LoadPolicy,
     tags: Tags,
     share: Share<E>,
+    /// What is older than this counts as absent.
+    after: Option<Stamp>,
 }
 
 /// What the view says to a call.
@@ -71,28 +72,21 @@ where
         let text = key?;
         let wiring = cache.wiring();
         let (tier, terms) = wiring.route(&text)?;
-        let call = |text: &str| -> Result<_> {
-            Ok(Call { cache, key: Key::parse(text)?, policy, tags: tags()?, share })
+        let call = |after| -> Result<_> {
+            Ok(Call { cache, key: Key::parse(&text)?, policy, tags: tags()?, share, after })
         };
-        Ok(
-            match wiring.look_to_load(
-                tier,
-                policy.serves_at_once(terms.planned()),
-                KeyAt::of(tier, &text),
-                A::wanted(),
-                None,
-            ) {
-                Found::Hit(seen) => match seen_as::<V, A>(seen) {
-                    Ok(hit) => Looked::Hit(hit),
-                    Err(_) => Looked::Absent(call(&text)?),
-                },
-                Found::Due(seen) => match seen_as::<V, A>(seen) {
-                    Ok(hit) => Looked::Due(hit, call(&text)?),
-                    Err(_) => Looked::Absent(call(&text)?),
-                },
-                Found::Nothing => Looked::Absent(call(&text)?),
+        let (allowed, at) = (policy.serves_at_once(terms.planned()), KeyAt::of(tier, &text));
+        Ok(match wiring.look_to_load(tier, allowed, at, A::wanted(), None) {
+            Found::Hit(seen) => match seen_as::<V, A>(seen) {
+                Ok(hit) => Looked::Hit(hit),
+                Err(undecoded) => Looked::Absent(call(undecoded.1.newer())?),
             },
-        )
+            Found::Due(seen) => match seen_as::<V, A>(seen) {
+                Ok(hit) => Looked::Due(hit, call(None)?),
+                Err(undecoded) => Looked::Absent(call(undecoded.1.newer())?),
+            },
+            Found::Nothing => Looked::Absent(call(None)?),
+        })
     };
     looked().unwrap_or_else(|error| {
         // The cache could not even be asked: a mistake in keys, tags or routes, told once.
@@ -103,7 +97,11 @@ where
     })
 }
 
-fn seen_as<V: DeserializeOwned + Send + Sync + 'static, A: Absence<V>>(seen: Seen<'_>) -> Result<Hit<V>> {
+fn seen_as<V, A>(seen: Seen<'_>) -> Result<Hit<V>, Box<Undecoded<'_>>>
+where
+    V: DeserializeOwned + Send + Sync + 'static,
+    A: Absence<V>,
+{
     if seen.is_nothing()
         && let Some(none) = A::none()
     {
@@ -113,17 +111,18 @@ fn seen_as<V: DeserializeOwned + Send + Sync + 'static, A: Absence<V>>(seen: See
     Hit::of_any(seen)
 }
 
-fn decode<V: DeserializeOwned + Send + Sync + 'static, A: Absence<V>>(
-    key: &str,
-    mut given: Given,
-) -> Result<Hit<V>> {
+fn decode<V, A>(key: &str, given: &mut Given) -> Result<Hit<V>>
+where
+    V: DeserializeOwned + Send + Sync + 'static,
+    A: Absence<V>,
+{
     if given.value.is_nothing()
         && let Some(none) = A::none()
     {
-        return Ok(Hit::given(none, &given));
+        return Ok(Hit::given(none, given));
     }
-    given.value = given.value.counted_as::<V>();
-    Hit::decode(key, &given)
+    given.value.count_as::<V>();
+    Hit::decode(key, given)
 }
 
 /// What follows from an answer of the cache.
@@ -150,7 +149,7 @@ impl<E: Send + 'static> Call<'_, E> {
             // faster: it ends when its body does, and whoever cannot wait so long drops the call.
             task: None,
             wanted: A::wanted(),
-            after: None,
+            after: self.after.clone(),
             patience: PATIENCE,
         })
     }
@@ -160,11 +159,12 @@ impl<E: Send + 'static> Call<'_, E> {
     }
 
     /// After another caller's load, or none at all, ended with `answer`.
-    fn next<V: DeserializeOwned + Send + Sync + 'static, A: Absence<V>>(
-        &self,
-        answer: Result<Given>,
-    ) -> Next<V, E> {
-        match answer.and_then(|given| decode::<V, A>(self.key.as_str(), given)) {
+    fn next<V, A>(&self, answer: Result<Given>) -> Next<V, E>
+    where
+        V: DeserializeOwned + Send + Sync + 'static,
+        A: Absence<V>,
+    {
+        match answer.and_then(|mut given| decode::<V, A>(self.key.as_str(), &mut given)) {
             Ok(hit) => Next::End(Ok(hit)),
             Err(Error::LoadFailed { source, .. }) => {
                 copy_of(&source, self.share).map_or(Next::Again, |error| Next::End(Err(error)))
@@ -275,13 +275,7 @@ where
     };
     if let Some(call) = call {
         for _ in 0..ROUNDS_MAX {
-            let (begin, begun) = oneshot::channel::<oneshot::Sender<tier::Outcome>>();
-            let loader = Loader::of_outcome(call.key.clone(), move || async move {
-                let (tell, told) = oneshot::channel();
-                // Not sent, or never answered: the caller is gone, and the next one takes over.
-                let _ = begin.send(tell);
-                told.await.unwrap_or(tier::Outcome::Lost)
-            });
+            let (loader, begun) = Loader::of_caller(call.key.clone());
             let mut answer = Box::pin(call.ask::<A, O::Value>(loader));
             let answer = tokio::select! {
                 biased;
@@ -294,7 +288,7 @@ where
                         Err(ended) => return conclude(ended),
                     };
                     // It is there already; what the cache says is only whether it was kept.
-                    let hit = answer.await.and_then(|given| decode::<O::Value, A>(call.key.as_str(), given));
+                    let hit = answer.await.and_then(|mut given| decode::<O::Value, A>(call.key.as_str(), &mut given));
                     return Ok(hit.unwrap_or_else(|_| Hit::unstored(value)));
                 }
                 answer = &mut answer => answer,

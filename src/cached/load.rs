@@ -82,9 +82,10 @@ impl<E: Send + 'static> Telling<E> {
                     let tags = self.tags.clone();
                     (tier::Outcome::Loaded(Brought { tags, ..Value::nothing().into() }), Ok(value))
                 }
-                Ok(bytes) => {
-                    let (value_of, tags) = (bytes.counted_as::<A::Shared>(), self.tags.clone());
-                    (tier::Outcome::Loaded(Brought { tags, ..value_of.into() }), Ok(value))
+                Ok(mut bytes) => {
+                    bytes.count_as::<A::Shared>();
+                    let tags = self.tags.clone();
+                    (tier::Outcome::Loaded(Brought { tags, ..bytes.into() }), Ok(value))
                 }
                 Err(error) => (tier::Outcome::FailedAlone(error), Err(Ended::Unwritten(value))),
             },

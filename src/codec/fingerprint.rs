@@ -63,6 +63,7 @@ thread_local! {
 }
 
 /// Names of types live for ever, so equal address and length mean equal text.
+#[inline]
 fn remembered(name: &'static str) -> Fingerprint {
     let (address, length) = (name.as_ptr().addr(), name.len());
     let found = RECENT.try_with(|recent| {

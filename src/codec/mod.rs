@@ -1,6 +1,13 @@
 //! Values as bytes: how they are written, and which type they were written from.
 //!
-//! Owns: the encoding and the fingerprint of types. Never: knows keys beyond naming one in an error, or stores.
+//! Owns: the encoding, its compression, and the fingerprint of types. Never: knows keys beyond naming one in an error, or stores.
 
+mod counting;
+#[cfg(feature = "zstd")]
+pub(crate) mod dictionary;
 pub mod fingerprint;
+mod heap;
+pub mod pack;
+mod reason;
 pub mod value;
+mod wanted;

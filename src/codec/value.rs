@@ -1,8 +1,9 @@
 //! Values: bytes that know which type they were written from.
 //!
-//! Owns: the encoding, `MessagePack` with named fields. Never: shows a value, in an error or otherwise.
+//! Owns: the encoding, `MessagePack` with named fields. Never: compresses by itself (`pack` does); shows a value, in an error or otherwise.
 
 use std::any::type_name;
+use std::cell::Cell;
 use std::fmt;
 
 use bytes::Bytes;
@@ -10,23 +11,46 @@ use rmp_serde::{decode, encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::counting;
 use super::fingerprint::Fingerprint;
+use super::pack::{Damaged, Packed};
+use super::reason::{decode_reason, encode_reason};
+pub use super::wanted::Wanted;
 use crate::error::{Error, Result, Shown};
+
+/// What a value is read with.
+type Reader<'a> = rmp_serde::Deserializer<decode::ReadRefReader<'a, [u8]>>;
+
+/// Bytes of a value that stand in its entry itself. Longer ones keep the buffer that they came in: copying them would take
+/// longer than a turn may.
+pub const INLINE_MAX: usize = 4_096;
+
+const DAMAGED: &str = "its compressed bytes are damaged";
+/// Room to write in that a thread keeps.
+const ROOM_MAX: usize = 64 << 10;
+
+thread_local! {
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// An encoded value with the fingerprint of its type. A clone shares the bytes.
 ///
 /// Fields are written by name, so a type may gain fields that have a default, and still read its old values.
-/// Typed messages carry values in this form; its `Debug` shows the size alone.
-#[derive(Clone, PartialEq, Eq)]
+/// Typed messages carry values in this form; its `Debug` shows the size alone. What a tier holds may be compressed, see
+/// [`Compression`](super::pack::Compression): it reads the same, and counts as equal.
+#[derive(Clone)]
 pub struct Value {
     bytes: Bytes,
     fingerprint: Fingerprint,
+    packed: Packed,
+    /// What the host says that it is to be charged with.
+    charged: Option<u32>,
 }
 
 impl Value {
     /// Encodes `value`, in an allocation of exactly its size.
     ///
-    /// Errors: `Encode`, when its `Serialize` fails. Cost: one pass, and a copy when the size was not guessed.
+    /// Errors: `Encode`, when its `Serialize` fails. Cost: one pass and a copy.
     ///
     /// ```
     /// use apex_cache::Value;
@@ -36,27 +60,78 @@ impl Value {
     /// # Ok::<(), apex_cache::Error>(())
     /// ```
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
-        let bytes = rmp_serde::to_vec_named(value).map_err(|error| Error::Encode {
+        // Written where there is room, then copied: a buffer that grows from nothing is moved five times on the way. Taken out
+        // for the time, for a `Serialize` may encode something else.
+        let mut room = ROOM.take();
+        let written = encode::write_named(&mut room, value);
+        let bytes = Bytes::from(Box::<[u8]>::from(room.as_slice()));
+        room.clear();
+        if room.capacity() <= ROOM_MAX {
+            ROOM.set(room);
+        }
+        written.map_err(|error| Error::Encode {
             type_name: type_name::<T>(),
             reason: encode_reason(&error).into(),
         })?;
-        Ok(Self { bytes: bytes.into_boxed_slice().into(), fingerprint: Fingerprint::of::<T>() })
+        Ok(Self { bytes, fingerprint: Fingerprint::of::<T>(), packed: Packed::Plain, charged: None })
     }
 
     /// Decodes the value; `key` is named in errors.
     ///
     /// Errors: `WrongType` when it was encoded from another type, see [`Fingerprint`]; `Decode` when the bytes do
-    /// not make a `T`, or more bytes than a `T`. Cost: one pass, and what `T` allocates.
+    /// not make a `T`, or more bytes than a `T`. Cost: one pass, and what `T` allocates; expanding it before, if it is
+    /// compressed.
     pub fn decode<T: DeserializeOwned>(&self, key: &str) -> Result<T> {
+        self.read::<T, _>(key, |reader| T::deserialize(reader))
+    }
+
+    /// As [`Value::decode`], and tells how many bytes the decoded value holds on the heap, beside its own `size_of::<T>()`.
+    ///
+    /// An estimate from what its `Deserialize` asks for: within a quarter for types made of texts, byte strings, numbers,
+    /// boxes, and the containers of the standard library; a type that keeps what it was lent, or makes something larger or
+    /// smaller of what it reads, is misjudged by that. Cost: a little above decoding.
+    ///
+    /// ```
+    /// use apex_cache::Value;
+    /// let value = Value::encode(&vec!["Ann", "Bob"])?;
+    /// let (names, heap) = value.decode_weighed::<Vec<String>>("names")?;
+    /// assert_eq!(heap, names.len() * size_of::<String>() + "AnnBob".len());
+    /// # Ok::<(), apex_cache::Error>(())
+    /// ```
+    pub fn decode_weighed<T: DeserializeOwned>(&self, key: &str) -> Result<(T, usize)> {
+        self.read::<T, _>(key, |reader| counting::deserialize(reader))
+    }
+
+    /// What `read` makes of the bytes as those of a `T`, of all of them.
+    fn read<T: ?Sized, R>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<R, decode::Error>,
+    ) -> Result<R> {
         if !self.holds::<T>() {
             return Err(Error::WrongType { key: Shown::new(key), asked: type_name::<T>() });
         }
-        decode(&self.bytes)
+        read_stored::<T, R>(&self.bytes, &self.packed, read)
+    }
+
+    /// The value of those bytes, which were encoded from a type of that fingerprint.
+    pub(crate) fn of_stored(
+        bytes: Bytes,
+        fingerprint: Fingerprint,
+        packed: Packed,
+        charged: Option<u32>,
+    ) -> Self {
+        Self { bytes, fingerprint, packed, charged }
+    }
+
+    /// The bytes as they are stored, how they are to be read, and what the host says that they are to be charged with.
+    pub(crate) fn into_stored(self) -> (Bytes, Packed, Option<u32>) {
+        (self.bytes, self.packed, self.charged)
     }
 
     /// What is stored where the source said that there is nothing under the key. It decodes as no type.
     pub(crate) fn nothing() -> Self {
-        Self { bytes: Bytes::new(), fingerprint: Fingerprint::NOTHING }
+        Self { bytes: Bytes::new(), fingerprint: Fingerprint::NOTHING, packed: Packed::Plain, charged: None }
     }
 
     /// Whether it says that the source has nothing under the key, see `not_found_ttl`.
@@ -64,10 +139,10 @@ impl Value {
         self.fingerprint == Fingerprint::NOTHING
     }
 
-    /// The same bytes as if they had been written from a `T`. `Option<T>` writes what `T` writes when it is `Some`, so
+    /// From now on the same bytes as if they had been written from a `T`. `Option<T>` writes what `T` writes when it is `Some`, so
     /// that a function which returns one can share its entries with everybody else.
-    pub(crate) fn counted_as<T: ?Sized>(self) -> Self {
-        Self { fingerprint: Fingerprint::of::<T>(), ..self }
+    pub(crate) fn count_as<T: ?Sized>(&mut self) {
+        self.fingerprint = Fingerprint::of::<T>();
     }
 
     /// Whether the value was encoded from a type that counts as `T`. Cost: a few nanoseconds.
@@ -76,19 +151,12 @@ impl Value {
         self.fingerprint == Fingerprint::of::<T>()
     }
 
-    /// The value of those bytes, which were encoded from a type of that fingerprint.
-    pub(crate) fn of_bytes(bytes: Bytes, fingerprint: Fingerprint) -> Self {
-        Self { bytes, fingerprint }
-    }
-
-    /// The encoded bytes, taken out.
-    pub(crate) fn into_bytes(self) -> Bytes {
-        self.bytes
-    }
-
-    /// The encoded bytes.
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+    /// The encoded bytes, as `MessagePack`. Errors: `Decode`, when it is compressed and damaged. Cost: a shared reference;
+    /// expanding it, if it is compressed.
+    pub fn bytes(&self) -> Result<Bytes> {
+        let damaged = |Damaged| Error::Decode { type_name: "MessagePack", reason: DAMAGED.into() };
+        let expanded = self.packed.expand(&self.bytes).map_err(damaged)?;
+        Ok(expanded.map_or_else(|| self.bytes.clone(), Bytes::from))
     }
 
     /// The fingerprint of the type.
@@ -96,18 +164,64 @@ impl Value {
         self.fingerprint
     }
 
-    /// How many bytes it takes; none only where it [is nothing](Self::is_nothing).
+    /// How many bytes it takes, compressed if it is; none only where it [is nothing](Self::is_nothing).
     #[allow(clippy::len_without_is_empty)] // that is what `is_nothing` is called
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
+
+    /// How many bytes it has when it is expanded.
+    pub fn plain_len(&self) -> usize {
+        self.packed.plain_len(&self.bytes)
+    }
+
+    /// Whether it is compressed.
+    pub fn is_packed(&self) -> bool {
+        !matches!(self.packed, Packed::Plain)
+    }
+
+    /// The bytes as they are stored.
+    pub(crate) fn stored(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Whether there is more to keep than bytes that fit into an entry.
+    pub(crate) fn is_rare(&self) -> bool {
+        self.len() > INLINE_MAX || self.is_packed() || self.charged.is_some()
+    }
+
+    /// What it is charged with: its bytes, unless the host says something else.
+    pub(crate) fn charge(&self) -> u64 {
+        self.charged.map_or(self.len() as u64, u64::from)
+    }
+
+    /// The same value, to be charged with so many bytes; `None`: with its own.
+    pub(crate) fn charged(self, bytes: Option<u64>) -> Self {
+        Self { charged: bytes.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)), ..self }
+    }
+
+    /// How the bytes are to be read.
+    #[cfg(test)]
+    pub(crate) fn packed(&self) -> &Packed {
+        &self.packed
+    }
+
+    /// The same value, with these bytes, which are to be read so.
+    pub(crate) fn packed_as(self, bytes: Vec<u8>, packed: Packed) -> Self {
+        Self { bytes: bytes.into_boxed_slice().into(), packed, ..self }
+    }
 }
 
-/// The value that `bytes` stand for. Errors: `Decode`.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+/// What `read` makes of `bytes` that are stored so, of all of them, as those of a `T`. Errors: `Decode`.
+fn read_stored<T: ?Sized, R>(
+    bytes: &[u8],
+    packed: &Packed,
+    read: impl FnOnce(&mut Reader<'_>) -> Result<R, decode::Error>,
+) -> Result<R> {
     let failed = |reason: &str| Error::Decode { type_name: type_name::<T>(), reason: reason.into() };
-    let value = T::deserialize(&mut reader).map_err(|error| failed(decode_reason(&error)))?;
+    let expanded = packed.expand(bytes).map_err(|Damaged| failed(DAMAGED))?;
+    let mut reader = rmp_serde::Deserializer::from_read_ref(expanded.as_deref().unwrap_or(bytes));
+    let value = read(&mut reader).map_err(|error| failed(decode_reason(&error)))?;
     // The reader does not tell where it stands, but only at its end does no further value begin. A `bool` is
     // asked for because that looks into no list or map, which could end early in the same way.
     match bool::deserialize(&mut reader) {
@@ -116,41 +230,21 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     }
 }
 
-/// Which values a reader takes; others count as absent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
-    /// `None`: of any type.
-    of: Option<(Fingerprint, Fingerprint)>,
-    nothing: bool,
+/// As [`Value::decode_weighed`], of `bytes` that are stored so, whatever they were written from.
+pub(crate) fn decode_stored<T: DeserializeOwned>(bytes: &[u8], packed: &Packed) -> Result<(T, usize)> {
+    read_stored::<T, _>(bytes, packed, |reader| counting::deserialize(reader))
 }
 
-impl Wanted {
-    /// A value of any type.
-    pub const ANY: Self = Self { of: None, nothing: false };
-
-    /// A `T`.
-    pub fn of<T: ?Sized>() -> Self {
-        Self { of: Some((Fingerprint::of::<T>(), Fingerprint::of::<T>())), nothing: false }
-    }
-
-    /// Also an `U`.
-    #[must_use]
-    pub(crate) fn or<U: ?Sized>(self) -> Self {
-        Self { of: self.of.map(|(of, _)| (of, Fingerprint::of::<U>())), ..self }
-    }
-
-    /// Also that the source has nothing.
-    #[must_use]
-    pub fn or_nothing(self) -> Self {
-        Self { nothing: true, ..self }
-    }
-
-    /// Whether the reader takes a value of that fingerprint.
-    pub fn takes(self, fingerprint: Fingerprint) -> bool {
-        let fits = |(of, or)| of == fingerprint || or == fingerprint;
-        if fingerprint == Fingerprint::NOTHING { self.nothing } else { self.of.is_none_or(fits) }
+/// Equal are values that read the same, compressed or not.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        let is_plain = !self.is_packed() && !other.is_packed();
+        self.fingerprint == other.fingerprint
+            && if is_plain { self.bytes == other.bytes } else { self.bytes().ok() == other.bytes().ok() }
     }
 }
+
+impl Eq for Value {}
 
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,190 +252,6 @@ impl fmt::Debug for Value {
     }
 }
 
-/// What went wrong. The text of the error itself is left out: it may quote the value.
-fn encode_reason(error: &encode::Error) -> &'static str {
-    match error {
-        encode::Error::UnknownLength => "its Serialize does not say how long a list or map is",
-        encode::Error::DepthLimitExceeded => "it is nested too deeply",
-        encode::Error::InvalidDataModel(_) => "its Serialize breaks the rules of serde",
-        encode::Error::InvalidValueWrite(_) => "it could not be written",
-        encode::Error::Syntax(_) => "its Serialize returned an error, not shown as it may quote the value",
-    }
-}
-
-/// What went wrong. Of the text of the error only the kind is kept: the rest may quote the value.
-fn decode_reason(error: &decode::Error) -> &'static str {
-    match error {
-        decode::Error::InvalidMarkerRead(_) | decode::Error::InvalidDataRead(_) => "the bytes end early",
-        decode::Error::TypeMismatch(_) => "invalid type",
-        decode::Error::OutOfRange => "a number is out of range",
-        decode::Error::LengthMismatch(_) => "invalid length",
-        decode::Error::Utf8Error(_) => "a text is not UTF-8",
-        decode::Error::DepthLimitExceeded => "it is nested too deeply",
-        decode::Error::Uncategorized(text) | decode::Error::Syntax(text) => {
-            const KINDS: [&str; 7] = [
-                "invalid type",
-                "invalid value",
-                "invalid length",
-                "unknown variant",
-                "unknown field",
-                "missing field",
-                "duplicate field",
-            ];
-            let kind = KINDS.into_iter().find(|kind| text.starts_with(kind));
-            kind.unwrap_or("its Deserialize returned an error, not shown as it may quote the value")
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
-
-    use proptest::prelude::*;
-    use serde::Deserializer;
-
-    use super::*;
-    use crate::error::ErrorKind;
-
-    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-    enum Shape {
-        Unit,
-        Newtype(String),
-        Tuple(i8, u64),
-        Struct { at: Option<i64>, ratio: f64 },
-    }
-
-    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-    struct Row {
-        id: u128,
-        name: String,
-        shapes: Vec<Shape>,
-        by_name: BTreeMap<String, (bool, char)>,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        parent: Option<Box<Row>>,
-    }
-
-    fn shapes() -> impl Strategy<Value = Shape> {
-        prop_oneof![
-            Just(Shape::Unit),
-            ".{0,40}".prop_map(Shape::Newtype),
-            any::<(i8, u64)>().prop_map(|(left, right)| Shape::Tuple(left, right)),
-            (any::<Option<i64>>(), -1e300..1e300).prop_map(|(at, ratio)| Shape::Struct { at, ratio }),
-        ]
-    }
-
-    fn rows() -> impl Strategy<Value = Row> {
-        let by_name = prop::collection::btree_map(".{0,4}", any::<(bool, char)>(), 0..4);
-        let fields = (any::<u128>(), ".{0,20}", prop::collection::vec(shapes(), 0..4), by_name);
-        let flat = fields
-            .prop_map(|(id, name, shapes, by_name)| Row { id, name, shapes, by_name, parent: None })
-            .boxed();
-        (flat.clone(), prop::option::of(flat))
-            .prop_map(|(row, parent)| Row { parent: parent.map(Box::new), ..row })
-    }
-
-    proptest! {
-        #[test]
-        fn what_was_encoded_is_decoded(row in rows(), list in any::<Vec<Option<(u16, String)>>>()) {
-            let value = Value::encode(&row).unwrap();
-            prop_assert_eq!(value.decode::<Row>("k").unwrap(), row);
-            let again: Vec<Option<(u16, String)>> =
-                Value::encode(list.as_slice()).unwrap().decode("k").unwrap();
-            prop_assert_eq!(again, list);
-        }
-
-        #[test]
-        fn cut_or_changed_bytes_give_an_error_or_a_value_and_never_a_panic(
-            row in rows(), at in any::<prop::sample::Index>(), byte in any::<u8>(),
-        ) {
-            let whole = Value::encode(&row).unwrap();
-            let mut bytes = whole.bytes.to_vec();
-            let place = at.index(bytes.len());
-            bytes[place] = byte;
-            let cut = Value { bytes: whole.bytes.slice(..place), ..whole.clone() };
-            let _ = Value { bytes: bytes.into(), ..whole }.decode::<Row>("k");
-            prop_assert!(cut.decode::<Row>("k").is_err());
-        }
-    }
-
-    #[test]
-    fn a_value_is_read_by_owner_whatever_lent_it() {
-        let shared: Arc<[&str]> = Arc::from(["a", "b"]);
-        let value = Value::encode(&shared).unwrap();
-        assert_eq!(value.decode::<Vec<String>>("k").unwrap(), ["a", "b"]);
-        assert_eq!(value.decode::<Arc<[Box<str>]>>("k").unwrap().len(), 2);
-        assert!(value.holds::<Vec<String>>() && !value.holds::<[String; 2]>());
-    }
-
-    #[test]
-    fn another_type_is_refused_even_when_the_bytes_would_fit() {
-        let error = Value::encode(&7_u8).unwrap().decode::<u16>("user::42").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "\"user::42\" holds another type than u16; use one type per key, or remove the key first"
-        );
-    }
-
-    #[test]
-    fn bytes_after_the_value_are_refused() {
-        for (byte, tail) in (0..=u8::MAX).flat_map(|byte| [(byte, &[][..]), (byte, &[0, 0, 0, 1, 0xff][..])])
-        {
-            let bytes = [&[1, byte], tail].concat().into();
-            let value = Value { bytes, fingerprint: Fingerprint::of::<u8>() };
-            let error = value.decode::<u8>("k").unwrap_err();
-            assert!(error.to_string().contains("bytes left"), "{byte:x}: {error}");
-        }
-    }
-
-    #[test]
-    fn no_spare_memory_is_kept() {
-        let value = Value::encode(&vec![7_u8; 1_000]).unwrap();
-        let length = value.len();
-        let owned = value.bytes.try_into_mut().expect("nobody shares the bytes");
-        assert_eq!(owned.capacity(), length);
-    }
-
-    struct Refusing;
-
-    impl Serialize for Refusing {
-        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-            Err(serde::ser::Error::custom("cannot write secret"))
-        }
-    }
-
-    #[derive(Debug)]
-    struct Quoting;
-
-    impl<'de> Deserialize<'de> for Quoting {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            let text = String::deserialize(deserializer)?;
-            Err(serde::de::Error::custom(format_args!("do not like {text}")))
-        }
-    }
-
-    fn decoded_as<T: DeserializeOwned>(text: &str) -> String {
-        let written = Value::encode(text).unwrap();
-        let value = Value { fingerprint: Fingerprint::of::<T>(), ..written };
-        let Err(error) = value.decode::<T>("k") else { panic!("decoded") };
-        assert_eq!(error.kind(), ErrorKind::Decode);
-        format!("{error} {error:?}")
-    }
-
-    #[test]
-    fn no_error_and_no_debug_form_quotes_the_value() {
-        let shown = [
-            decoded_as::<u32>("secret"),
-            decoded_as::<Shape>("secret"),
-            decoded_as::<Quoting>("secret"),
-            decoded_as::<Vec<u8>>("secret"),
-            format!("{:?}", Value::encode("secret").unwrap()),
-            format!("{:?}", Value::encode(&Refusing).unwrap_err()),
-        ];
-        for text in shown {
-            assert!(!text.contains("secret") && !text.contains("115"), "{text}");
-        }
-        assert!(decoded_as::<u32>("secret").contains("as u32: invalid type;"));
-    }
-}
+#[path = "value_tests.rs"]
+mod tests;

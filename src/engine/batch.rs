@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::departures::Why;
 use super::effects::{Batch, Effects, Outcome, Taken, Waiter};
 use super::entry::{Freshness, ReadEntry};
-use super::flight::{Asked, Class, FlightId, Group};
+use super::flight::{Class, FlightId, Group};
 use super::journal::Ticket;
 use super::key::Key;
 use super::moment::Moment;
@@ -43,6 +43,8 @@ pub struct BatchLanded {
     pub members: Vec<(FlightId, Outcome)>,
     /// What it brought beside.
     pub extras: Vec<Item>,
+    /// Whether no other part came before.
+    pub is_first: bool,
     /// Whether no other part follows.
     pub is_last: bool,
     /// How long it took.
@@ -55,8 +57,7 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn load_many(&mut self, members: Vec<Member<W>>, class: Class, now: Moment, fx: &mut Effects<W, J>) {
         let mut group = Group::batch(class);
         for Member { key, terms, waiter } in members {
-            let asked = Asked { who: waiter, at: self.seq };
-            self.ask(&key, &terms, &mut group, asked, now, fx);
+            self.ask_first(&key, &terms, &mut group, waiter, now, fx);
         }
         self.start_loads(fx);
     }
@@ -90,11 +91,11 @@ impl<W: Waiter, J> Tier<W, J> {
     /// A load of several keys has ended: each is stored if its own ticket is still good, and what came beside if nothing
     /// that came since forbids it.
     pub fn land_batch(&mut self, landed: BatchLanded, now: Moment, fx: &mut Effects<W, J>) {
-        let BatchLanded { ticket, members, extras, is_last, took } = landed;
+        let BatchLanded { ticket, members, extras, is_first, is_last, took } = landed;
         if ticket.incarnation != self.incarnation {
             return; // who waited was answered when the tier broke, and the ticket went with its journal
         }
-        if let Some((_, outcome)) = members.first() {
+        if let Some((_, outcome)) = members.first().filter(|_| is_first) {
             self.count_landing(outcome, took);
         }
         for (id, outcome) in members {

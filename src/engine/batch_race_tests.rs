@@ -91,7 +91,7 @@ impl Bench {
         let members = batch.flights.iter().map(|&id| (id, with.clone())).collect();
         let extras = extras.iter().map(|(text, version)| item(&key(text), value(*version, 0), TTL)).collect();
         let (ticket, took) = (batch.ticket, Duration::ZERO);
-        let landed = BatchLanded { ticket, members, extras, is_last: true, took };
+        let landed = BatchLanded { ticket, members, extras, is_first: true, is_last: true, took };
         self.turn(|tier, fx| tier.land_batch(landed, NOW, fx))
     }
 
@@ -335,6 +335,7 @@ fn the_store_never_holds_an_older_version_than_the_last_change_that_was_told() {
                             .map(|(&id, text)| (id, outcome(text)))
                             .collect(),
                         extras: read.iter().map(extra).collect(),
+                        is_first: true,
                         is_last: true,
                         took: Duration::ZERO,
                     };

@@ -1,49 +1,82 @@
 //! One byte budget over all tiers, handed out as grants.
 //!
-//! Owns: what each tier may hold, and what is promised while a tier gives bytes back. Never: evicts, measures use.
+//! Owns: what each tier may hold, and what is promised while a tier gives bytes back. Never: evicts, measures use, decides
+//! where bytes are worth most (`planner` does).
 //!
 //! A tier always keeps its floor. What is above the floors lies in a pool; a tier that gets near its grant asks, is
-//! given from the pool, and when that is empty from the tier with the most unused bytes. What is taken from one tier
-//! is given to another only after the first has acknowledged that it holds to the smaller grant.
+//! given from the pool, and when that is empty from the tier with the most unused bytes. A plan may set all at once. What is
+//! taken from one tier is given to another only after the first has acknowledged that it holds to the smaller grant.
 //!
-//! Invariant: the sum of all grants, each at the largest value its tier may still believe in, is within the budget.
+//! Invariant: the sum of all grants, each at the largest value its tier may still believe in, is within the budget; while
+//! the budget itself shrinks it only falls.
 
-/// A message that the supervisor has to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Move {
-    /// Tell `tier` that it may hold `grant` bytes, more than before.
-    Grow {
-        /// Which tier.
-        tier: usize,
-        /// Its grant from now on.
-        grant: u64,
-    },
-    /// Tell `tier` that it may hold only `grant` bytes, and expect its acknowledgement.
-    Shrink {
-        /// Which tier.
-        tier: usize,
-        /// Its grant from now on.
-        grant: u64,
-    },
+/// The parts of the budget in which bytes move from below, and in which plans count.
+pub const UNITS: u64 = 64;
+
+/// The smallest budget that any cache may have, and the largest. Bytes.
+pub const LEAST: u64 = 1 << 20;
+/// See [`LEAST`].
+pub const MOST: u64 = 1 << 40;
+
+/// What every tier always has of a budget of `total` bytes over so many `tiers`.
+#[must_use]
+pub fn floor_of(total: u64, tiers: usize) -> u64 {
+    (total / 10).min(total / (2 * tiers.max(1) as u64))
 }
 
-/// Bytes on their way from one tier to another.
+/// The smallest budget over so many `tiers` in which every floor has room for an entry of `max_entry` bytes.
+#[must_use]
+pub fn least(max_entry: u64, tiers: usize) -> u64 {
+    max_entry.saturating_mul((2 * tiers.max(1) as u64).max(10))
+}
+
+/// What the supervisor has to tell a tier: how much it may hold from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Which tier.
+    pub tier: usize,
+    /// Its grant.
+    pub bytes: u64,
+    /// The number of this telling, which its acknowledgement repeats.
+    pub order: u64,
+}
+
+/// More is granted than there is: a fault of this crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{granted} bytes are granted of {limit}; this is a fault of apex-cache, please report it")]
+pub struct Overdrawn {
+    /// The sum of all grants.
+    pub granted: u64,
+    /// What it may be at most.
+    pub limit: u64,
+}
+
+/// One tier's part.
 #[derive(Debug, Clone, Copy)]
-struct Transfer {
-    from: usize,
-    to: usize,
-    bytes: u64,
+struct Share {
+    /// The largest grant that the tier may still believe in.
+    grant: u64,
+    /// What it was told last.
+    told: u64,
+    /// The number of that telling. A tier that was told 8, 9 and 8 again acknowledges 8 twice, and only the second time it
+    /// means what counts.
+    order: u64,
+    /// What it is to have in the end.
+    aim: u64,
+    /// A plan gave it more, so what it does not use yet is not taken by who asks.
+    kept: bool,
 }
 
 /// Who may hold how much.
 #[derive(Debug)]
 pub struct Budget {
     total: u64,
+    /// What the sum of all grants may be: the total, or what is left of a larger one before.
+    limit: u64,
     floor: u64,
     chunk: u64,
-    /// The largest grant that each tier may still believe in.
-    grants: Vec<u64>,
-    transfer: Option<Transfer>,
+    max_entry: u64,
+    shares: Vec<Share>,
 }
 
 impl Budget {
@@ -55,8 +88,9 @@ impl Budget {
     #[must_use]
     pub fn new(total: u64, floor: u64, max_entry: u64, tiers: usize) -> Self {
         assert!(floor * tiers as u64 <= total, "floors of {floor} for {tiers} tiers exceed {total}");
-        let chunk = (total / 64).max(2 * max_entry).max(1);
-        Self { total, floor, chunk, grants: vec![floor; tiers], transfer: None }
+        let share = Share { grant: floor, told: floor, order: 0, aim: floor, kept: false };
+        let chunk = chunk(total, max_entry);
+        Self { total, limit: total, floor, chunk, max_entry, shares: vec![share; tiers] }
     }
 
     /// What every tier may always hold.
@@ -64,16 +98,20 @@ impl Budget {
         self.floor
     }
 
-    /// The grant of `tier`.
+    /// The grant of `tier`: the most that it may believe in.
     pub fn grant(&self, tier: usize) -> u64 {
-        self.grants[tier]
+        self.shares[tier].grant
     }
 
-    /// What `tier` was last told to hold at most: less than its grant while it has not acknowledged that.
-    pub fn promised(&self, tier: usize) -> u64 {
-        let leaving =
-            self.transfer.filter(|transfer| transfer.from == tier).map_or(0, |transfer| transfer.bytes);
-        self.grants[tier] - leaving
+    /// What `tier` was told last: less than its grant while it has not acknowledged that.
+    pub fn told(&self, tier: usize) -> Told {
+        let Share { told, order, .. } = self.shares[tier];
+        Told { tier, bytes: told, order }
+    }
+
+    /// What each tier is to have once all that was told is acknowledged.
+    pub fn aims(&self) -> Vec<u64> {
+        self.shares.iter().map(|share| share.aim).collect()
     }
 
     /// All tiers' bytes.
@@ -81,105 +119,160 @@ impl Budget {
         self.total
     }
 
-    fn pool(&self) -> u64 {
-        self.total - self.grants.iter().sum::<u64>()
+    /// What nobody has or is to have.
+    pub fn pool(&self) -> u64 {
+        self.total.saturating_sub(self.shares.iter().map(|share| share.grant.max(share.aim)).sum())
     }
 
-    /// `tier` is near its grant; `used` are the bytes that each tier holds now. `None`: nobody has any to spare, and
-    /// `tier` will ask again. Are bytes on their way already, then the same is told once more: whoever was told first
-    /// may have died with it.
-    pub fn ask(&mut self, tier: usize, used: &[u64]) -> Option<Move> {
+    /// The sum of all grants.
+    pub fn granted(&self) -> u64 {
+        self.shares.iter().map(|share| share.grant).sum()
+    }
+
+    /// `tier` is near its grant; `used` are the bytes that each tier holds now. Nothing to tell: nobody has any to
+    /// spare, and `tier` will ask again. Are bytes on their way already, then the same is told once more: whoever was told
+    /// first may have died with it.
+    pub fn ask(&mut self, tier: usize, used: &[u64]) -> Vec<Told> {
         let pool = self.pool();
         if pool > 0 {
-            self.grants[tier] += pool.min(self.chunk);
-            self.check();
-            return Some(Move::Grow { tier, grant: self.grants[tier] });
+            self.shares[tier].aim += pool.min(self.chunk);
+            return self.advance();
         }
-        if let Some(Transfer { from, bytes, .. }) = self.transfer {
-            return Some(Move::Shrink { tier: from, grant: self.grants[from] - bytes });
+        let pending: Vec<Told> =
+            (0..self.shares.len()).filter(|&one| self.is_shrinking(one)).map(|one| self.told(one)).collect();
+        if !pending.is_empty() {
+            return pending;
         }
-        let spare = |from: usize| self.grants[from].saturating_sub(used[from].max(self.floor));
-        let from = (0..self.grants.len()).filter(|&from| from != tier).max_by_key(|&from| spare(from))?;
+        let spare = |from: usize| {
+            let share = self.shares[from];
+            let spare = share.aim.saturating_sub(used[from].max(self.floor));
+            if share.kept { 0 } else { spare }
+        };
+        let others = (0..self.shares.len()).filter(|&from| from != tier);
+        let Some(from) = others.max_by_key(|&from| spare(from)) else { return Vec::new() };
         // Half of what it does not use: a tier that is just filling up should not be asked back at once.
         let bytes = (spare(from) / 2).min(self.chunk);
-        if bytes == 0 {
-            return None;
-        }
-        self.transfer = Some(Transfer { from, to: tier, bytes });
-        Some(Move::Shrink { tier: from, grant: self.grants[from] - bytes })
+        self.shares[from].aim -= bytes;
+        self.shares[tier].aim += bytes;
+        self.advance()
     }
 
-    /// `from` holds to `grant`: if that is what it was asked to shrink to, what it gave up can be given on.
-    pub fn acknowledged(&mut self, from: usize, grant: u64) -> Option<Move> {
+    /// From now on each tier is to have what `aims` say, which are at least the floor each and at most the total together;
+    /// anything else is left out, for a plan may be older than the budget it was made for. Smaller grants are told at once,
+    /// larger ones as far as there are bytes, and the rest when others have acknowledged.
+    pub fn aim(&mut self, aims: &[u64]) -> Vec<Told> {
+        let fits = aims.len() == self.shares.len()
+            && aims.iter().all(|&aim| aim >= self.floor)
+            && aims.iter().sum::<u64>() <= self.total;
+        if !fits {
+            return Vec::new();
+        }
+        for (share, &aim) in self.shares.iter_mut().zip(aims) {
+            share.kept = aim > share.aim;
+            share.aim = aim;
+        }
+        self.advance()
+    }
+
+    /// The budget is `total` from now on. Grants fall in proportion to what they have above their floors, when they must.
+    /// `false`: that is too little for the floors ([`least`]), and nothing has changed.
+    pub fn resize(&mut self, total: u64) -> Option<Vec<Told>> {
+        let tiers = self.shares.len();
+        if total < least(self.max_entry, tiers) {
+            return None;
+        }
+        let floor = floor_of(total, tiers);
+        let above = |share: &Share| share.aim.saturating_sub(floor);
+        let spare = total - floor * tiers as u64;
+        let wanted: u64 = self.shares.iter().map(above).sum();
+        for share in &mut self.shares {
+            let above = above(share);
+            let part = u128::from(above) * u128::from(spare) / u128::from(wanted.max(1));
+            share.aim = floor + if wanted <= spare { above } else { part as u64 };
+            share.kept = false;
+        }
+        self.limit = self.granted().max(total);
+        (self.total, self.floor, self.chunk) = (total, floor, chunk(total, self.max_entry));
+        Some(self.advance())
+    }
+
+    /// `tier` holds to what it was told under the number `order`: if that was the last it was told, what it gave up can be
+    /// given on.
+    pub fn acknowledged(&mut self, tier: usize, order: u64) -> Vec<Told> {
+        let share = &mut self.shares[tier];
         // An earlier growth of the same tier may be acknowledged while its shrinking is still on the way.
-        let shrunk = self.grants[from];
-        let transfer = self.transfer.take_if(|it| it.from == from && grant + it.bytes <= shrunk)?;
-        self.grants[from] -= transfer.bytes;
-        self.grants[transfer.to] += transfer.bytes;
-        self.check();
-        Some(Move::Grow { tier: transfer.to, grant: self.grants[transfer.to] })
+        if share.order == order {
+            share.grant = share.told;
+        }
+        self.limit = self.limit.min(self.granted().max(self.total));
+        self.advance()
+    }
+
+    fn is_shrinking(&self, tier: usize) -> bool {
+        self.shares[tier].told < self.shares[tier].grant
+    }
+
+    /// Tells what can be told now: first who is to have less, then who can have more.
+    fn advance(&mut self) -> Vec<Told> {
+        let mut told = Vec::new();
+        let free = |budget: &Self| budget.total.saturating_sub(budget.granted());
+        for tier in 0..self.shares.len() {
+            let Share { told: before, aim, .. } = self.shares[tier];
+            if aim < before {
+                told.push(self.tell(tier, aim));
+            }
+        }
+        for tier in 0..self.shares.len() {
+            let Share { told: before, aim, grant, .. } = self.shares[tier];
+            let bytes = aim.min(grant + free(self));
+            if bytes > before {
+                told.push(self.tell(tier, bytes));
+            }
+        }
+        told
+    }
+
+    fn tell(&mut self, tier: usize, bytes: u64) -> Told {
+        let share = &mut self.shares[tier];
+        share.told = bytes;
+        share.grant = share.grant.max(bytes);
+        share.order += 1;
+        self.told(tier)
+    }
+
+    /// That no more is granted than there is.
+    pub fn sound(&self) -> Result<(), Overdrawn> {
+        let (granted, limit) = (self.granted(), self.limit);
+        if granted <= limit { Ok(()) } else { Err(Overdrawn { granted, limit }) }
     }
 
     /// Adds up all grants.
     ///
     /// # Panics
     ///
-    /// When more is granted than there is, or a tier is below its floor.
+    /// When more is granted than there is, a tier is to have less than its floor, or bytes were lost on their way.
     pub fn check(&self) {
-        assert!(self.grants.iter().sum::<u64>() <= self.total, "more is granted than there is");
-        assert!(self.grants.iter().all(|&grant| grant >= self.floor), "a tier is below its floor");
+        self.sound().unwrap_or_else(|overdrawn| panic!("{overdrawn}"));
+        assert!(self.limit >= self.total);
+        assert!(
+            self.shares.iter().map(|share| share.aim).sum::<u64>() <= self.total,
+            "more is planned than there is"
+        );
+        assert!(self.shares.iter().all(|share| share.aim >= self.floor), "a tier is to be below its floor");
+        assert!(
+            self.shares.iter().all(|share| share.told <= share.grant),
+            "a tier was told more than it is granted"
+        );
+        if (0..self.shares.len()).all(|tier| !self.is_shrinking(tier)) {
+            assert!(
+                self.shares.iter().all(|share| share.aim == share.told),
+                "nothing is on its way, and not all is told"
+            );
+            assert_eq!(self.limit, self.total, "the budget has not come down");
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn what_tiers_believe_never_exceeds_the_budget(ops in proptest::collection::vec((0usize..4, 0u64..400), 0..200)) {
-            let mut budget = Budget::new(1_000, 100, 10, 4);
-            let mut believed = [100u64; 4];
-            let mut used = [0u64; 4];
-            let mut shrinking: Option<(usize, u64)> = None;
-            for (tier, bytes) in ops {
-                used[tier] = bytes.min(believed[tier]);
-                let mut next = budget.ask(tier, &used);
-                // The acknowledgement may come late: other tiers ask meanwhile.
-                if bytes % 3 == 0
-                    && let Some((from, grant)) = shrinking.take()
-                {
-                    believed[from] = grant;
-                    used[from] = used[from].min(grant);
-                    if let Some(Move::Grow { tier, grant }) = budget.acknowledged(from, grant) {
-                        believed[tier] = grant;
-                    }
-                }
-                match next.take() {
-                    Some(Move::Grow { tier, grant }) => believed[tier] = believed[tier].max(grant),
-                    Some(Move::Shrink { tier, grant }) => shrinking = Some((tier, grant)),
-                    None => {}
-                }
-                budget.check();
-                prop_assert!(believed.iter().sum::<u64>() <= 1_000, "{believed:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_pool_is_given_first_and_then_what_others_do_not_use() {
-        let mut budget = Budget::new(1_000, 100, 100, 2);
-        while let Some(Move::Grow { .. }) = budget.ask(0, &[100, 0]) {}
-        assert_eq!((budget.grant(0), budget.grant(1)), (900, 100));
-        assert_eq!(budget.ask(1, &[300, 100]), Some(Move::Shrink { tier: 0, grant: 700 }));
-        let again = budget.ask(1, &[300, 100]);
-        assert_eq!(
-            again,
-            Some(Move::Shrink { tier: 0, grant: 700 }),
-            "on their way already, so it is told again"
-        );
-        assert_eq!(budget.acknowledged(0, 700), Some(Move::Grow { tier: 1, grant: 300 }));
-        assert_eq!(budget.acknowledged(0, 700), None, "nobody asked again");
-    }
+fn chunk(total: u64, max_entry: u64) -> u64 {
+    (total / UNITS).max(2 * max_entry).max(1)
 }

@@ -3,8 +3,9 @@
 //! Owns: the numbers. Never: is asked about on the data path; reading them stops nobody.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
+use super::histogram::Recorder;
+use super::sampler::Sampler;
 use super::stripe::{self, STRIPES};
 
 /// A number that only grows. Relaxed: counts order nothing.
@@ -23,6 +24,7 @@ impl Count {
     }
 
     /// Adds one, for a number that no other thread writes: nothing is read and written in one step.
+    #[inline]
     fn one_alone(&self) {
         self.0.store(self.0.load(Relaxed) + 1, Relaxed);
     }
@@ -49,6 +51,10 @@ pub struct Counters {
     of_threads: [Stripe; STRIPES],
     /// Of all threads that have none of their own.
     shared: Stripe,
+    /// The way to those who plan where bytes are worth most.
+    pub sampler: Sampler,
+    /// Hits that a MiB more would bring in a million reads of the cache, as of the last plan.
+    pub worth: AtomicU64,
     /// Entries held now, as of the end of the tier's last turn.
     pub entries: AtomicU64,
     /// Bytes held now, as of the end of the tier's last turn.
@@ -61,6 +67,9 @@ pub struct Counters {
     pub stored_by_load: Count,
     pub stored_by_warm: Count,
     pub replaced: Count,
+    pub compressed: Count,
+    pub compressed_from: Count,
+    pub compressed_to: Count,
     pub expired: Count,
     pub evicted: Count,
     pub removed: Count,
@@ -74,19 +83,28 @@ pub struct Counters {
     pub loads_panicked: Count,
     pub loads_timed_out: Count,
     pub loads_lost: Count,
-    load_nanos: Count,
+    pub load_times: Recorder,
+    pub turns: Recorder,
+    pub queue_time: Recorder,
     pub revoked: Count,
     pub warm_revoked: Count,
     pub warm_no_room: Count,
     pub too_large: Count,
     pub bypassed: Count,
     pub overloaded: Count,
+    pub unawaited_failed: Count,
     pub wrong_type: Count,
     pub restarts: Count,
 }
 
 impl Counters {
+    /// Counters of a tier whose reads are sampled.
+    pub fn sampled() -> Self {
+        Self { sampler: Sampler::on(), ..Self::default() }
+    }
+
     /// Counts a read that was served from memory.
+    #[inline]
     pub fn hit(&self) {
         match stripe::own() {
             Some(own) => self.of_threads[own].hits.one_alone(),
@@ -95,6 +113,7 @@ impl Counters {
     }
 
     /// Counts a read that was not.
+    #[inline]
     pub fn miss(&self) {
         match stripe::own() {
             Some(own) => self.of_threads[own].misses.one_alone(),
@@ -114,15 +133,5 @@ impl Counters {
     /// Reads that were not.
     pub fn misses(&self) -> u64 {
         self.stripes().map(|stripe| stripe.misses.get()).sum()
-    }
-
-    /// Adds the time that a load took.
-    pub fn load_took(&self, took: Duration) {
-        self.load_nanos.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-    }
-
-    /// Time that all loads took together.
-    pub fn load_time(&self) -> Duration {
-        Duration::from_nanos(self.load_nanos.get())
     }
 }

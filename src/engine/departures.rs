@@ -31,6 +31,9 @@ pub enum Why {
     Removed,
     /// An invalidation took it, the one with the record's number.
     Invalidated,
+    /// An invalidation, the one with the record's number, ended its time to live; it may still be served where stale values are
+    /// allowed.
+    Outdated,
     /// Everything was taken, if it was there.
     Cleared,
     /// The tier began anew, empty.

@@ -23,12 +23,14 @@ use super::tag::Tags;
 use super::terms::{Life, STORED_END};
 use super::weigh::weight;
 use crate::codec::fingerprint::Fingerprint;
-use crate::codec::value::Value;
+use crate::codec::pack::Packed;
+use crate::codec::value::{INLINE_MAX, Value};
 
 #[path = "entry_read.rs"]
 mod read;
 
 pub use read::ReadEntry;
+pub(crate) use read::packed;
 
 /// Who brought a value in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -69,14 +71,10 @@ impl Draft {
     /// Bytes that its entry will be charged with.
     pub fn weight(&self) -> u64 {
         let Self { key, value, tags, life, .. } = self;
-        let rare = !tags.is_empty() || value.len() > INLINE_MAX || life.plain().is_none();
-        weight(key.as_str().len(), value.len(), tags.as_slice(), rare)
+        let rare = !tags.is_empty() || value.is_rare() || life.plain().is_none();
+        weight(key.as_str().len(), value.charge(), tags.as_slice(), rare)
     }
 }
-
-/// Bytes of a value that stand in the entry itself. Longer ones keep the buffer that they came in: copying them would take
-/// longer than a turn may.
-pub const INLINE_MAX: usize = 4_096;
 
 /// A value as a reader asked for it, made once from the bytes.
 pub type Decoded = Arc<dyn Any + Send + Sync>;
@@ -114,6 +112,10 @@ struct Rare {
     life: Option<Life>,
     /// A value that is too long to stand in the entry.
     body: Option<Bytes>,
+    /// How its bytes are to be read.
+    packed: Packed,
+    /// What the host says that its value is to be charged with.
+    charged: Option<u32>,
     /// Before this moment nobody has it loaded anew: somebody just did, or the source failed.
     ask_from: AtomicU64,
     /// Loads of the key that failed since the value was stored.
@@ -132,6 +134,7 @@ const KEY_BITS: u32 = 11;
 const WARM: u32 = 1;
 const SEALED: u32 = u32::MAX;
 static NO_TAGS: Tags = Tags::NONE;
+static PLAIN: Packed = Packed::Plain;
 
 /// Whether an entry may be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,10 +152,12 @@ pub enum Freshness {
 pub struct Entry(Raw);
 
 impl Fields {
+    #[inline]
     fn key_len(&self) -> usize {
         usize::from(self.shape & ((1 << KEY_BITS) - 1))
     }
 
+    #[inline]
     fn stored_at(&self) -> Moment {
         Moment::from_millis(self.stored & (STORED_END - 1))
     }
@@ -178,12 +183,12 @@ impl Entry {
         let Draft { key, value, tags, life, took, seq, since, origin } = draft;
         let key = key.as_str().as_bytes();
         let fingerprint = value.fingerprint();
-        let value = value.into_bytes();
-        let mut rare = Rare { tags, ..Rare::default() };
+        let is_rare = !tags.is_empty() || value.is_rare() || life.plain().is_none();
+        let (value, packed, charged) = value.into_stored();
+        let mut rare = Rare { tags, packed, charged, ..Rare::default() };
         let ttl = life.plain();
         rare.life = ttl.is_none().then_some(life);
         rare.body = (value.len() > INLINE_MAX).then(|| value.clone());
-        let is_plain = rare.tags.is_empty() && rare.life.is_none() && rare.body.is_none();
         let inline = if rare.body.is_some() { &[][..] } else { &value[..] };
         let stored = life.stored.as_millis().min(STORED_END - 1);
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).min((1 << (64 - STORED_BITS)) - 1);
@@ -193,7 +198,7 @@ impl Entry {
             Origin::Warm => 2,
         };
         let fields = Fields {
-            rare: (!is_plain).then(|| Box::new(rare)),
+            rare: is_rare.then(|| Box::new(rare)),
             decoded: OnceBox::new(),
             seq,
             fingerprint,
@@ -250,9 +255,11 @@ impl Entry {
 
     /// Its value, which keeps the entry alive while it is held. Cost: an allocation.
     pub fn value(&self) -> Value {
-        let body = self.parts().0.rare.as_ref().and_then(|rare| rare.body.clone());
+        let rare = self.parts().0.rare.as_ref();
+        let body = rare.and_then(|rare| rare.body.clone());
         let bytes = body.unwrap_or_else(|| Bytes::from_owner(Body(self.clone())));
-        Value::of_bytes(bytes, self.fingerprint())
+        let charged = rare.and_then(|rare| rare.charged);
+        Value::of_stored(bytes, self.fingerprint(), packed(self).clone(), charged)
     }
 
     /// A load of its key failed: nobody has it loaded anew until what `pause` says of the number of failures.
@@ -262,6 +269,14 @@ impl Entry {
             rare.failures.store(failures, Relaxed);
             rare.ask_from.store(now.after(pause(failures)).as_millis(), Relaxed);
         }
+    }
+
+    /// Whether the last load of its key failed, and the source is left alone since; never for what lives a plain time.
+    pub(crate) fn is_put_off(&self, now: Moment) -> bool {
+        let rare = self.parts().0.rare.as_ref();
+        rare.is_some_and(|rare| {
+            rare.failures.load(Relaxed) > 0 && now.as_millis() < rare.ask_from.load(Relaxed)
+        })
     }
 
     pub(crate) fn slot(&self) -> u32 {

@@ -7,10 +7,9 @@ use std::any::Any;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::{Decoded, Fields, Freshness, KEY_BITS, NO_TAGS, Origin, SEALED, STORED_BITS, WARM};
+use super::{Decoded, Fields, Freshness, KEY_BITS, NO_TAGS, Origin, PLAIN, SEALED, STORED_BITS, WARM};
 use crate::codec::fingerprint::Fingerprint;
+use crate::codec::pack::Packed;
 use crate::engine::key::Key;
 use crate::engine::moment::Moment;
 use crate::engine::often;
@@ -37,12 +36,19 @@ pub trait ReadEntry {
     }
 
     /// Whether that is its key.
+    #[inline]
     fn has_key(&self, key: &str) -> bool {
         let (fields, bytes) = self.parts();
         &bytes[..fields.key_len()] == key.as_bytes()
     }
 
-    /// The encoded bytes of its value.
+    /// Whether the host says what its value is charged with; then that stands for a decoded copy, too.
+    fn is_charged_by_host(&self) -> bool {
+        self.parts().0.rare.as_ref().is_some_and(|rare| rare.charged.is_some())
+    }
+
+    /// The encoded bytes of its value, as they are stored.
+    #[inline]
     fn bytes(&self) -> &[u8] {
         let (fields, bytes) = self.parts();
         match &fields.rare {
@@ -52,11 +58,13 @@ pub trait ReadEntry {
     }
 
     /// The fingerprint of its value's type.
+    #[inline]
     fn fingerprint(&self) -> Fingerprint {
         self.parts().0.fingerprint
     }
 
     /// Whether it says that the source has nothing.
+    #[inline]
     fn is_nothing(&self) -> bool {
         self.fingerprint() == Fingerprint::NOTHING
     }
@@ -67,6 +75,7 @@ pub trait ReadEntry {
     }
 
     /// When it is served, and how.
+    #[inline]
     fn life(&self) -> Life {
         let fields = self.parts().0;
         let told = fields.rare.as_ref().and_then(|rare| rare.life);
@@ -79,6 +88,7 @@ pub trait ReadEntry {
     }
 
     /// Whether it may be served at `now` without any condition. An age equal to the time to live is too old.
+    #[inline]
     fn is_fresh(&self, now: Moment) -> bool {
         now < self.life().fresh_until
     }
@@ -96,6 +106,7 @@ pub trait ReadEntry {
     }
 
     /// Whether it may be served at `now` to a call that takes values as far past their time to live as `allowed`.
+    #[inline]
     fn serves(&self, now: Moment, allowed: Duration) -> bool {
         let life = self.life();
         now < life.fresh_until || (now < life.dead_at && now < life.fresh_until.after(allowed))
@@ -123,9 +134,10 @@ pub trait ReadEntry {
     /// Bytes it is charged with, a decoded copy aside.
     fn weight(&self) -> u64 {
         let (fields, bytes) = self.parts();
-        let Some(rare) = &fields.rare else { return weight(bytes.len(), 0, &[], false) };
-        let body = rare.body.as_ref().map_or(0, Bytes::len);
-        weight(bytes.len(), body, rare.tags.as_slice(), true)
+        let key = fields.key_len();
+        let Some(rare) = &fields.rare else { return weight(key, (bytes.len() - key) as u64, &[], false) };
+        let value = rare.charged.map_or_else(|| self.bytes().len() as u64, u64::from);
+        weight(key, value, rare.tags.as_slice(), true)
     }
 
     /// The tier's sequence number of its store.
@@ -156,6 +168,7 @@ pub trait ReadEntry {
     }
 
     /// The decoded copy, if a reader made one.
+    #[inline]
     fn decoded(&self) -> Option<&(dyn Any + Send + Sync)> {
         self.parts().0.decoded.get().map(|decoded| &**decoded)
     }
@@ -184,6 +197,7 @@ pub trait ReadEntry {
 
     /// Marks a read with `stamp`, and counts it. Relaxed: the marks order nothing, they only guide eviction and the list of
     /// top keys.
+    #[inline]
     fn mark(&self, stamp: u32) {
         let fields = self.parts().0;
         let mark = (stamp << 1) | WARM;
@@ -196,4 +210,9 @@ pub trait ReadEntry {
             fields.hits.store(more, Relaxed);
         }
     }
+}
+
+/// How the bytes of its value are to be read.
+pub(crate) fn packed(entry: &impl ReadEntry) -> &Packed {
+    entry.parts().0.rare.as_ref().map_or(&PLAIN, |rare| &rare.packed)
 }

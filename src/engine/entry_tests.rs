@@ -30,7 +30,7 @@ proptest! {
         let made = draft("user::1", body, life, if tagged { &["a", "b"] } else { &[] });
         let (value, weight) = (made.value.clone(), made.weight());
         let entry = Entry::new(made, 3, 5, 77);
-        prop_assert_eq!((entry.key(), entry.bytes(), entry.value()), ("user::1", &value.bytes()[..], value.clone()));
+        prop_assert_eq!((entry.key(), entry.bytes(), entry.value()), ("user::1", &value.bytes().expect("it is plain")[..], value.clone()));
         prop_assert_eq!((entry.life(), entry.weight(), entry.tags().is_empty()), (life, weight, !tagged));
         prop_assert_eq!((entry.seq(), entry.since(), entry.slot(), entry.stamp(), entry.hits()), (80, 60, 3, 77, 5));
         prop_assert_eq!((entry.origin(), entry.took()), (Origin::Warm, Duration::from_millis(9)));

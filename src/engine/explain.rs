@@ -108,6 +108,9 @@ pub enum Reason {
     Removed,
     /// An invalidation took it: this one, as far as it is remembered.
     Invalidated(Option<Scope>),
+    /// An invalidation that keeps what may be served stale ended its time to live: this one, as far as it is remembered. It
+    /// is absent for those who take nothing stale.
+    Outdated(Option<Scope>),
     /// Everything in the tier was taken, if it was there.
     Cleared,
     /// The tier broke and began anew, empty.
@@ -226,6 +229,7 @@ impl<W: Waiter, J> Tier<W, J> {
             Why::Evicted => Reason::Evicted,
             Why::Removed => Reason::Removed,
             Why::Invalidated => Reason::Invalidated(self.departures.scope_of(departure.seq).cloned()),
+            Why::Outdated => Reason::Outdated(self.departures.scope_of(departure.seq).cloned()),
             Why::Cleared => Reason::Cleared,
             Why::Restarted => Reason::Restarted,
             Why::Revoked => Reason::Revoked,

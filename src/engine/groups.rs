@@ -10,9 +10,10 @@
 //! there is visited exactly once, for nothing ever changes its place; what came since may be visited and is told apart
 //! by its sequence number.
 
+use super::column::Column;
 use super::index::Index;
 use super::key::{first_segment, group};
-use super::links::{Links, List, NONE, grow_to};
+use super::links::{Links, List, NONE};
 use super::scope::{Reach, segment_may_match};
 
 /// The key of the entry in a slot.
@@ -66,18 +67,32 @@ pub(crate) enum Step {
 pub(crate) struct WalkId(usize);
 
 /// Groups and segments of one store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Groups {
     links: Links,
     /// A bit for each slot: whether it is the first of its group.
-    first: Vec<u64>,
+    first: Column<u64>,
     /// The first slot of each group, by the group's name.
     groups: Index,
-    segments: Vec<List>,
+    segments: Column<List>,
     free_segments: Vec<u32>,
     /// Places in `segments`, by the segment's name.
     by_segment: Index,
     walks: Vec<Option<Walk>>,
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        Self {
+            links: Links::default(),
+            first: Column::new(0),
+            groups: Index::default(),
+            segments: Column::new(List::EMPTY),
+            free_segments: Vec::new(),
+            by_segment: Index::default(),
+            walks: Vec::new(),
+        }
+    }
 }
 
 impl Groups {
@@ -87,7 +102,7 @@ impl Groups {
         let name_hash = hash(name);
         let segment = self.segment(first_segment(name), names, &hash);
         let known = self.find_group(name, name_hash, names);
-        let list = &mut self.segments[segment as usize];
+        let list = &mut self.segments[segment];
         if let Some(first) = known {
             // Behind the first, so that the index and the marks stay as they are.
             let next = self.links.next(first);
@@ -117,7 +132,7 @@ impl Groups {
             self.groups.remove(hash(name), slot);
         }
         let segment = self.segment(first_segment(name), names, &hash);
-        let list = &mut self.segments[segment as usize];
+        let list = &mut self.segments[segment];
         self.links.remove(list, slot);
         if *list == List::EMPTY {
             self.by_segment.remove(hash(first_segment(name)), segment);
@@ -126,12 +141,12 @@ impl Groups {
     }
 
     fn is_first(&self, slot: u32) -> bool {
-        self.first[slot as usize / 64] >> (slot % 64) & 1 == 1
+        self.first[slot / 64] >> (slot % 64) & 1 == 1
     }
 
     fn mark(&mut self, slot: u32, first: bool) {
-        grow_to(&mut self.first, slot / 64, 0);
-        let word = &mut self.first[slot as usize / 64];
+        self.first.grow_to(slot / 64);
+        let word = &mut self.first[slot / 64];
         *word = *word & !(1 << (slot % 64)) | u64::from(first) << (slot % 64);
     }
 
@@ -144,7 +159,7 @@ impl Groups {
     }
 
     fn segment_name<'n>(&self, id: u32, names: &'n impl Names) -> Option<&'n str> {
-        let head = self.segments[id as usize].head;
+        let head = self.segments[id].head;
         (head != NONE).then(|| first_segment(names.key(head)))
     }
 
@@ -155,9 +170,9 @@ impl Groups {
             return id;
         }
         let id = self.free_segments.pop().unwrap_or(self.segments.len() as u32);
-        grow_to(&mut self.segments, id, List::EMPTY);
+        self.segments.put(id, List::EMPTY);
         let segments = &self.segments;
-        let hash_of = |other: u32| hash(first_segment(names.key(segments[other as usize].head)));
+        let hash_of = |other: u32| hash(first_segment(names.key(segments[other].head)));
         self.by_segment.insert(name_hash, id, hash_of);
         id
     }
@@ -176,7 +191,7 @@ impl Groups {
             }
             Reach::Segment(name) => {
                 let found = self.find_segment(name, hash(name), names);
-                Walk::from(found.map_or(NONE, |id| self.segments[id as usize].head), false)
+                Walk::from(found.map_or(NONE, |id| self.segments[id].head), false)
             }
             Reach::Literal(_) | Reach::All => Walk { segment_end: self.segments.len() as u32, ..Walk::DONE },
         };
@@ -195,7 +210,7 @@ impl Groups {
             return Step::Done;
         }
         if walk.slot == NONE && self.is_worth_a_visit(walk.segment, reach, names) {
-            walk.slot = self.segments[walk.segment as usize].head;
+            walk.slot = self.segments[walk.segment].head;
         }
         let slot = walk.slot;
         if slot == NONE {
@@ -231,7 +246,7 @@ impl Groups {
     /// When it does not agree.
     pub(crate) fn check(&self, slots: &[u32], names: &impl Names, hash: impl Fn(&str) -> u64) {
         let (mut chained, mut groups, mut segments) = (Vec::new(), 0, 0);
-        for (id, &list) in (0..).zip(&self.segments) {
+        for (id, &list) in (0..).zip(self.segments.iter()) {
             assert_eq!(list == List::EMPTY, self.free_segments.contains(&id), "segment {id} is half free");
             let Some(name) = self.segment_name(id, names) else { continue };
             segments += 1;

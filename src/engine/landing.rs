@@ -32,12 +32,39 @@ impl<W: Waiter, J> Tier<W, J> {
         now: Moment,
         fx: &mut Effects<W, J>,
     ) {
-        let asked = Asked { who: waiter, at: self.seq };
-        self.ask(key, terms, &mut Group::single(class), asked, now, fx);
+        self.ask_first(key, terms, &mut Group::single(class), waiter, now, fx);
         self.start_loads(fx);
     }
 
-    /// As [`Tier::load`], for one of a `group`, or one who has asked before; what it leads is not started yet.
+    /// As [`Tier::load`], for one of a `group`; what it leads is not started yet.
+    pub(super) fn ask_first(
+        &mut self,
+        key: &Key,
+        terms: &Terms,
+        group: &mut Group,
+        who: W,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) {
+        // A call that would rather wait for a fresh value was shown no stale one. Each of them would ask a source that just
+        // failed; what it allows it is given at once instead, until the source may be asked again.
+        if group.class() != Class::Refresh
+            && let Some(entry) = self.store.find(key.as_str())
+            && entry.is_put_off(now)
+            && entry.serves(now, terms.stale)
+            && entry.since() > who.not_before(self.incarnation)
+            && who.accepts(entry.fingerprint())
+        {
+            if !entry.is_fresh(now) {
+                self.counters.stale_hits.one();
+            }
+            fx.answers.push((who, Ok(Given::of(&entry, now))));
+            return;
+        }
+        self.ask(key, terms, group, Asked { who, at: self.seq }, now, fx);
+    }
+
+    /// As [`Tier::ask_first`], also for one who has asked before, on terms that need not be its own.
     pub(super) fn ask(
         &mut self,
         key: &Key,
@@ -237,7 +264,7 @@ impl<W: Waiter, J> Tier<W, J> {
 
     pub(super) fn count_landing(&self, outcome: &Outcome, took: Duration) {
         let counters = &self.counters;
-        counters.load_took(took);
+        counters.load_times.record(took);
         match outcome {
             Outcome::Loaded(_) | Outcome::NotFound => counters.loads_ok.one(),
             Outcome::Failed(Error::LoadPanicked { .. }) => counters.loads_panicked.one(),

@@ -4,6 +4,8 @@
 //!
 //! Invariant: a slot is in at most one list of the same `Links`.
 
+use super::column::Column;
+
 /// No slot.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -28,18 +30,24 @@ struct Link {
 }
 
 /// The links of all slots.
-#[derive(Debug, Default)]
-pub(crate) struct Links(Vec<Link>);
+#[derive(Debug)]
+pub(crate) struct Links(Column<Link>);
+
+impl Default for Links {
+    fn default() -> Self {
+        Self(Column::new(Link { prev: NONE, next: NONE }))
+    }
+}
 
 impl Links {
     /// The slot behind `slot`, towards the back.
     pub(crate) fn next(&self, slot: u32) -> u32 {
-        self.0[slot as usize].next
+        self.0[slot].next
     }
 
     /// The slot before `slot`, towards the front.
     pub(crate) fn prev(&self, slot: u32) -> u32 {
-        self.0[slot as usize].prev
+        self.0[slot].prev
     }
 
     /// Puts `slot`, which is in no list, at the front.
@@ -50,29 +58,28 @@ impl Links {
 
     /// Puts `slot`, which is in no list, before `next`; at the back when that is [`NONE`].
     pub(crate) fn insert_before(&mut self, list: &mut List, next: u32, slot: u32) {
-        grow_to(&mut self.0, slot, Link { prev: NONE, next: NONE });
         let prev = if next == NONE { list.tail } else { self.prev(next) };
-        self.0[slot as usize] = Link { prev, next };
+        self.0.put(slot, Link { prev, next });
         match prev {
             NONE => list.head = slot,
-            prev => self.0[prev as usize].next = slot,
+            prev => self.0[prev].next = slot,
         }
         match next {
             NONE => list.tail = slot,
-            next => self.0[next as usize].prev = slot,
+            next => self.0[next].prev = slot,
         }
     }
 
     /// Takes `slot` out of `list`, in which it must be.
     pub(crate) fn remove(&mut self, list: &mut List, slot: u32) {
-        let Link { prev, next } = self.0[slot as usize];
+        let Link { prev, next } = self.0[slot];
         match prev {
             NONE => list.head = next,
-            prev => self.0[prev as usize].next = next,
+            prev => self.0[prev].next = next,
         }
         match next {
             NONE => list.tail = prev,
-            next => self.0[next as usize].prev = prev,
+            next => self.0[next].prev = prev,
         }
     }
 

@@ -5,13 +5,20 @@
 //! Never: knows an actor, a runtime, a log, a clock or any input and output. Time and randomness are arguments, and
 //! what has to be done is returned.
 
+pub mod apportion;
 mod batch;
 #[cfg(test)]
 mod batch_race_tests;
 #[cfg(test)]
 mod bench_tests;
 pub mod budget;
+#[cfg(test)]
+mod budget_tests;
+mod column;
 pub mod counters;
+pub mod curve;
+#[cfg(test)]
+mod curve_tests;
 pub mod departures;
 pub mod effects;
 pub mod entry;
@@ -24,6 +31,7 @@ pub mod given;
 mod groups;
 #[cfg(test)]
 mod groups_tests;
+pub mod histogram;
 mod index;
 pub mod item;
 pub mod journal;
@@ -40,16 +48,22 @@ mod outcome_tests;
 mod params;
 mod path;
 pub mod pattern;
+pub mod planner;
+#[cfg(test)]
+mod planner_tests;
 pub mod policy;
 #[cfg(test)]
 mod race_tests;
 mod remains;
 mod room;
 pub mod route;
+pub mod sampler;
 pub mod scope;
 #[doc(hidden)]
 pub mod seeded;
+pub mod slice;
 mod slot;
+mod slots;
 pub mod stamp;
 pub mod store;
 #[cfg(test)]

@@ -30,6 +30,7 @@ impl Moment {
 
     /// This moment plus `span`, rounded down to the millisecond; [`Moment::NEVER`] when that cannot be told.
     #[must_use]
+    #[inline]
     pub fn after(self, span: Duration) -> Self {
         let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(millis))

@@ -13,6 +13,7 @@ const BITS: u32 = 10;
 pub const EXACT: u32 = 1 << BITS;
 
 /// The number of reads that `count` stands for.
+#[inline]
 pub fn times(count: u16) -> u32 {
     let (exponent, rest) = ((u32::from(count) >> BITS).min(32), u32::from(count) % EXACT);
     let times = (u64::from(EXACT + rest) << exponent) - u64::from(EXACT);

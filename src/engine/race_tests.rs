@@ -11,6 +11,7 @@ use super::given::{Given, Source};
 use super::journal::RECORDS_MAX;
 use super::moment::Moment;
 use super::scope::Scope;
+use super::slice::LOOKS_PER_CHANGE;
 use super::testing::{item, key, number, pattern, prefix, terms, value};
 use super::tier::{Brought, Effects, Outcome, Rules, Tier, Waiter, Warmed};
 use super::view::View;
@@ -173,6 +174,18 @@ fn a_set_during_a_load_answers_those_who_wait_and_is_what_stays() {
     }
     assert!(bench.loaded(load, 1).answers.is_empty(), "they were answered before");
     assert_eq!(bench.read(KEY), Some(2));
+}
+
+#[test]
+fn a_set_that_comes_behind_a_load_is_what_stays_until_who_changed_the_source_says_so() {
+    let mut bench = Bench::new(4, 4);
+    // The host has written version 1 and its set is on its way; another has written 2, and did not say so yet.
+    let load = bench.load(KEY, "leader").expect("leads");
+    assert!(given(&bench.loaded(load, 2), "leader").stored);
+    bench.set(KEY, 1, TTL);
+    assert_eq!(bench.read(KEY), Some(1), "the last word of the host on this key");
+    bench.invalidate(Scope::Key(key(KEY)));
+    assert_eq!(bench.read(KEY), None, "and that ends it");
 }
 
 #[test]
@@ -438,7 +451,7 @@ fn a_load_of_an_earlier_life_is_not_heard() {
 #[test]
 fn an_invalidation_in_slices_is_answered_when_all_is_gone_and_spares_what_came_since() {
     let mut bench = Bench::new(4, 4);
-    bench.tier.slice = 4;
+    bench.tier.slice = 4 * LOOKS_PER_CHANGE;
     for number in 0..20 {
         bench.set(&format!("user::42::{number}"), number, TTL);
     }

@@ -4,7 +4,7 @@
 
 use super::groups::Groups;
 use super::policy::Policy;
-use super::store::Slots;
+use super::slots::Slots;
 use super::tags::TagIndex;
 use super::view::Shown;
 use super::wheel::Wheel;
@@ -32,15 +32,13 @@ pub struct Remains {
 }
 
 impl Remains {
-    /// Drops about `limit` entries; returns whether there are more.
+    /// Drops at most `limit` entries; returns whether there are more.
     pub fn drop_some(&mut self, limit: usize) -> bool {
         if !self.shown.drop_some(limit) {
             let left = self.slots.0.len().saturating_sub(limit);
             self.slots.0.truncate(left);
-            if left == 0 {
-                return self.tags.drop_some(limit);
-            }
+            return left > 0 || self.tags.drop_some(limit);
         }
-        !self.slots.0.is_empty()
+        true
     }
 }

@@ -87,6 +87,7 @@ impl Routes {
         self.route_segment(first_segment(key))
     }
 
+    #[inline]
     fn route_segment(&self, segment: &str) -> Option<Route> {
         self.by_segment.get(segment).copied().or(self.default)
     }

@@ -4,31 +4,39 @@
 //! does.
 
 use super::{Cause, Gone, Store};
+use crate::engine::effects::{Effects, Waiter};
 use crate::engine::entry::{Entry, Freshness, ReadEntry};
 use crate::engine::moment::Moment;
+use crate::engine::slice::CHANGES;
+use crate::engine::slots::MarksOf;
+use crate::engine::tier::Tier;
 
 /// Slots that are looked at for a decoded copy that nobody uses, before an entry goes instead.
 const COOL_LOOKS: usize = 16;
 
 impl Store {
-    /// Brings the bytes in use down to the grant: expired entries first, then decoded copies that nobody used lately, then the
+    /// Brings the bytes in use down to the limit: expired entries first, then decoded copies that nobody used lately, then the
     /// entries that the policy names.
     pub fn shed(&mut self, now: Moment, gone: &mut Vec<Gone>) {
-        if !self.room.is_over() {
+        if self.used() <= self.limit {
             return;
         }
-        self.expire(now, 1_024, gone);
+        self.expire(now, CHANGES, gone);
+        self.tell_policy();
+        while self.used() > self.limit && (self.cool_one() || self.shed_one(now, gone)) {}
+    }
+
+    /// The policy chooses as if the tier were as large as what is left for entries.
+    fn tell_policy(&mut self) {
         if self.room.decoded() > 0 {
             self.policy.resized(self.grant().saturating_sub(self.room.decoded()));
         }
-        while self.room.is_over() {
-            if self.cool_one() {
-                continue;
-            }
-            let slots = &self.slots;
-            let Some(slot) = self.policy.victim(&|slot| slots.entry(slot).stamp().into()) else { break };
-            self.push_out(slot, now, gone);
-        }
+    }
+
+    /// Takes out the entry that the policy names, if there is one.
+    fn shed_one(&mut self, now: Moment, gone: &mut Vec<Gone>) -> bool {
+        let victim = self.policy.victim(&MarksOf { slots: &self.slots, view: &self.view });
+        victim.inspect(|&slot| self.push_out(slot, now, gone)).is_some()
     }
 
     /// Takes away one decoded copy that nobody used since this came by last, if there is one near.
@@ -76,10 +84,55 @@ impl Store {
         all
     }
 
-    /// From now on at most `grant` bytes; sheds what is too much.
-    pub fn set_grant(&mut self, grant: u64, now: Moment, gone: &mut Vec<Gone>) {
+    /// From now on at most `grant` bytes; sheds a slice of what is too much. Returns whether the grant holds.
+    ///
+    /// A grant may fall by gigabytes, and a turn must not take long. So the limit falls with what is shed: in between the store
+    /// takes what comes, but what is in use only falls, and the grant holds once the limit has reached it.
+    pub fn set_grant(&mut self, grant: u64, now: Moment, gone: &mut Vec<Gone>) -> bool {
         self.room.set_grant(grant);
         self.policy.resized(grant);
-        self.shed(now, gone);
+        self.come_down(CHANGES, now, gone)
+    }
+
+    /// Sheds `most` entries of what is too much. Returns whether the grant holds.
+    pub fn come_down(&mut self, most: usize, now: Moment, gone: &mut Vec<Gone>) -> bool {
+        if self.room.is_over() {
+            self.expire(now, most, gone);
+            self.tell_policy();
+        }
+        for _ in 0..most {
+            if !self.room.is_over() || !(self.cool_one() || self.shed_one(now, gone)) {
+                break;
+            }
+        }
+        // Neither more than is in use, nor more than before unless the grant is: what left does not come back.
+        self.limit = self.used().max(self.grant());
+        self.holds()
+    }
+
+    /// Whether no more is in use than the grant, and no more can be.
+    pub fn holds(&self) -> bool {
+        self.limit == self.grant()
+    }
+
+    pub(super) fn check_limit(&self) {
+        assert!(self.limit >= self.grant(), "the limit is below the grant");
+        assert!(self.used() <= self.limit, "over the limit by {}", self.used() - self.limit);
+    }
+}
+
+impl<W: Waiter, J> Tier<W, J> {
+    /// From now on at most `grant` bytes, to which it comes down a slice at a time; see [`Tier::come_down`].
+    pub fn set_grant(&mut self, grant: u64, now: Moment, fx: &mut Effects<W, J>) {
+        let first_gone = fx.gone.len();
+        self.store.set_grant(grant, now, &mut fx.gone);
+        self.note_gone(&fx.gone[first_gone..]);
+    }
+
+    /// Sheds the next slice of what is above the grant.
+    pub fn come_down(&mut self, now: Moment, fx: &mut Effects<W, J>) {
+        let first_gone = fx.gone.len();
+        self.store.come_down(CHANGES, now, &mut fx.gone);
+        self.note_gone(&fx.gone[first_gone..]);
     }
 }

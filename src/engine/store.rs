@@ -9,12 +9,14 @@
 use std::sync::Arc;
 
 use super::entry::{Draft, Entry, Freshness, Origin, ReadEntry};
-use super::groups::{Groups, Names};
+use super::groups::Groups;
 use super::key::Key;
 use super::moment::Moment;
 use super::nothings::{self, Nothings};
-use super::policy::{Arrival, Eviction, Policy};
+use super::policy::{Choice, Eviction, Policy};
 use super::room::Room;
+use super::slice::CHANGES;
+use super::slots::{MarksOf, Slots};
 use super::tags::TagIndex;
 use super::view::View;
 use super::wheel::Wheel;
@@ -56,28 +58,6 @@ pub struct Gone {
     pub cause: Cause,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Slots(pub(super) Vec<Option<Entry>>);
-
-impl Slots {
-    pub(super) fn entry(&self, slot: u32) -> &Entry {
-        self.0[slot as usize].as_ref().expect("groups, wheel and policy name only slots that are held")
-    }
-}
-
-impl Slots {
-    /// Whether `slot` holds what was stored under `seq`.
-    fn holds(&self, slot: u32, seq: u64) -> bool {
-        self.0.get(slot as usize).and_then(Option::as_ref).is_some_and(|entry| entry.seq() == seq)
-    }
-}
-
-impl Names for Slots {
-    fn key(&self, slot: u32) -> &str {
-        self.entry(slot).key()
-    }
-}
-
 /// What a tier holds.
 #[derive(Debug)]
 pub struct Store {
@@ -87,12 +67,14 @@ pub struct Store {
     pub(super) groups: Groups,
     pub(super) tags: TagIndex,
     wheel: Wheel,
-    eviction: Eviction,
+    choice: Choice,
     policy: Box<dyn Policy>,
     nothings: Nothings,
     len: u64,
     /// Grant and bytes in use; readers take from it for decoded copies.
     room: Arc<Room>,
+    /// What may be in use now: the grant, or more while a smaller one is being made up for.
+    limit: u64,
     /// Where the search for decoded copies that nobody uses goes on.
     hand: u32,
     /// Entries that were exchanged for others of the same value; their decoded copies are the host's.
@@ -100,14 +82,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// An empty store that shows itself through `view`, may hold `grant` bytes and chooses by [`Eviction::default`].
+    /// An empty store that shows itself through `view`, may hold `grant` bytes and chooses by [`Choice::default`].
     pub fn new(view: Arc<View>, grant: u64, now: Moment) -> Self {
-        Self::evicting(Eviction::default(), view, grant, now)
+        Self::evicting(Choice::default(), view, grant, now)
     }
 
     /// As [`Store::new`], with the choice of what goes when it is full.
-    pub fn evicting(eviction: Eviction, view: Arc<View>, grant: u64, now: Moment) -> Self {
-        let policy = eviction.policy(grant, view.hash(""));
+    pub fn evicting(choice: impl Into<Choice>, view: Arc<View>, grant: u64, now: Moment) -> Self {
+        let choice = choice.into();
+        let policy = choice.policy(grant, view.hash(""));
         let room = view.room();
         room.set_grant(grant);
         Self {
@@ -117,11 +100,12 @@ impl Store {
             groups: Groups::default(),
             tags: TagIndex::default(),
             wheel: Wheel::new(now),
-            eviction,
+            choice,
             policy,
             nothings: Nothings::default(),
             len: 0,
             room,
+            limit: grant,
             hand: 0,
             husks: Vec::new(),
         }
@@ -135,6 +119,11 @@ impl Store {
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// How it chooses what goes when it is full.
+    pub fn choice(&self) -> Choice {
+        self.choice
     }
 
     /// Bytes in use, decoded copies included.
@@ -190,10 +179,10 @@ impl Store {
     pub fn insert_warm(&mut self, draft: Draft, since: u64, now: Moment, gone: &mut Vec<Gone>) -> bool {
         let weight = draft.weight();
         if !self.has_room(&draft.key, weight) {
-            self.expire(now, 1_024, gone);
+            self.expire(now, CHANGES, gone);
         }
         let freed = self.find(draft.key.as_str()).map_or(0, |entry| entry.weight());
-        let wanted = (self.used() - freed + weight).saturating_sub(self.grant());
+        let wanted = (self.used() - freed + weight).saturating_sub(self.limit);
         if wanted > 0 {
             let mut found = 0;
             let mut idle = self.policy.coldest(WARM_LOOKS);
@@ -219,21 +208,27 @@ impl Store {
     /// Whether `weight` bytes fit when they take the place of what `key` has now.
     fn has_room(&self, key: &Key, weight: u64) -> bool {
         let freed = self.find(key.as_str()).map_or(0, |entry| entry.weight());
-        self.used() - freed + weight <= self.grant()
+        self.used() - freed + weight <= self.limit
     }
 
     fn put(&mut self, draft: Draft, gone: &mut Vec<Gone>) -> bool {
-        let hash = self.view.hash(draft.key.as_str());
         let weight = draft.weight();
-        let stamp = self.view.next_stamp();
+        // A policy that asks only whether there was a read needs no order of reads: then nothing that readers look at changes.
+        let stamp = if self.choice.eviction == Eviction::Lru { self.view.next_stamp() } else { 0 };
         let before = self.view.find(draft.key.as_str());
         let hits = before.as_ref().map_or(0, Entry::raw_hits);
         let slot = before.as_ref().map_or_else(|| self.free_slot(), Entry::slot);
         let entry = Entry::new(draft, slot, hits, stamp);
-        let epoch = stamp.into();
         self.wheel.schedule(slot, entry.life().dead_at);
-        self.policy.stored(slot, Arrival { epoch, hash, weight });
         self.slots.0[slot as usize] = Some(entry.clone());
+        match &before {
+            None => self.policy.stored(slot, &MarksOf { slots: &self.slots, view: &self.view }),
+            Some(before) => self.policy.overwritten(
+                slot,
+                before.weight(),
+                &MarksOf { slots: &self.slots, view: &self.view },
+            ),
+        }
         self.room.take(weight);
         if entry.is_nothing() {
             let slots = &self.slots;
@@ -277,7 +272,7 @@ impl Store {
     fn take(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
         self.groups.remove(slot, &self.slots, |text| self.view.hash(text));
         self.wheel.cancel(slot);
-        self.policy.removed(slot);
+        self.policy.removed(slot, &MarksOf { slots: &self.slots, view: &self.view });
         let entry = self.slots.0[slot as usize].take().expect("only held slots are taken");
         self.tags.remove(slot, entry.weight(), |text| self.view.hash(text));
         self.view.remove(&entry);
@@ -304,7 +299,7 @@ impl Store {
     pub fn clear(&mut self, now: Moment) -> Emptied {
         let (grant, used) = (self.grant(), self.used());
         let shown = self.view.take_all();
-        let empty = Self::evicting(self.eviction, Arc::clone(&self.view), grant, now);
+        let empty = Self::evicting(self.choice, Arc::clone(&self.view), grant, now);
         let full = std::mem::replace(self, empty);
         let remains = Remains {
             shown,
@@ -349,7 +344,7 @@ impl Store {
         let weights: u64 = entries.iter().map(|entry| entry.weight()).sum();
         let copies: u64 = entries.iter().map(|entry| entry.decoded_weight()).sum();
         assert_eq!((weights + copies, copies), (self.used(), self.decoded()), "bytes in use drifted");
-        assert!(self.used() <= self.grant(), "over the grant by {}", self.used() - self.grant());
+        self.check_limit();
         assert_eq!(slots.len() + self.free.len(), self.slots.0.len(), "slots were lost");
         assert_eq!(self.view.len() as u64, self.len, "the view does not show what is held");
         self.view.check();
@@ -365,7 +360,7 @@ impl Store {
             .map(|(&slot, entry)| (slot, entry.seq(), entry.tags(), entry.weight()))
             .collect();
         self.tags.check(&tagged, |text| self.view.hash(text));
-        self.policy.check(&slots);
+        self.policy.check(&slots, &MarksOf { slots: &self.slots, view: &self.view });
         let nothings = entries.iter().filter(|entry| entry.is_nothing());
         let nothings: Vec<_> = nothings.map(|entry| (entry.slot(), entry.seq(), entry.weight())).collect();
         self.nothings.check(&nothings);

@@ -1,4 +1,4 @@
-//! Invalidation within a tier: at once when little can match, in slices between other messages when much can.
+//! Invalidation within a tier: at once when little matches, in slices between other messages when much can.
 //!
 //! Owns: the invalidations under way. Never: answers before the last match is gone.
 //!
@@ -11,13 +11,12 @@ use super::groups::Step;
 use super::moment::Moment;
 use super::path::Path;
 use super::scope::{How, Scope};
+use super::slice::LOOKS_PER_CHANGE;
 use super::store::{Cause, Emptied};
 use super::tier::{Effects, Happened, Taken, Tier, Waiter};
 
 /// Entries taken at once after which loads start slowly, see [`Flights::slow_start`](super::flight::Flights::slow_start).
 pub const MANY: u64 = 1_000;
-/// Steps of a walk that one turn takes at most.
-pub const SLICE: usize = 4_096;
 
 /// What an invalidation is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +75,7 @@ impl<W: Waiter, J> Tier<W, J> {
         let path = self.store.begin_walk(&order.scope);
         let taken = Taken { revoked_loads, at: self.at(), ..Taken::default() };
         let mut walking = Walking { order, seq, path, now, taken, token };
-        if self.walk(&mut walking, self.slice, fx) {
+        if self.walk(&mut walking, fx) {
             self.complete(walking.token, walking.taken, walking.order.dry_run, fx);
         } else {
             self.walking.push_back(walking);
@@ -117,7 +116,7 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Takes another slice of the oldest invalidation under way.
     pub fn go_on(&mut self, fx: &mut Effects<W, J>) {
         if let Some(mut walking) = self.walking.pop_front() {
-            if self.walk(&mut walking, self.slice, fx) {
+            if self.walk(&mut walking, fx) {
                 self.complete(walking.token, walking.taken, walking.order.dry_run, fx);
             } else {
                 self.walking.push_back(walking);
@@ -125,20 +124,28 @@ impl<W: Waiter, J> Tier<W, J> {
         }
     }
 
-    /// Walks on for at most `limit` steps; returns whether the end was reached.
-    fn walk(&mut self, walking: &mut Walking<J>, limit: usize, fx: &mut Effects<W, J>) -> bool {
+    /// Whether an invalidation goes on that began no later than at number `seq`.
+    pub fn is_walking_since(&self, seq: u64) -> bool {
+        self.walking.iter().any(|walking| walking.seq <= seq)
+    }
+
+    /// Walks on for a slice; returns whether the end was reached.
+    fn walk(&mut self, walking: &mut Walking<J>, fx: &mut Effects<W, J>) -> bool {
         let Walking { order: Order { scope, how, dry_run }, seq, path, now, taken, .. } = walking;
         let first_gone = fx.gone.len();
         let cause = if matches!(scope, Scope::Keys(_)) { Cause::Removed } else { Cause::Invalidated };
         let mut done = false;
-        for _ in 0..limit {
+        let mut left = self.slice;
+        while left > 0 {
+            left -= 1;
             let (step, entry) = self.store.step(path, scope, *seq);
             if step == Step::Done {
                 done = true;
                 self.store.end_walk(path);
                 break;
             }
-            let hit = entry.filter(|entry| entry.seq() < *seq && scope.takes(entry.key(), entry.tags()));
+            let hit =
+                entry.filter(|entry| entry.seq() < *seq && scope.takes(entry.key(), entry.tags())).cloned();
             if let (Step::Slot(slot), Some(entry)) = (step, hit) {
                 taken.matched += 1;
                 taken.bytes += entry.weight();
@@ -149,10 +156,17 @@ impl<W: Waiter, J> Tier<W, J> {
                     self.journal.lost(*seq, entry.key());
                     self.flights.outdate(entry.key(), *seq);
                 }
-                let stays = *dry_run || (*how == How::Expire && self.store.make_stale(slot, *now));
-                if !stays {
+                if *dry_run {
+                    continue;
+                }
+                let hash = self.store.hash(entry.key());
+                if *how == How::Expire && self.store.make_stale(slot, *now) {
+                    self.departures.scope(*seq, scope);
+                    self.departures.note(hash, Why::Outdated, *seq);
+                } else {
                     self.store.take_walked(slot, cause, &mut fx.gone);
                 }
+                left = left.saturating_sub(LOOKS_PER_CHANGE - 1);
             }
         }
         if fx.gone.len() > first_gone {

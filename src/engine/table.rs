@@ -100,10 +100,12 @@ impl Table {
 
     /// Where a walk for `hash` begins: its low half, spread over the places (Lemire, Fast random integer generation in an
     /// interval, 2019), so that a table need not be a power of two.
+    #[inline]
     fn home(&self, hash: u64) -> usize {
         ((u64::from(hash as u32) * self.tags.len() as u64) >> 32) as usize
     }
 
+    #[inline]
     fn next(&self, place: usize) -> usize {
         if place + 1 == self.tags.len() { 0 } else { place + 1 }
     }
@@ -190,6 +192,7 @@ impl Table {
 }
 
 /// The other half of the hash.
+#[inline]
 fn tag(hash: u64) -> u32 {
     ((hash >> 32) as u32).max(GONE + 1)
 }

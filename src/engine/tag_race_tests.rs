@@ -4,6 +4,7 @@
 
 use super::bench_tests::{Bench, NOW, STALE, TTL, given};
 use super::scope::How;
+use super::slice::LOOKS_PER_CHANGE;
 use super::stamp::At;
 use super::tag_fence::TAGS_MAX;
 use super::testing::{key, number, tag};
@@ -158,7 +159,7 @@ fn many_keys_are_taken_at_one_moment_with_the_loads_of_absent_ones() {
 #[test]
 fn an_invalidation_by_tag_in_slices_spares_what_came_since_and_stops_there() {
     let mut bench = Bench::new();
-    bench.tier.slice = 4;
+    bench.tier.slice = 4 * LOOKS_PER_CHANGE;
     let names: Vec<String> = (0..20).map(|number| format!("k{number}")).collect();
     names.iter().for_each(|name| bench.set(name, 1, &["x", "y"]));
     assert_eq!(bench.would(tag("x")).matched, 20);

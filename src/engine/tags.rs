@@ -10,7 +10,8 @@
 
 use hashbrown::HashTable;
 
-use super::links::{Links, List, NONE, grow_to};
+use super::column::Column;
+use super::links::{Links, List, NONE};
 use super::tag::{Tag, Tags};
 
 /// An entry's place in the list of one of its tags.
@@ -40,18 +41,33 @@ pub(crate) const LIST: usize = size_of::<Option<OfTag>>() * 9 / 8 + (size_of::<u
 pub(crate) struct TagWalk(usize);
 
 /// The tags of all entries of one store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TagIndex {
-    nodes: Vec<Node>,
+    nodes: Column<Node>,
     links: Links,
     free_nodes: Vec<u32>,
     /// The first place of the entry in each slot; [`NONE`]: it has no tags.
-    of_slot: Vec<u32>,
+    of_slot: Column<u32>,
     lists: Vec<Option<OfTag>>,
     free_lists: Vec<u32>,
     by_name: HashTable<u32>,
     /// The place that each walk gives next; [`NONE`]: it is through.
     walks: Vec<Option<u32>>,
+}
+
+impl Default for TagIndex {
+    fn default() -> Self {
+        Self {
+            nodes: Column::new(Node { slot: NONE, list: NONE, other: NONE }),
+            links: Links::default(),
+            free_nodes: Vec::new(),
+            of_slot: Column::new(NONE),
+            lists: Vec::new(),
+            free_lists: Vec::new(),
+            by_name: HashTable::new(),
+            walks: Vec::new(),
+        }
+    }
 }
 
 impl TagIndex {
@@ -60,12 +76,12 @@ impl TagIndex {
         if tags.is_empty() {
             return;
         }
-        grow_to(&mut self.of_slot, slot, NONE);
-        debug_assert_eq!(self.of_slot[slot as usize], NONE, "the entry that was there was not removed");
+        self.of_slot.grow_to(slot);
+        debug_assert_eq!(self.of_slot[slot], NONE, "the entry that was there was not removed");
         for tag in tags.as_slice() {
             let list = self.find(tag, &hash).unwrap_or_else(|| self.add_list(tag, &hash));
-            let node = self.add_node(Node { slot, list, other: self.of_slot[slot as usize] });
-            self.of_slot[slot as usize] = node;
+            let node = self.add_node(Node { slot, list, other: self.of_slot[slot] });
+            self.of_slot[slot] = node;
             let of_tag = self.lists[list as usize].as_mut().expect("the index names only lists in use");
             self.links.insert_before(&mut of_tag.nodes, NONE, node);
             of_tag.len += 1;
@@ -75,11 +91,11 @@ impl TagIndex {
 
     /// Takes the entry in `slot`, which weighs `weight`, out of all lists. Cost: its tags.
     pub(crate) fn remove(&mut self, slot: u32, weight: u64, hash: impl Fn(&str) -> u64) {
-        let Some(first) = self.of_slot.get_mut(slot as usize) else { return };
-        let mut next = std::mem::replace(first, NONE);
+        let Some(&(mut next)) = self.of_slot.get(slot) else { return };
+        self.of_slot[slot] = NONE;
         while next != NONE {
             let node = next;
-            let Node { list, other, .. } = self.nodes[node as usize];
+            let Node { list, other, .. } = self.nodes[node];
             let behind = self.links.next(node);
             for walk in self.walks.iter_mut().flatten().filter(|walk| **walk == node) {
                 *walk = behind;
@@ -122,9 +138,8 @@ impl TagIndex {
     }
 
     fn add_node(&mut self, node: Node) -> u32 {
-        let place = self.free_nodes.pop().unwrap_or(self.nodes.len() as u32);
-        grow_to(&mut self.nodes, place, node);
-        self.nodes[place as usize] = node;
+        let Some(place) = self.free_nodes.pop() else { return self.nodes.push(node) };
+        self.nodes[place] = node;
         place
     }
 
@@ -151,7 +166,7 @@ impl TagIndex {
         let next = self.walks[walk].as_mut().filter(|next| **next != NONE)?;
         let node = *next;
         *next = self.links.next(node);
-        Some(self.nodes[node as usize].slot)
+        Some(self.nodes[node].slot)
     }
 
     /// Ends a walk.
@@ -184,8 +199,7 @@ impl TagIndex {
             entries.sort_unstable();
             let list = self.find(tag, &hash).expect("the tag of an entry is not indexed");
             let of_tag = self.lists[list as usize].as_ref().expect("the index names a list that is free");
-            let slots: Vec<u32> =
-                self.links.iter(of_tag.nodes).map(|node| self.nodes[node as usize].slot).collect();
+            let slots: Vec<u32> = self.links.iter(of_tag.nodes).map(|node| self.nodes[node].slot).collect();
             let in_order: Vec<u32> = entries.iter().map(|&(_, slot, _)| slot).collect();
             assert_eq!(slots, in_order, "the list of {tag} is not its entries in the order of store");
             let bytes: u64 = entries.iter().map(|&(_, _, weight)| weight).sum();
@@ -200,7 +214,7 @@ impl TagIndex {
     }
 }
 
-/// [`grow_to`] for what cannot be cloned.
+/// Grows as a vector of lists does, by an eighth: lists cannot be cloned.
 fn grow_with<T>(column: &mut Vec<Option<T>>, place: u32) {
     let needed = place as usize + 1;
     if needed > column.capacity() {

@@ -66,6 +66,7 @@ pub struct Life {
 
 impl Life {
     /// From `now` on fresh for `ttl`, and never stale.
+    #[inline]
     pub fn fresh_for(ttl: Duration, now: Moment) -> Self {
         let end = now.after(ttl);
         Self { stored: now, refresh_from: end, fresh_until: end, dead_at: end }

@@ -19,13 +19,13 @@ use super::given::{Given, Source};
 use super::journal::Journal;
 use super::key::Key;
 use super::moment::Moment;
-use super::policy::Eviction;
+use super::policy::Choice;
 use super::scope::Scope;
 use super::seeded::{self, Bug};
+use super::slice::{CHANGES, LOOKS};
 use super::stamp::At;
-
 use super::store::{Cause, Gone, Store};
-use super::sweep::{SLICE, Walking};
+use super::sweep::Walking;
 use super::tag_fence::TagFence;
 use super::terms::Life;
 use super::view::View;
@@ -38,9 +38,6 @@ pub use super::effects::{
 };
 pub use super::item::Item;
 pub(super) use super::item::Right;
-
-/// Entries that one turn expires at most.
-pub const EXPIRE_SLICE: usize = 1_024;
 
 /// What a tier is told once.
 #[derive(Debug, Clone)]
@@ -77,7 +74,7 @@ pub struct Tier<W, J> {
     /// Somebody wants to be told what takes place.
     pub(super) watched: bool,
     pub(super) walking: VecDeque<Walking<J>>,
-    /// Steps of a walk that one turn takes at most.
+    /// Steps of a walk that one turn takes at most; one that takes an entry counts as [`LOOKS_PER_CHANGE`](super::slice::LOOKS_PER_CHANGE).
     pub(super) slice: usize,
     pub(super) counters: Arc<Counters>,
     pub(super) seq: u64,
@@ -101,21 +98,21 @@ impl<W: Waiter, J> Tier<W, J> {
             departures,
             watched: false,
             walking: VecDeque::new(),
-            slice: SLICE,
+            slice: LOOKS,
             counters,
             seq: 0,
             incarnation: 0,
         }
     }
 
-    /// Chooses as `eviction` says what goes when it is full.
+    /// Chooses as `choice` says what goes when it is full.
     ///
     /// # Panics
     /// When anything is stored already.
-    pub fn evict_by(&mut self, eviction: Eviction) {
+    pub fn evict_by(&mut self, choice: impl Into<Choice>) {
         assert!(self.store.is_empty(), "the order of eviction is chosen before anything is stored");
         let (view, grant) = (Arc::clone(&self.store.view), self.store.grant());
-        self.store = Store::evicting(eviction, view, grant, self.now());
+        self.store = Store::evicting(choice, view, grant, self.now());
     }
 
     /// Keeps what comes from now on, or nothing; what it holds is for its owner to take out.
@@ -195,6 +192,7 @@ impl<W: Waiter, J> Tier<W, J> {
             let (origin, took) = (Origin::Set, Duration::ZERO);
             let draft = Draft { key, value, tags, life, took, seq, since: seq, origin };
             self.counters.sets.one();
+            self.sample_stored(&draft, weight);
             self.store.insert(draft, now, &mut fx.gone);
         } else {
             self.journal.lost(seq, key.as_str());
@@ -265,6 +263,7 @@ impl<W: Waiter, J> Tier<W, J> {
             Right::Extra(ticket) => (Origin::Load, ticket.seq0),
         };
         let draft = Draft { key, value, tags, life, took, seq, since, origin };
+        self.sample_stored(&draft, weigh(&draft.key, &draft.value, &draft.tags));
         let first_gone = fx.gone.len();
         let stored = if let Right::Warm(ticket) | Right::Extra(ticket) = right {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
@@ -277,6 +276,13 @@ impl<W: Waiter, J> Tier<W, J> {
         }
         self.note_gone(&fx.gone[first_gone..]);
         stored
+    }
+
+    /// Tells what a key weighs now, for a read that misses does not know it.
+    fn sample_stored(&self, draft: &Draft, weight: u64) {
+        if self.counters.sampler.is_on() {
+            self.counters.sampler.stored(self.store.hash(draft.key.as_str()), weight);
+        }
     }
 
     /// Takes the first step of every invalidation: its number, and the loads that it overtakes.
@@ -310,7 +316,8 @@ impl<W: Waiter, J> Tier<W, J> {
         let counters = &self.counters;
         for one in gone {
             let Gone { entry, cause } = one;
-            self.departures.gone(one, self.store.hash(entry.key()), seq);
+            let hash = self.store.hash(entry.key());
+            self.departures.gone(one, hash, seq);
             match cause {
                 Cause::Expired => counters.expired.one(),
                 Cause::Evicted => counters.evicted.one(),
@@ -319,6 +326,9 @@ impl<W: Waiter, J> Tier<W, J> {
                 Cause::Invalidated => counters.invalidated.one(),
                 Cause::Cleared => counters.cleared.one(),
                 Cause::Displaced => counters.displaced.one(),
+            }
+            if matches!(cause, Cause::Expired | Cause::Removed | Cause::Invalidated) {
+                counters.sampler.gone(hash);
             }
             if matches!(cause, Cause::Expired | Cause::Evicted) {
                 self.journal.lost(entry.seq(), entry.key());
@@ -333,16 +343,9 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Takes out entries whose time is over, a slice of them; returns whether those were all.
     pub fn expire(&mut self, now: Moment, fx: &mut Effects<W, J>) -> bool {
         let first_gone = fx.gone.len();
-        let all = self.store.expire(now, EXPIRE_SLICE, &mut fx.gone);
+        let all = self.store.expire(now, CHANGES, &mut fx.gone);
         self.note_gone(&fx.gone[first_gone..]);
         all
-    }
-
-    /// From now on at most `grant` bytes.
-    pub fn set_grant(&mut self, grant: u64, now: Moment, fx: &mut Effects<W, J>) {
-        let first_gone = fx.gone.len();
-        self.store.set_grant(grant, now, &mut fx.gone);
-        self.note_gone(&fx.gone[first_gone..]);
     }
 
     /// Entries that were exchanged for others of the same value, to be dropped after the turn: their decoded copies are the
@@ -366,6 +369,7 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn reset(&mut self, view: Arc<View>, now: Moment) -> Self {
         let mut fresh =
             Self::new(self.rules.clone(), view, Arc::clone(&self.counters), self.store.grant(), now);
+        fresh.evict_by(self.store.choice());
         fresh.seq = self.seq;
         fresh.live_as(self.incarnation + 1);
         fresh.watched = self.watched;

@@ -74,7 +74,8 @@ impl ReadEntry for Served {
 }
 
 impl Served {
-    fn is(&self, other: &Self) -> bool {
+    /// Whether both are one and the same entry.
+    pub(crate) fn is(&self, other: &Self) -> bool {
         std::ptr::eq(self.parts().0, other.parts().0)
     }
 

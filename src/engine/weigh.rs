@@ -4,7 +4,7 @@
 
 use std::mem::size_of;
 
-use super::entry::{FIXED, INLINE_MAX, RARE};
+use super::entry::{FIXED, RARE};
 use super::key::Key;
 use super::tag::{Tag, Tags};
 use super::tags::{LIST, NODE};
@@ -13,9 +13,9 @@ use crate::codec::value::Value;
 /// Slot number, links of queue, wheel and group, what the policy keeps, bucket, share in the index of groups, place among
 /// tags: one of each per slot.
 const COLUMNS: usize = size_of::<usize>() + 3 * 8 + POLICY + 2 + 9 + 4;
-/// The policy that keeps most: a card and a worth, a word of the sketch at its mean load of three quarters, and half a ghost.
-/// One that keeps less is charged the same: a tier's memory is never more than was charged.
-const POLICY: usize = 16 + 8 + 12 + 12;
+/// The policy that keeps most: a worth, a place, a word of the sketch, and half a ghost. One that keeps less is charged the
+/// same: a tier's memory is never more than was charged.
+const POLICY: usize = 8 + 1 + 8 + 6;
 /// A tag and a slot of the view, at the mean load of two thirds.
 const INDEX: usize = 12 * 3 / 2;
 
@@ -24,17 +24,38 @@ pub const OVERHEAD: u64 = (FIXED + COLUMNS + INDEX) as u64;
 
 /// Bytes charged for a tag of an entry beside its text: pointer, text of its own, place, and list. That is what it costs when
 /// no other entry has it; what entries share is charged to each of them, so that memory is never more than was charged.
-const TAG: u64 = (size_of::<&str>() + 2 * size_of::<usize>() + NODE + LIST) as u64;
+const TAG: u64 = (size_of::<&str>() + 2 * size_of::<usize>() + NODE + LIST * 4 / 5) as u64;
+
+/// A host's function that says what a value is charged with.
+#[derive(Debug, Clone, Copy)]
+pub struct Weigher(fn(&Key, &Value) -> u64);
+
+impl Weigher {
+    pub(crate) fn new(weigh: fn(&Key, &Value) -> u64) -> Self {
+        Self(weigh)
+    }
+
+    /// Bytes charged for `value` itself under `key`. Panics when the host's function does.
+    pub(crate) fn weigh(self, key: &Key, value: &Value) -> u64 {
+        (self.0)(key, value)
+    }
+}
+
+/// Equal are those at one address; the compiler may give one function two, or two equal ones the same.
+impl PartialEq for Weigher {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.0, other.0)
+    }
+}
 
 /// Bytes charged for `value` under `key` with `tags`, if it lives a plain time.
 pub fn weigh(key: &Key, value: &Value, tags: &Tags) -> u64 {
-    let rare = !tags.is_empty() || value.len() > INLINE_MAX;
-    weight(key.as_str().len(), value.len(), tags.as_slice(), rare)
+    weight(key.as_str().len(), value.charge(), tags.as_slice(), !tags.is_empty() || value.is_rare())
 }
 
 /// Bytes charged for an entry of those parts; `rare`: it has what few entries have.
-pub(super) fn weight(key: usize, value: usize, tags: &[Tag], rare: bool) -> u64 {
+pub(super) fn weight(key: usize, value: u64, tags: &[Tag], rare: bool) -> u64 {
     let tags: u64 = tags.iter().map(|tag| TAG + tag.as_str().len() as u64).sum();
     let rare = if rare { RARE as u64 } else { 0 };
-    OVERHEAD + key as u64 + value as u64 + tags + rare
+    OVERHEAD + key as u64 + value + tags + rare
 }

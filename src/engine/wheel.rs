@@ -12,7 +12,8 @@
 //! Invariant: a level holds only slots fewer than 64 buckets ahead of what was visited of it, so that a bucket never
 //! mixes two rounds, and a sweep never links a slot into a bucket that it still has to empty on the same level.
 
-use super::links::{Links, List, NONE, grow_to};
+use super::column::Column;
+use super::links::{Links, List, NONE};
 use super::moment::Moment;
 
 /// Width of a bucket of each level as a power of two in milliseconds: 1.024 s, 65.5 s, 70 min, 75 h, 199 d, 35 y and
@@ -34,7 +35,7 @@ struct Visit {
 pub(crate) struct Wheel {
     lists: Vec<List>,
     links: Links,
-    bucket: Vec<u16>,
+    bucket: Column<u16>,
     /// The moment up to which buckets were visited, or are being visited.
     now: Moment,
     /// The moment up to which they were visited before the sweep under way.
@@ -48,7 +49,7 @@ impl Wheel {
         Self {
             lists: vec![List::EMPTY; SHIFTS.len() * BUCKETS as usize],
             links: Links::default(),
-            bucket: Vec::new(),
+            bucket: Column::new(IDLE),
             now,
             before: now,
             visit: None,
@@ -58,7 +59,7 @@ impl Wheel {
     /// Notes that `slot` is due at `due`; replaces what was noted before.
     pub(crate) fn schedule(&mut self, slot: u32, due: Moment) {
         self.cancel(slot);
-        grow_to(&mut self.bucket, slot, IDLE);
+        self.bucket.put(slot, IDLE);
         if due != Moment::NEVER {
             self.link(slot, due);
         }
@@ -66,12 +67,11 @@ impl Wheel {
 
     /// Forgets `slot`.
     pub(crate) fn cancel(&mut self, slot: u32) {
-        if let Some(bucket) = self.bucket.get_mut(slot as usize)
-            && *bucket != IDLE
+        if let Some(&bucket) = self.bucket.get(slot)
+            && bucket != IDLE
         {
-            let list = &mut self.lists[*bucket as usize];
-            *bucket = IDLE;
-            self.links.remove(list, slot);
+            self.bucket[slot] = IDLE;
+            self.links.remove(&mut self.lists[usize::from(bucket)], slot);
         }
     }
 
@@ -153,7 +153,7 @@ impl Wheel {
         };
         let level = (0..SHIFTS.len()).find(fits).expect("the last level spans all of a Moment");
         let bucket = level as u64 * BUCKETS + (due >> SHIFTS[level]) % BUCKETS;
-        self.bucket[slot as usize] = bucket as u16;
+        self.bucket[slot] = bucket as u16;
         self.links.push_front(&mut self.lists[bucket as usize], slot);
     }
 
@@ -162,7 +162,7 @@ impl Wheel {
         let mut waiting = Vec::new();
         for (bucket, &list) in self.lists.iter().enumerate() {
             for slot in self.links.iter(list) {
-                assert_eq!(usize::from(self.bucket[slot as usize]), bucket, "slot {slot} waits elsewhere");
+                assert_eq!(usize::from(self.bucket[slot]), bucket, "slot {slot} waits elsewhere");
                 waiting.push(slot);
             }
         }
@@ -173,7 +173,7 @@ impl Wheel {
         assert_eq!(waiting, slots, "the wheel does not hold what is stored");
         // What was due before it was linked waits wherever the wheel stood then.
         for (slot, due) in wanted.into_iter().filter(|&(_, due)| due > self.now) {
-            let bucket = u64::from(self.bucket[slot as usize]);
+            let bucket = u64::from(self.bucket[slot]);
             let shift = SHIFTS[(bucket / BUCKETS) as usize];
             assert_eq!(
                 bucket % BUCKETS,

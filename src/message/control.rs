@@ -29,7 +29,7 @@ pub struct History;
 pub struct Sample {
     /// Time since the cache was started.
     pub uptime: Duration,
-    /// One for each tier, in the order of the settings.
+    /// One for each tier, in the order of the settings; without histograms.
     pub tiers: Vec<NamedTierStats>,
 }
 
@@ -45,6 +45,27 @@ impl Sample {
 #[derive(Debug, Clone, Copy, Default, Message)]
 #[rtype(result = "Result<InfoSnapshot, Error>")]
 pub struct Info;
+
+/// Gives the cache another budget, while it runs. Info and a restarted actor know it; settings that are read again do not.
+///
+/// Reply: done, once all tiers together hold no more; a smaller one is made up for by evicting in slices, during which the
+/// sum of all grants only falls. Errors: `Budget` tells the least there can be, and nothing has changed. Order: behind
+/// everything sent before; of two budgets under way the later one holds. Cost: the entries that go.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<(), Error>")]
+#[non_exhaustive]
+pub struct SetBudget {
+    /// What all tiers together may hold. Bytes, from what the floors need (ten times the largest entry, or twice that for each
+    /// tier if there are more than five) and 1 MiB to 1 TiB.
+    pub bytes: u64,
+}
+
+impl SetBudget {
+    /// A budget of `bytes`.
+    pub fn new(bytes: u64) -> Self {
+        Self { bytes }
+    }
+}
 
 /// Puts a tier back into service that broke too often and was bypassed since.
 ///
@@ -64,6 +85,15 @@ impl ReviveTier {
         Self { tier: tier.into() }
     }
 }
+
+/// Waits until everything that was sent before it is applied in all tiers, by whichever handle, awaited or not.
+///
+/// Reply: done. Errors: `TierRestarting`: a tier died with what was on its way to it; it starts again empty. What else
+/// became of writes that nobody awaited, `TierStats::unawaited_failed` tells. Order: behind everything sent before; an
+/// invalidation that goes on in slices is waited for. Cost: one message to each tier.
+#[derive(Debug, Clone, Copy, Default, Message)]
+#[rtype(result = "Result<(), Error>")]
+pub struct Written;
 
 /// Ends the cache. New calls get `Closed`; what was accepted is applied.
 ///

@@ -23,7 +23,7 @@ mod stats;
 mod warm;
 
 pub use change::{SetEnabled, SetTtl, TtlOf};
-pub use control::{History, Info, ReviveTier, Sample, Shutdown, Stats};
+pub use control::{History, Info, ReviveTier, Sample, SetBudget, Shutdown, Stats, Written};
 pub use data::{Contains, Get, Remove, RemoveMany, Removed, Set, SetMany};
 pub use event::Event;
 pub use explain::Explain;
@@ -32,8 +32,8 @@ pub use fault::{Break, Breaks};
 pub use invalidate::{Invalidate, Invalidated};
 pub use load::GetOrLoad;
 pub use stats::{
-    InfoSnapshot, NamedTierStats, Removals, StatsSnapshot, TierInfo, TierState, TierStats, TopEntry,
-    WarmStats,
+    Histogram, InfoSnapshot, NamedTierStats, Removals, StatsSnapshot, TierInfo, TierState, TierStats,
+    TopEntry, WarmStats,
 };
 pub use warm::{SourceReport, UserActive, Warm, WarmReport, WarmScope};
 

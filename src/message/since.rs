@@ -63,9 +63,17 @@ impl TierStats {
             too_large,
             bypassed,
             overloaded,
+            unawaited_failed,
             wrong_type
         );
-        less!(stats, earlier, restarts);
+        for (later, earlier) in [
+            (&mut stats.load_times, &earlier.load_times),
+            (&mut stats.turns, &earlier.turns),
+            (&mut stats.queue_time, &earlier.queue_time),
+        ] {
+            *later = later.since(earlier);
+        }
+        less!(stats, earlier, restarts, compressed, compressed_from, compressed_to);
         let removals = &mut stats.removals;
         less!(removals, earlier.removals, expired, evicted, removed, invalidated, cleared, displaced, lost);
         stats
@@ -75,6 +83,8 @@ impl TierStats {
         Self {
             entries: self.entries + other.entries,
             bytes: self.bytes + other.bytes,
+            grant: self.grant + other.grant,
+            worth: self.worth.max(other.worth),
             hits: self.hits + other.hits,
             misses: self.misses + other.misses,
             joined: self.joined + other.joined,
@@ -83,6 +93,9 @@ impl TierStats {
             stored_by_load: self.stored_by_load + other.stored_by_load,
             stored_by_warm: self.stored_by_warm + other.stored_by_warm,
             replaced: self.replaced + other.replaced,
+            compressed: self.compressed + other.compressed,
+            compressed_from: self.compressed_from + other.compressed_from,
+            compressed_to: self.compressed_to + other.compressed_to,
             removals: self.removals.plus(other.removals),
             loads: self.loads + other.loads,
             loads_ok: self.loads_ok + other.loads_ok,
@@ -91,12 +104,16 @@ impl TierStats {
             loads_timed_out: self.loads_timed_out + other.loads_timed_out,
             loads_lost: self.loads_lost + other.loads_lost,
             load_time: self.load_time + other.load_time,
+            load_times: self.load_times.plus(&other.load_times),
+            turns: self.turns.plus(&other.turns),
+            queue_time: self.queue_time.plus(&other.queue_time),
             revoked: self.revoked + other.revoked,
             warm_revoked: self.warm_revoked + other.warm_revoked,
             warm_no_room: self.warm_no_room + other.warm_no_room,
             too_large: self.too_large + other.too_large,
             bypassed: self.bypassed + other.bypassed,
             overloaded: self.overloaded + other.overloaded,
+            unawaited_failed: self.unawaited_failed + other.unawaited_failed,
             wrong_type: self.wrong_type + other.wrong_type,
             restarts: self.restarts + other.restarts,
         }

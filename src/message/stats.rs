@@ -5,7 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Counters of one tier since the cache was started. Every field only grows, but for the first two.
+pub use crate::engine::histogram::Histogram;
+
+/// Counters of one tier since the cache was started. Every field only grows, but for the first four.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TierStats {
@@ -13,6 +15,11 @@ pub struct TierStats {
     pub entries: u64,
     /// Bytes held now: keys, values and overhead.
     pub bytes: u64,
+    /// Bytes it may hold now.
+    pub grant: u64,
+    /// Hits that a MiB more would bring in a million reads of the cache, by a sample of the reads; 0 while not known, or when
+    /// `moving_budget` is off. Of several tiers together: that of the tier where it is worth most.
+    pub worth: u64,
     /// Reads that were served from memory.
     pub hits: u64,
     /// Reads that were not. `hits + misses` is the number of reads.
@@ -29,6 +36,12 @@ pub struct TierStats {
     pub stored_by_warm: u64,
     /// Stores that replaced a value of the same key.
     pub replaced: u64,
+    /// Values that were compressed on their way in.
+    pub compressed: u64,
+    /// Bytes of those before.
+    pub compressed_from: u64,
+    /// Bytes of those after.
+    pub compressed_to: u64,
     /// Entries that left, by cause.
     pub removals: Removals,
     /// Loads that were started.
@@ -45,6 +58,12 @@ pub struct TierStats {
     pub loads_lost: u64,
     /// Time spent in loads that ended, in all. Divide by their number for the mean.
     pub load_time: Duration,
+    /// How long each of them took.
+    pub load_times: Histogram,
+    /// How long the tier kept its thread at a time, with everything that it did for the messages it took.
+    pub turns: Histogram,
+    /// How long requests waited from their acceptance until the tier took them; of one in sixteen.
+    pub queue_time: Histogram,
     /// Values that were loaded but not stored, because an invalidation or a set came between.
     pub revoked: u64,
     /// Values that a warm run brought but that were not stored, because they had been invalidated or set since.
@@ -57,7 +76,9 @@ pub struct TierStats {
     pub bypassed: u64,
     /// Calls refused because a bound was reached.
     pub overloaded: u64,
-    /// Values found under the right key, but of another type.
+    /// Writes that nobody waited for and that failed after they had been accepted; see [`SetCall::send`](crate::SetCall::send).
+    pub unawaited_failed: u64,
+    /// Values found under the right key, but of another type, or that do not decode as theirs any more.
     pub wrong_type: u64,
     /// Times the tier broke and was put back in place.
     pub restarts: u64,
@@ -172,6 +193,8 @@ pub struct StatsSnapshot {
     pub budget: u64,
     /// One for each tier, in the order of the settings.
     pub tiers: Vec<NamedTierStats>,
+    /// How long the supervisor kept its thread at a time.
+    pub supervisor_turns: Histogram,
     /// The entries that were read most, most first; at most ten.
     pub top: Vec<TopEntry>,
     /// One for each warm source, in the order in which they were given.
@@ -212,6 +235,8 @@ pub struct TierInfo {
     pub bytes: u64,
     /// Bytes it may hold now.
     pub grant: u64,
+    /// Hits that a MiB more would bring in a million reads of the cache; 0 while not known.
+    pub worth: u64,
     /// Bytes it may always hold.
     pub floor: u64,
     /// Loads running and loads waiting for a free place.
@@ -245,6 +270,8 @@ pub struct InfoSnapshot {
     pub uptime: Duration,
     /// The budget over all tiers, in bytes.
     pub budget: u64,
+    /// Whether it moves to the tiers where it brings the most hits.
+    pub moving_budget: bool,
     /// Largest entry that is kept, in bytes.
     pub max_entry: u64,
     /// How often expired entries are swept out.

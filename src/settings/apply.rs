@@ -208,6 +208,7 @@ fn set(settings: &mut Settings, key: &str, raw: &Raw) -> Result<(), Wrong> {
     match key {
         "enabled" => settings.enabled = raw.switch()?,
         "max_size_mb" => settings.max_size = raw.size()?,
+        "moving_budget" => settings.moving_budget = raw.switch()?,
         "max_entry_size" => settings.max_entry_size = Some(raw.size()?),
         "cleanup_interval" => settings.cleanup_interval = raw.time()?,
         "warm_interval" => settings.warm_interval = raw.time()?,
@@ -218,6 +219,8 @@ fn set(settings: &mut Settings, key: &str, raw: &Raw) -> Result<(), Wrong> {
         "queue_bytes" => settings.queue_bytes = raw.size()?,
         "stats_interval" => settings.stats_interval = raw.time()?,
         "unknown_prefix" => settings.unknown_prefix = raw.text()?,
+        "compression" => settings.compression = raw.compression()?,
+        "compression_threshold" => settings.compression_threshold = Some(raw.size()?),
         _ => return Err(Wrong(None)),
     }
     Ok(())

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::plan::{Plan, prefixes, tiers};
 use super::problem::{Problem, near, plain};
 use super::values::{Kind, MIB, show_size, show_time};
-use super::{Settings, TierSettings};
+use super::{Eviction, Settings, TierSettings};
+use crate::engine::budget::floor_of;
 use crate::error::Shown;
 
 /// The most tiers a cache may have.
@@ -54,6 +55,7 @@ pub(super) fn check(settings: &Settings, notes: &Notes) -> Result<Plan, Vec<Prob
     check.tiers();
     check.prefixes();
     check.policies();
+    check.compression();
     let default_tier = check.unknown_prefix();
     let max_entry = check.max_entry(floor);
     check.queue_bytes(max_entry);
@@ -64,6 +66,7 @@ pub(super) fn check(settings: &Settings, notes: &Notes) -> Result<Plan, Vec<Prob
     Ok(Plan {
         enabled: settings.enabled,
         budget: settings.max_size,
+        moving_budget: settings.moving_budget,
         max_entry,
         floor,
         cleanup_interval: settings.cleanup_interval,
@@ -152,9 +155,7 @@ impl Check<'_> {
     }
 
     fn floor(&self) -> u64 {
-        let tiers = self.settings.tiers.len().max(1) as u64;
-        let budget = self.settings.max_size;
-        (budget / 10).min(budget / (2 * tiers))
+        floor_of(self.settings.max_size, self.settings.tiers.len())
     }
 
     /// Whether a size was understood and is within its own limits; comparing it with another makes sense only then.
@@ -228,8 +229,23 @@ impl Check<'_> {
             let shown = Shown::new(&tier.description).to_string();
             self.problem(&format!("{path}.description"), shown, allowed, None);
         }
+        self.tier_eviction(tier, &path);
         self.tier_ttl(tier, &path);
         self.tier_prefixes(tier, &path);
+    }
+
+    fn tier_eviction(&mut self, tier: &TierSettings, path: &str) {
+        let understood = self.known(&format!("{path}.eviction"));
+        if tier.weigh_load_time && tier.eviction == Eviction::Lru && understood {
+            let allowed =
+                "expected false with eviction \"lru\", which asks nothing but when an entry was used";
+            self.problem(
+                &format!("{path}.weigh_load_time"),
+                String::from("true"),
+                String::from(allowed),
+                None,
+            );
+        }
     }
 
     fn tier_ttl(&mut self, tier: &TierSettings, path: &str) {

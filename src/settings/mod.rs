@@ -12,6 +12,7 @@ mod file;
 mod plan;
 mod problem;
 mod read;
+mod storing;
 mod terms;
 mod tiers;
 mod values;
@@ -19,7 +20,9 @@ mod values;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use crate::codec::pack::Compression;
 pub use crate::engine::policy::Eviction;
+pub use crate::engine::weigh::Weigher;
 pub use plan::{Plan, PrefixPlan, TierPlan};
 pub use problem::{Problem, SettingsError};
 pub use read::Sources;
@@ -51,6 +54,9 @@ pub struct Settings {
     pub enabled: bool,
     /// What all tiers together may hold (key `max_size_mb`). Bytes, 1 MiB ..= 1 TiB. Default: 100 MiB.
     pub max_size: u64,
+    /// Whether the budget moves to the tiers where it brings the most hits, by what a sample of the reads shows. Default: true.
+    /// When false, bytes move only to who asks from who does not use them.
+    pub moving_budget: bool,
     /// What one entry may weigh. Bytes, 1 KiB ..= 1 GiB, and at most what each tier always has: a tenth of
     /// `max_size`, or less with more than five tiers. `None`, the default: 1 MiB, or that limit if it is smaller.
     pub max_entry_size: Option<u64>,
@@ -73,6 +79,12 @@ pub struct Settings {
     pub stats_interval: Duration,
     /// The tier of keys whose first segment no tier claims, or `refuse`. Default: `query`.
     pub unknown_prefix: String,
+    /// How values are compressed where the tier says nothing else. Default: [`Compression::Lz4`]. [`Compression::Zstd`] needs
+    /// the feature `zstd`.
+    pub compression: Compression,
+    /// Values of more bytes are compressed, and kept so when that saves a tenth. Bytes, 64 ..= 1 GiB. `None`, the default:
+    /// 4 KiB for LZ4, 512 B for zstd.
+    pub compression_threshold: Option<u64>,
     /// How values are loaded and served where tier, prefix and call say nothing; only in code. It must say no time to
     /// live and no timeout: the tiers have theirs, and `load_timeout` is that of all.
     pub policy: LoadPolicy,
@@ -98,8 +110,17 @@ pub struct TierSettings {
     pub policy: LoadPolicy,
     /// The same for single prefixes, which must be among `prefixes`; their TTL stands there.
     pub prefix_policies: BTreeMap<String, LoadPolicy>,
-    /// How it chooses what goes when it is full; only in code. Default: [`Eviction::Lru`].
+    /// How its values are compressed. `None`, the default: as [`Settings::compression`] says.
+    pub compression: Option<Compression>,
+    /// What its values are charged with, in place of their stored bytes; only in code. Default: `None`.
+    pub weigher: Option<Weigher>,
+    /// How it chooses what goes when it is full. Default: [`Eviction::Lgtc`].
     pub eviction: Eviction,
+    /// Whether what took long to load is kept rather than what took a moment, where both are read as often. Not with
+    /// [`Eviction::Lru`]. Default: false.
+    pub weigh_load_time: bool,
+    /// Whether typed readers keep a decoded copy of a value beside its bytes. Default: true.
+    pub keep_decoded: bool,
 }
 
 impl Default for Settings {
@@ -107,6 +128,7 @@ impl Default for Settings {
         Self {
             enabled: true,
             max_size: 100 * MIB,
+            moving_budget: true,
             max_entry_size: None,
             cleanup_interval: Duration::from_secs(3_600),
             warm_interval: Duration::from_secs(21_600),
@@ -117,6 +139,8 @@ impl Default for Settings {
             queue_bytes: 16 * MIB,
             stats_interval: Duration::from_secs(10),
             unknown_prefix: String::from("query"),
+            compression: Compression::default(),
+            compression_threshold: None,
             policy: LoadPolicy::new(),
             tiers: default_tiers(),
         }
@@ -138,13 +162,7 @@ pub(crate) fn read_ttl(text: &str) -> Result<Duration, String> {
 pub(crate) fn read_size(text: &str) -> Result<u64, String> {
     let kind = Kind::of("max_size_mb");
     let size = values::Raw::Untyped(text.to_owned()).size().map_err(|_| kind.allowed())?;
-    check_size(size).map(|()| size)
-}
-
-/// Whether the size of all tiers is within its limits; else what they are.
-pub(crate) fn check_size(bytes: u64) -> Result<(), String> {
-    let kind = Kind::of("max_size_mb");
-    if Number::Size(bytes).is_inside(kind) { Ok(()) } else { Err(kind.allowed()) }
+    if Number::Size(size).is_inside(kind) { Ok(size) } else { Err(kind.allowed()) }
 }
 
 fn default_tiers() -> Vec<TierSettings> {
@@ -186,6 +204,12 @@ impl Settings {
     /// Sets [`max_size`](Self::max_size), in MiB.
     pub fn max_size_mb(mut self, mib: u64) -> Self {
         self.max_size = mib.saturating_mul(MIB); // too much stays too much, and `check` says so
+        self
+    }
+
+    /// Sets [`moving_budget`](Self::moving_budget).
+    pub fn moving_budget(mut self, moving: bool) -> Self {
+        self.moving_budget = moving;
         self
     }
 
@@ -293,6 +317,7 @@ impl Settings {
             ("queue_messages", Some(Number::Count(self.queue_messages as u64))),
             ("queue_bytes", Some(Number::Size(self.queue_bytes))),
             ("stats_interval", Some(Number::Time(self.stats_interval))),
+            ("compression_threshold", self.compression_threshold.map(Number::Size)),
         ];
         numbers.into_iter().filter_map(|(key, number)| Some((key, Kind::of(key), number?))).collect()
     }
@@ -308,7 +333,11 @@ impl TierSettings {
             prefixes: BTreeMap::new(),
             policy: LoadPolicy::new(),
             prefix_policies: BTreeMap::new(),
+            compression: None,
+            weigher: None,
             eviction: Eviction::default(),
+            weigh_load_time: false,
+            keep_decoded: true,
         }
     }
 
@@ -321,19 +350,6 @@ impl TierSettings {
     /// Sets how long its entries live.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
-        self
-    }
-
-    /// Sets how it chooses what goes when it is full.
-    ///
-    /// ```
-    /// use apex_cache::settings::{Eviction, Settings};
-    ///
-    /// let settings = Settings::default().tier("query", |tier| tier.eviction(Eviction::Lgtc));
-    /// # assert!(settings.check().is_ok());
-    /// ```
-    pub fn eviction(mut self, eviction: Eviction) -> Self {
-        self.eviction = eviction;
         self
     }
 

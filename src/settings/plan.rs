@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Settings, TierSettings};
+use crate::codec::pack::Compression;
 use crate::engine::policy::Eviction;
 use crate::engine::terms::Terms;
+use crate::engine::weigh::Weigher;
 use crate::load_policy::LoadPolicy;
 
 /// Settings that were checked: every number in range, every prefix in one tier.
@@ -21,6 +23,8 @@ pub struct Plan {
     pub enabled: bool,
     /// What all tiers together may hold, in bytes.
     pub budget: u64,
+    /// Whether it moves to the tiers where it brings the most hits.
+    pub moving_budget: bool,
     /// What one entry may weigh, in bytes; never more than `floor`.
     pub max_entry: u64,
     /// What each tier always has, in bytes: a tenth of the budget, or less when there are more than five tiers.
@@ -61,6 +65,16 @@ pub struct TierPlan {
     pub terms: Terms,
     /// How it chooses what goes when it is full.
     pub eviction: Eviction,
+    /// How its values are compressed.
+    pub compression: Compression,
+    /// Values of more bytes are compressed.
+    pub compression_threshold: u64,
+    /// What its values are charged with, in place of their stored bytes.
+    pub weigher: Option<Weigher>,
+    /// Whether what took long to load is worth more.
+    pub weigh_load_time: bool,
+    /// Whether typed readers keep a decoded copy of a value beside its bytes.
+    pub keep_decoded: bool,
 }
 
 /// A first segment and the tier that takes it.
@@ -96,11 +110,21 @@ pub(super) fn of_prefix(of_tier: &Terms, tier: &TierSettings, prefix: &str) -> T
 
 /// The tiers, each with what holds in it.
 pub(super) fn tiers(settings: &Settings) -> Vec<TierPlan> {
-    let plan = |tier: &TierSettings| TierPlan {
-        name: tier.name.as_str().into(),
-        description: tier.description.as_str().into(),
-        terms: of_tier(settings, tier),
-        eviction: tier.eviction,
+    let plan = |tier: &TierSettings| {
+        let compression = tier.compression.unwrap_or(settings.compression);
+        TierPlan {
+            name: tier.name.as_str().into(),
+            description: tier.description.as_str().into(),
+            terms: of_tier(settings, tier),
+            eviction: tier.eviction,
+            compression,
+            compression_threshold: settings
+                .compression_threshold
+                .unwrap_or_else(|| compression.default_threshold()),
+            weigher: tier.weigher,
+            weigh_load_time: tier.weigh_load_time,
+            keep_decoded: tier.keep_decoded,
+        }
     };
     settings.tiers.iter().map(plan).collect()
 }

@@ -5,15 +5,26 @@
 
 use config::Value;
 
-use super::TierSettings;
 use super::apply::{Apply, Place};
 use super::check::Note;
 use super::problem::near;
 use super::terms::{self, WORDS};
 use super::values::{Kind, Raw, Wrong};
+use super::{Eviction, TierSettings};
 
 /// The keys of a tier.
-const OF_TIER: [&str; 6] = ["description", "ttl", "stale", "timeout", "not_found_ttl", "prefixes"];
+const OF_TIER: [&str; 10] = [
+    "description",
+    "ttl",
+    "stale",
+    "timeout",
+    "not_found_ttl",
+    "compression",
+    "eviction",
+    "weigh_load_time",
+    "keep_decoded",
+    "prefixes",
+];
 /// What a prefix has in place of a TTL when it has none of its own.
 const TTL_OF_TIER: &str = "tier";
 
@@ -42,7 +53,19 @@ impl Apply {
                     self.failed(place, path, &path.join("."), raw, Kind::Text.allowed(), guess);
                 }
             },
+            ["compression"] => match raw.compression() {
+                Ok(compression) => {
+                    self.note(place, path, &path.join("."), raw, false);
+                    self.tier(place, name).compression = Some(compression);
+                }
+                Err(Wrong(guess)) => {
+                    self.failed(place, path, &path.join("."), raw, Kind::COMPRESSION.allowed(), guess);
+                }
+            },
             ["ttl"] => self.ttl(place, path, name, raw),
+            ["eviction"] => self.eviction(place, path, name, raw),
+            ["weigh_load_time"] => self.switch(place, path, name, raw, |tier| &mut tier.weigh_load_time),
+            ["keep_decoded"] => self.switch(place, path, name, raw, |tier| &mut tier.keep_decoded),
             ["prefixes"] => self.prefixes(place, path, name, raw, list),
             ["prefixes", prefix] | ["prefixes", prefix, "ttl"] => {
                 self.prefix_ttl(place, path, name, prefix, raw);
@@ -65,6 +88,42 @@ impl Apply {
                 self.settings.tiers[index].ttl = ttl;
             }
             Err(Wrong(guess)) => self.failed(place, path, &note, raw, Kind::TTL.allowed(), guess),
+        }
+    }
+
+    fn eviction(&mut self, place: &Place, path: &[&str], tier: &str, raw: &Raw) {
+        let index = self.tier_index(place, tier);
+        let said = raw.text().ok();
+        let known = Eviction::NAMES.iter().find(|(name, _)| said.as_deref() == Some(name));
+        if let Some(&(_, eviction)) = known {
+            self.note(place, path, &path.join("."), raw, false);
+            self.settings.tiers[index].eviction = eviction;
+            return;
+        }
+        let names = Eviction::NAMES.map(|(name, _)| name);
+        let allowed = format!("expected one of {}", names.map(|name| format!("{name:?}")).join(", "));
+        let guess = said.and_then(|said| near(&said, names)).map(|name| format!("{name:?}"));
+        self.failed(place, path, &path.join("."), raw, allowed, guess);
+    }
+
+    /// A key that is true or false, and where it is kept.
+    fn switch(
+        &mut self,
+        place: &Place,
+        path: &[&str],
+        tier: &str,
+        raw: &Raw,
+        kept: fn(&mut TierSettings) -> &mut bool,
+    ) {
+        let index = self.tier_index(place, tier);
+        match raw.switch() {
+            Ok(switch) => {
+                self.note(place, path, &path.join("."), raw, false);
+                *kept(&mut self.settings.tiers[index]) = switch;
+            }
+            Err(Wrong(guess)) => {
+                self.failed(place, path, &path.join("."), raw, Kind::Switch.allowed(), guess);
+            }
         }
     }
 

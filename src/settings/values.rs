@@ -13,6 +13,7 @@ use std::time::Duration;
 use config::ValueKind;
 
 use super::problem::near;
+use crate::codec::pack::Compression;
 use crate::error::Shown;
 
 const KIB: u64 = 1 << 10;
@@ -26,15 +27,18 @@ pub(super) const DAY: u64 = 86_400;
 pub(super) enum Kind {
     Switch,
     Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
     Count(u64, u64),
     Time(Duration, Duration),
     Size(u64, u64),
 }
 
 /// Every key outside the tiers, in the order of `config/default.toml`, and what it may be.
-pub(super) const KEYS: [(&str, Kind); 12] = [
+pub(super) const KEYS: [(&str, Kind); 15] = [
     ("enabled", Kind::Switch),
     ("max_size_mb", Kind::Size(MIB, TIB)),
+    ("moving_budget", Kind::Switch),
     ("max_entry_size", Kind::Size(KIB, GIB)),
     ("cleanup_interval", Kind::Time(Duration::from_secs(1), Duration::from_secs(365 * DAY))),
     ("warm_interval", Kind::Time(Duration::from_secs(1), Duration::from_secs(365 * DAY))),
@@ -45,11 +49,16 @@ pub(super) const KEYS: [(&str, Kind); 12] = [
     ("queue_bytes", Kind::Size(64 * KIB, GIB)),
     ("stats_interval", Kind::Time(Duration::from_millis(100), Duration::from_secs(DAY))),
     ("unknown_prefix", Kind::Text),
+    ("compression", Kind::COMPRESSION),
+    ("compression_threshold", Kind::Size(64, GIB)),
 ];
 
 impl Kind {
     /// What every TTL may be.
     pub(super) const TTL: Self = Self::Time(Duration::from_secs(1), Duration::from_secs(3_650 * DAY));
+
+    /// How values may be compressed.
+    pub(super) const COMPRESSION: Self = Self::Word(&Compression::WORDS);
 
     /// What the setting outside the tiers may be; text when there is no such key.
     pub(super) fn of(key: &str) -> Self {
@@ -61,6 +70,10 @@ impl Kind {
         match self {
             Self::Switch => String::from("expected true or false"),
             Self::Text => String::from("expected text"),
+            Self::Word(words) => {
+                let words: Vec<_> = words.iter().map(|word| format!("{word:?}")).collect();
+                format!("expected one of {}", words.join(", "))
+            }
             Self::Count(least, most) => format!("expected a whole number from {least} to {most}"),
             Self::Time(least, most) => format!(
                 "expected whole seconds, or text such as \"90s\", \"30m\" or \"1h 30m\", from {} to {}",
@@ -178,6 +191,17 @@ impl Raw {
             }
             Self::Nothing | Self::List | Self::Table => Err(Wrong(None)),
         }
+    }
+
+    /// How to compress; the guess is the word that looks like it.
+    pub(super) fn compression(&self) -> Result<Compression, Wrong> {
+        let word = match self {
+            Self::Text(text) | Self::Untyped(text) => text.as_str(),
+            Self::Switch(false) => return Err(Wrong(Some(String::from("\"off\"")))),
+            _ => return Err(Wrong(None)),
+        };
+        let guess = || near(&word.to_ascii_lowercase(), Compression::WORDS).map(|word| format!("{word:?}"));
+        Compression::of_word(word).ok_or_else(|| Wrong(guess()))
     }
 
     /// A number without sign, fraction and blanks.
@@ -308,6 +332,7 @@ mod tests {
             let limits = match kind {
                 Kind::Switch => vec![String::from("true or false")],
                 Kind::Text => vec![String::from("\"refuse\"")],
+                Kind::Word(words) => words.iter().map(|word| format!("{word:?}")).collect(),
                 Kind::Count(least, most) => vec![format!("from {least} to {most}")],
                 Kind::Time(least, most) => vec![format!("from {} to {}", show_time(least), show_time(most))],
                 Kind::Size(least, most) => vec![format!("from {} to {}", show_size(least), show_size(most))],

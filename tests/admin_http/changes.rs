@@ -82,7 +82,26 @@ fn settings_are_changed_and_what_was_before_is_told() {
     assert_eq!(host.get("/api/stats").json()["entries"], 0);
     assert_eq!(host.post("/api/enabled", r#"{"enabled":true}"#).expect(200).json()["before"], false);
     assert_eq!(host.post("/api/enabled", r#"{"enabled":1}"#).status, 400);
-    assert_eq!(host.post("/api/budget", r#"{"bytes":0}"#).expect(400).kind(), "InvalidSetting");
+}
+
+#[test]
+fn a_budget_is_changed_and_shown_everywhere_or_refused_and_kept() {
+    let host = Host::new();
+    let shown = || {
+        let (stats, info) = (host.get("/api/stats").json(), host.get("/api/info").json());
+        assert_eq!(stats["budget"], info["budget"]);
+        stats["budget"].as_u64().unwrap()
+    };
+    assert_eq!(shown(), 100 << 20);
+    let changed = host.post("/api/budget", r#"{"bytes":52428800}"#).expect(200).json();
+    assert_eq!((&changed["value"], &changed["before"]), (&(50 << 20).into(), &(100 << 20).into()));
+    assert_eq!(changed["setting"], "max_size_mb");
+    assert_eq!(shown(), 50 << 20);
+    for wrong in ["0", "1", "1099511627777", "18446744073709551615"] {
+        let refused = host.post("/api/budget", &format!(r#"{{"bytes":{wrong}}}"#)).expect(400);
+        assert_eq!(refused.kind(), "Budget", "{wrong}");
+    }
+    assert_eq!(shown(), 50 << 20);
 }
 
 #[test]

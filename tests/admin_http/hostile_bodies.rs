@@ -123,7 +123,12 @@ fn settings(table: &mut Table<'_>) {
     table.post("/api/enabled", "{}", &[400]);
     table.post("/api/budget", "{\"bytes\":1}", &[400]);
     table.post("/api/budget", "{\"bytes\":18446744073709551615}", &[400]);
+    table.post("/api/budget", "{\"bytes\":0}", &[400]);
+    table.post("/api/budget", "{\"bytes\":1099511627777}", &[400]);
     table.post("/api/budget", "{\"bytes\":-1}", &[400]);
+    table.post("/api/budget", "{\"bytes\":\"50MB\"}", &[400]);
+    table.post("/api/budget", "{\"bytes\":null}", &[400]);
+    table.post("/api/budget", "{}", &[400]);
     table.post("/api/warm", "{}", &[400]);
     table.post("/api/warm", "{\"scope\":\"nobody\"}", &[404]);
     table.post("/api/warm", "{\"scope\":\"all users\"}", &[400]);

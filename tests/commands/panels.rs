@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use apex_cache::admin::{Answer, Command, Style, render};
+use apex_cache::engine::histogram::Recorder;
 use apex_cache::message::{
     Absence, Explanation, Held, InfoSnapshot, Invalidated, KeyState, LoadPhase, NamedTierStats, Origin,
     Reason, SourceReport, StatsSnapshot, TierInfo, TierState, TierStats, TopEntry, WarmReport, WarmScope,
@@ -79,6 +80,7 @@ fn busy() -> StatsSnapshot {
             (t.hits, t.misses, t.sets, t.entries, t.bytes) = (700, 13, 50, 47, 40 * MIB);
             (t.loads, t.loads_ok, t.load_time) = (13, 13, Duration::from_millis(1_092));
             (t.removals.invalidated, t.warm_revoked, t.warm_no_room) = (3, 2, 1);
+            (t.compressed, t.compressed_from, t.compressed_to) = (12, 3 * MIB, MIB);
         }),
         tier("user", |t| {
             (t.hits, t.misses, t.sets, t.entries, t.bytes) = (389, 200, 397, 100, 5_440_250);
@@ -88,9 +90,16 @@ fn busy() -> StatsSnapshot {
             (t.removals.expired, t.removals.evicted, t.removals.removed) = (1_200, 31, 4);
             (t.removals.cleared, t.removals.displaced, t.removals.lost) = (40, 1, 12);
             (t.overloaded, t.too_large, t.wrong_type, t.restarts) = (3, 1, 2, 1);
+            t.unawaited_failed = 4;
+            let turns = Recorder::default();
+            turns.record(Duration::from_micros(1_500));
+            t.turns = turns.read();
         }),
         tier("query", |_| {}),
     ];
+    for (tier, (grant, worth)) in snapshot.tiers.iter_mut().zip([(10, 0), (50, 1_234), (30, 89), (10, 0)]) {
+        (tier.stats.grant, tier.stats.worth) = (grant * MIB, worth);
+    }
     snapshot.warm = vec![
         filled(|warm: &mut WarmStats| {
             (warm.source, warm.tier) = ("vip tiers".into(), "config".into());
@@ -139,6 +148,7 @@ fn info() -> InfoSnapshot {
             ),
             tier("query", "", 1_800, &[]),
         ];
+        (info.moving_budget, info.tiers[1].worth) = (true, 1_234);
         (info.tiers[0].entries, info.tiers[0].bytes) = (1, 12_345);
         info.tiers[1].stale = Duration::from_secs(300);
         (info.tiers[1].loads, info.tiers[1].queued) = ((2, 1), (12, 3_456));
@@ -220,6 +230,11 @@ fn states() -> Vec<Answer> {
             known.last_absence = Some(Absence::new(Reason::Expired, Duration::from_secs(100)));
         }),
         explained("user::12", "user", |known| known.bypassed = true),
+        explained("user::14", "user", |known| {
+            (known.state, known.held) = (KeyState::Stale, Some(held(60, 0, 300, |held| held.size = 99)));
+            let reason = Reason::Outdated(Some(pattern("user::*")));
+            known.last_absence = Some(Absence::new(reason, Duration::from_secs(5)));
+        }),
         explained("user::13", "user", |known| known.enabled = false),
     ]
 }
@@ -235,6 +250,8 @@ fn reasons() -> Vec<Answer> {
         Reason::Removed,
         Reason::Invalidated(Some(scope)),
         Reason::Invalidated(None),
+        Reason::Outdated(Some(pattern("user::1*"))),
+        Reason::Outdated(None),
         Reason::Cleared,
         Reason::Restarted,
         Reason::Revoked,

@@ -166,7 +166,7 @@ pub fn value(number: u64) -> Value {
 
 /// A value that weighs about `bytes`.
 pub fn bulk(bytes: usize) -> Value {
-    Value::encode(&"x".repeat(bytes)).expect("a text can be encoded")
+    Value::encode(&crate::common::noise(bytes)).expect("a text can be encoded")
 }
 
 pub fn number(value: &Value) -> u64 {

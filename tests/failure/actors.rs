@@ -49,7 +49,7 @@ fn bytes_go_on_moving_between_tiers_after_a_supervisor_or_a_tier_died_in_mid_mov
         let (settings, what) = (settings.clone(), what.clone());
         paused(async || {
             let cache = cache_with(settings).await;
-            let value = "x".repeat(30_000);
+            let value = crate::common::noise(30_000);
             for (round, tier) in ["query", "user", "query", "user"].into_iter().enumerate() {
                 cache.clear().await.unwrap();
                 for number in 0..600 {

@@ -49,6 +49,32 @@ fn a_source_that_fails_is_left_alone_for_longer_and_longer_while_stale_values_ar
 }
 
 #[test]
+fn callers_that_would_rather_wait_leave_a_source_that_failed_alone_too() {
+    paused(async || {
+        let (cache, source) = (cache().await, Source::new());
+        let patient = policy().soft_timeout(2 * SECOND).retry(10 * SECOND, 20 * SECOND);
+        get(&cache, &source, patient).await.unwrap();
+        advance(TTL).await;
+        let (tried, mut at) = (Arc::new(AtomicU64::new(0)), Vec::new());
+        for second in 0..40 {
+            let before = tried.load(SeqCst);
+            assert!(fails(&cache, &tried, patient).await.unwrap().is_stale());
+            if tried.load(SeqCst) > before {
+                at.push(second);
+            }
+            // Who allows nothing stale asks the source all the same, and is told.
+            if second == 5 {
+                let strict = LoadPolicy::new().retry(10 * SECOND, 20 * SECOND);
+                assert_eq!(fails(&cache, &tried, strict).await.unwrap_err().kind(), ErrorKind::LoadFailed);
+            }
+            advance(SECOND).await;
+        }
+        assert_eq!(at, [0, 25], "the second failure, at five, put it off for twenty seconds");
+        assert_eq!(get(&cache, &source, policy()).await.unwrap().source(), apex_cache::Source::Stale);
+    });
+}
+
+#[test]
 fn past_its_grace_a_value_is_gone_and_the_error_is_told() {
     paused(async || {
         let (cache, source) = (cache().await, Source::new());

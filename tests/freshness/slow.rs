@@ -184,7 +184,7 @@ fn what_a_load_brought_and_was_not_kept_leaves_nothing_older_behind() {
         for (what, say) in [
             ("do not store", (|| Loaded::value("new".to_owned()).do_not_store()) as fn() -> Loaded<String>),
             ("not found", Loaded::not_found),
-            ("too large", || Loaded::value("x".repeat(20_000))),
+            ("too large", || Loaded::value(crate::common::noise(20_000))),
         ] {
             let cache = cache_with(settings.clone()).await;
             cache.set(KEY, "old").ttl(TTL).stale(STALE).await.unwrap();

@@ -35,7 +35,7 @@ fn an_invalidation_that_was_polled_once_and_dropped_is_applied() {
             assert!(!cache.contains("user::1::x").unwrap(), "{scope} was lost with its caller");
         }
         cache.set("user::1::x", "old").await.unwrap();
-        assert!(poll_once(Box::pin(cache.remove("user::1::x"))));
+        assert!(poll_once(cache.remove("user::1::x").into_future()));
         settle().await;
         assert!(!cache.contains("user::1::x").unwrap(), "the remove was lost with its caller");
     });

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use apex_cache::settings::Eviction;
 use apex_cache::{Cache, ErrorKind, Key, LoadContext, LoadPolicy, Loaded, Pattern, Prefix, Scope, Settings};
 
 use super::tags::{tag, tags};
@@ -95,7 +96,8 @@ fn the_same_invalidation_many_times_at_once_takes_once_and_is_answered_each_time
 
 #[test]
 fn a_refresh_that_ends_after_its_entry_was_evicted_does_not_replace_what_was_set_since() {
-    let settings = || Settings::default().max_size_mb(4).max_entry_size(64 << 10);
+    let settings = Settings::default().max_size_mb(4).max_entry_size(64 << 10);
+    let settings = || settings.clone().tier("user", |tier| tier.eviction(Eviction::Lru));
     for (is_set, is_evicted) in [(false, false), (true, false), (true, true)] {
         paused(async || {
             let (cache, source) = (cache_with(settings()).await, Source::new());
@@ -103,7 +105,7 @@ fn a_refresh_that_ends_after_its_entry_was_evicted_does_not_replace_what_was_set
             let crowd_out = async |round: u64| {
                 for number in 0..400 {
                     let key = format!("user::crowd::{round}_{number}");
-                    cache.set(key, &"x".repeat(32 << 10)).await.unwrap();
+                    cache.set(key, &crate::common::noise(32 << 10)).await.unwrap();
                 }
             };
             crowd_out(0).await;

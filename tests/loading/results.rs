@@ -81,7 +81,7 @@ fn a_value_that_is_too_large_is_given_and_not_kept() {
     paused(async || {
         let cache = cache_with(Settings::default().max_entry_size(10_000)).await;
         cache.set("user::2::x", "stays").await.unwrap();
-        let load = || async { Ok::<_, io::Error>("x".repeat(20_000)) };
+        let load = || async { Ok::<_, io::Error>(crate::common::noise(20_000)) };
         let hit = cache.get_or_load(KEY, load).await.unwrap();
         assert_eq!((hit.len(), hit.source(), hit.is_stored()), (20_000, From::Loaded, false));
         assert!(!cache.contains(KEY).unwrap() && cache.contains("user::2::x").unwrap());

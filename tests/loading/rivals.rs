@@ -117,7 +117,7 @@ fn a_call_is_small_enough_to_be_awaited_anywhere() {
         let sizes = [
             ("get", size_of_val(&cache.get::<u64>(KEY).into_future())),
             ("set", size_of_val(&cache.set(KEY, &1_u64).into_future())),
-            ("remove", size_of_val(&cache.remove(KEY))),
+            ("remove", size_of_val(&cache.remove(KEY).into_future())),
             ("invalidate", size_of_val(&cache.invalidate(Scope::All).into_future())),
             ("load", size_of_val(&cache.get_or_load(KEY, || async { Ok::<_, io::Error>(1_u64) }))),
             (

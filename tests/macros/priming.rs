@@ -114,3 +114,37 @@ fn arguments_that_only_the_attribute_uses_are_used() {
         assert_eq!(by_name(&cache, 7).await, 1);
     });
 }
+
+/// Writes every number and reads even ones: a type that was changed after its values had been written.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Even(u32);
+
+impl<'de> Deserialize<'de> for Even {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u32::deserialize(deserializer)?;
+        if number % 2 == 0 { Ok(Self(number)) } else { Err(serde::de::Error::custom("it is odd")) }
+    }
+}
+
+#[cached(key = "query::even::{id}", ttl = "1h")]
+async fn even(cache: &Cache, id: u32) -> Hit<Even> {
+    Even(id)
+}
+
+#[cached(key = "query::even::{id}", ttl = "1h", run = "caller")]
+async fn even_in_caller(cache: &Cache, id: u32) -> Hit<Option<Even>> {
+    Some(Even(id))
+}
+
+#[test]
+fn what_was_written_before_a_type_changed_is_loaded_anew_and_kept() {
+    paused(async || {
+        let cache = builder().start().await.unwrap();
+        cache.set("query::even::2", &Even(1)).await.unwrap();
+        assert!(even(&cache, 2).await.is_stored());
+        assert_eq!(even(&cache, 2).await.source(), Source::Memory);
+        cache.set("query::even::4", &Even(1)).await.unwrap();
+        assert!(even_in_caller(&cache, 4).await.is_stored());
+        assert_eq!(even_in_caller(&cache, 4).await.source(), Source::Memory);
+    });
+}

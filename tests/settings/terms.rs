@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apex_cache::LoadPolicy;
-use apex_cache::settings::{Plan, Settings};
+use apex_cache::settings::{Eviction, Plan, Settings};
 
 use crate::{Files, prefixes, read, seconds};
 
@@ -25,6 +25,32 @@ pub(crate) fn of_prefix(plan: &Plan, prefix: &str) -> Held {
 fn held(settings: &Settings, prefix: &str) -> [u64; 4] {
     let held = of_prefix(&settings.check().expect("a plan"), prefix);
     [held.ttl, held.stale, held.timeout, held.not_found_ttl].map(|time| time.as_secs())
+}
+
+#[test]
+fn a_tier_says_what_goes_when_it_is_full() {
+    let of_user = |settings: &Settings| {
+        let plan = settings.check().expect("a plan");
+        let tier = plan.tiers.into_iter().find(|tier| &*tier.name == "user").expect("the tier");
+        (tier.eviction, tier.weigh_load_time)
+    };
+    assert_eq!(of_user(&Settings::default()), (Eviction::Lgtc, false));
+    for (name, eviction) in Eviction::NAMES {
+        let toml = read("toml", &format!("[tiers.user]\neviction = \"{name}\"")).expect("it is right");
+        assert_eq!(of_user(&toml), (eviction, false));
+        let code = Settings::default().tier("user", |tier| tier.eviction(eviction));
+        assert_eq!(toml, code);
+        assert_eq!(
+            read("env", &format!("APEX_CACHE__TIERS__USER__EVICTION={name}")).expect("so is this"),
+            code
+        );
+    }
+    for (extension, text) in [
+        ("yaml", "tiers: {user: {weigh_load_time: true}}"),
+        ("env", "APEX_CACHE__TIERS__USER__WEIGH_LOAD_TIME=true"),
+    ] {
+        assert_eq!(of_user(&read(extension, text).expect("it is right")), (Eviction::Lgtc, true));
+    }
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Client {
         let told = match aim.kind {
             Kind::Remove => {
                 let only = chosen().next().unwrap();
-                self.wait(patience, self.cache.remove(only)).await.map(|told| told.map(drop))
+                self.wait(patience, self.cache.remove(only).into_future()).await.map(|told| told.map(drop))
             }
             Kind::RemoveMany => {
                 let told = self.wait(patience, self.cache.remove_many(chosen())).await;

@@ -133,10 +133,20 @@ struct Line<'r> {
     reads: Vec<&'r Event>,
     /// In the order of their ends.
     gone: Vec<(&'r Event, Kind, Option<u8>)>,
-    /// Which values were known to be held, and when that was known: in the order of that.
-    known: Vec<(Order, u32)>,
+    /// Which values were known to be held, in the order of when that was known.
+    known: Vec<Known>,
     /// Values that a warm run or a batch brought beside.
     beside: Vec<u32>,
+}
+
+/// A value that a call saw, or set.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// When the call had ended.
+    at: Order,
+    /// Up to when the value may not have been held yet: the call had not begun, or what brought it had not ended.
+    not_before: Order,
+    id: u32,
 }
 
 /// The latest of what had ended before a read, as far as it has come.
@@ -156,16 +166,21 @@ impl<'r> Line<'r> {
     fn new(record: &'r Record, key: u8) -> Self {
         let of_key = |keys: u8| keys >> key & 1 == 1;
         let (mut reads, mut gone, mut known) = (Vec::new(), Vec::new(), Vec::new());
+        // A reservation is filled before its run ends; to fill it is a call, which says when that began.
+        let brings = |run: &&Run, id| run.id == id && run.entrance != Entrance::Reserve;
+        let brought = |id| record.runs.iter().find(|run| brings(run, id)).map_or(0, |run| run.end);
+        let known_by =
+            |event: &Event, id| Known { at: event.ended, not_before: event.began.max(brought(id)), id };
         for event in &record.events {
             match event.did {
                 Did::Read { key: read, id, from, stored, .. } if read == key => {
                     reads.push(event);
                     if stored && from != Source::Stale {
-                        known.push((event.ended, id));
+                        known.push(known_by(event, id));
                     }
                 }
                 Did::Set { key: set, id, told: true } if set == key => {
-                    known.push((event.ended, id));
+                    known.push(known_by(event, id));
                 }
                 Did::Gone { kind, keys, tag } if of_key(keys) => gone.push((event, kind, tag)),
                 _ => {}
@@ -173,7 +188,7 @@ impl<'r> Line<'r> {
         }
         reads.sort_unstable_by_key(|event| event.began);
         gone.sort_unstable_by_key(|(event, ..)| event.ended);
-        known.sort_unstable();
+        known.sort_unstable_by_key(|known| known.at);
         let is_beside = |run: &&Run| matches!(run.entrance, Entrance::Warm | Entrance::Extra);
         let beside = record.runs.iter().filter(|run| run.key == key).filter(is_beside).map(|run| run.id);
         Self { record, key, reads, gone, known, beside: beside.collect() }
@@ -193,7 +208,9 @@ impl<'r> Line<'r> {
                 }
                 since.gone += 1;
             }
-            while let Some(&(_, id)) = self.known.get(since.known).filter(|known| known.0 < event.began) {
+            while let Some(&Known { id, .. }) =
+                self.known.get(since.known).filter(|known| known.at < event.began)
+            {
                 let made = &self.record.made[id as usize];
                 if self.beside.contains(&id) {
                     since.beside.push((made.version, made.born));
@@ -239,11 +256,33 @@ impl<'r> Line<'r> {
         // A load may run beside a warm run or a batch that brings its key too. Of the two, what began later stays, though it
         // may have read the source sooner.
         let overtaken = since.beside.iter().filter(|(_, born)| *born > read_at(made, event.ended));
-        let version = overtaken.map(|(version, _)| *version).fold(since.version, u32::max);
+        let version = overtaken.map(|(version, _)| *version).max().unwrap_or_default();
+        let version = version.max(self.known_before(made, since));
         if made.version < version {
             return says(&format!("version {version} was known to be held"));
         }
         Ok(())
+    }
+
+    /// The newest version that was known to be held and that counts against a reader who is served `made`.
+    ///
+    /// A set takes place at one moment between its beginning and its end, and its value is then what the host said last,
+    /// whatever the source has come to meanwhile. So what a load brought does not count against a set that may have taken
+    /// place behind it:
+    ///   1 the source goes to version 1, which is being set   2 it goes to version 2   3 a load reads that, is stored, and
+    ///   answered   4 the set takes place, is seen, and is answered   5 who wrote version 2 invalidates
+    /// It does count if it was not held before the set had ended, or if a call that began after that still saw it. And sets
+    /// are made in the order of the source, so what was set always counts.
+    fn known_before(&self, made: &Made, since: &Since) -> u32 {
+        if !made.is_set || made.version >= since.version {
+            return since.version;
+        }
+        let counts = |known: &&Known| {
+            let other = &self.record.made[known.id as usize];
+            !self.beside.contains(&known.id) && (other.is_set || known.not_before > made.done)
+        };
+        let counted = self.known[..since.known].iter().filter(counts);
+        counted.map(|known| self.record.made[known.id as usize].version).max().unwrap_or_default()
     }
 
     /// What was loaded while a fence was open is not in memory, then or later, unless the tier began anew.
@@ -285,3 +324,7 @@ fn read_at(made: &Made, now: Order) -> Order {
     let first = if made.is_set { made.done } else { made.born };
     made.renewed.iter().filter(|(_, said, _)| *said < now).map(|(start, ..)| *start).fold(first, Order::max)
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

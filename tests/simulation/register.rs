@@ -56,6 +56,7 @@ pub(crate) fn check(record: &Record, key: u8) -> Result<(), Fault> {
     let stores: Vec<Store> = stores_of(record, key);
     let mut state = State::Nothing;
     for window in windows(&ops) {
+        let stores: Vec<Store> = stores.iter().copied().chain(beside(&ops, window)).collect();
         let mut search = Search { ops: window, stores: &stores, record, seen: HashSet::new() };
         if !search.explain(0, std::mem::replace(&mut state, State::Any)) {
             let words = format!("no order of these calls explains what they saw: {window:?}");
@@ -124,6 +125,21 @@ fn windows(ops: &[Op]) -> Vec<&[Op]> {
     }
     windows.push(&ops[first..]);
     windows
+}
+
+/// Sets that are in another window and were under way beside this one, where it was cut though something was under way:
+///   1 a read begins   2 so many calls follow that a cut is made   3 a value is set   4 the read ends with it
+/// Or the other way round, with a set that ends behind the cut. For this window such a set comes when it likes.
+fn beside(ops: &[Op], window: &[Op]) -> impl Iterator<Item = Store> {
+    let first = window.first().map_or(NEVER, |op| op.began);
+    let last = window.last().map_or(0, |op| op.began);
+    let end = window.iter().map(|op| op.ended).max().unwrap_or(0);
+    let is_beside =
+        move |op: &&Op| (op.began < first && op.ended > first) || (op.began > last && op.began < end);
+    ops.iter().filter(is_beside).filter_map(|op| match op.what {
+        What::Set(id) => Some(Store { id, born: NEVER }),
+        _ => None,
+    })
 }
 
 struct Search<'s> {
@@ -249,5 +265,35 @@ mod tests {
         // What one has seen to be gone is gone for all.
         let calls = [(2, 3, read(0)), (4, 12, gone()), (5, 6, read(1)), (7, 8, read(0))];
         assert!(!explained(&[1, 5], &calls));
+    }
+
+    /// More calls than one search takes, each of which takes the value away.
+    fn many(first: Order) -> impl Iterator<Item = (Order, Order, Did)> {
+        (0..MOST as Order + 20).map(move |place| (first + 2 * place, first + 2 * place + 1, gone()))
+    }
+
+    #[test]
+    fn what_is_under_way_where_a_history_is_cut_by_force_is_explained_on_both_sides() {
+        let explained = |calls: Vec<(Order, Order, Did)>| {
+            let mut record = history(&[450, 1], &calls);
+            record.made[0].is_set = true;
+            check(&record, 0).is_ok()
+        };
+        let set = || Did::Set { key: 0, id: 0, told: true };
+        let read_across = |end| many(10).chain([(1, end, read(0)), (500, 501, set())]).collect();
+        assert!(explained(read_across(600)), "the read may have come behind the set");
+        assert!(!explained(read_across(499)), "it had ended before");
+        // The set takes place behind the cut, and what was seen before it is another value.
+        let seen = |set_ended| {
+            let loaded = [(451, 452, read(1)), (453, 454, read(0)), (1, set_ended, set())];
+            many(10).chain(loaded).collect::<Vec<_>>()
+        };
+        let loaded_late = |calls: Vec<(Order, Order, Did)>| {
+            let mut record = history(&[2, 450], &calls);
+            record.made[0].is_set = true;
+            check(&record, 0).is_ok()
+        };
+        assert!(loaded_late(seen(600)));
+        assert!(!loaded_late(seen(9)), "it was gone since");
     }
 }

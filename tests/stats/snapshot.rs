@@ -32,12 +32,13 @@ fn a_snapshot_shows_every_counter_of_every_tier_as_it_is_now() {
         [&counters.cleared, &counters.displaced, &counters.lost].iter().for_each(|cause| cause.one());
         counters.loads.add(20);
         counters.loads_ok.add(10);
-        counters.load_took(Duration::from_millis(30));
+        counters.load_times.record(Duration::from_millis(30));
         counters.bypassed.add(8);
         counters.overloaded.add(9);
         counters.restarts.add(2);
         counters.entries.store(11, Relaxed);
         counters.bytes.store(12, Relaxed);
+        counters.worth.store(13, Relaxed);
         advance(Duration::from_secs(5)).await;
         let snapshot = alone.snapshot().await;
         assert_eq!((snapshot.uptime, snapshot.budget), (Duration::from_secs(5), 100 << 20));
@@ -52,8 +53,11 @@ fn a_snapshot_shows_every_counter_of_every_tier_as_it_is_now() {
         assert_eq!((stats.loads, stats.loads_ok, stats.load_time), (20, 10, Duration::from_millis(30)));
         assert_eq!((stats.bypassed, stats.overloaded, stats.restarts), (8, 9, 2));
         assert_eq!((stats.entries, stats.bytes), (11, 12));
-        assert_eq!(snapshot.tiers[0].stats, TierStats::default(), "another tier");
-        assert_eq!(&snapshot.total(), stats, "the only tier with counts is the total");
+        assert_eq!((stats.grant, stats.worth), (10 << 20, 13));
+        let (mut nothing, mut total) = (TierStats::default(), stats.clone());
+        (nothing.grant, total.grant) = (10 << 20, 40 << 20);
+        assert_eq!(snapshot.tiers[0].stats, nothing, "another tier");
+        assert_eq!(snapshot.total(), total, "the only tier with counts is the total");
         assert!(snapshot.top.is_empty() && snapshot.warm.is_empty());
     });
 }
@@ -158,7 +162,7 @@ fn the_counters_of_a_whole_cache_add_up_after_everything_was_done_to_it() {
         for round in 0..300_u64 {
             let user = format!("user::{}", round % 70);
             cache.get::<String>(&user).await.expect("one type");
-            cache.set(&user, &"x".repeat(200_000)).await.expect("it fits");
+            cache.set(&user, &crate::common::noise(200_000)).await.expect("it fits");
             let load = || async { Ok::<_, std::io::Error>("y".repeat(1_000)) };
             cache.get_or_load(format!("query::{}", round % 50), load).await.expect("loaded");
             let short = cache.set(format!("config::{round}"), "z").ttl(Duration::from_secs(round % 9));

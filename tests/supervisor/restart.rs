@@ -90,7 +90,7 @@ fn grants_outlive_a_supervisor() {
         let neighbours = Neighbours::with(&Settings::default(), Vec::new());
         let (addr, die) = mortal(Supervisor::new(&neighbours.wiring));
         let grant = async |neighbours: &Neighbours| match neighbours.tier("user").request().await {
-            TierRequest::Grant { bytes } => bytes >> 20,
+            TierRequest::Grant { bytes, .. } => bytes >> 20,
             other => panic!("no grant: {other:?}"),
         };
         addr.do_send(ToSupervisor::NearGrant { tier: 2 });

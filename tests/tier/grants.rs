@@ -17,6 +17,16 @@ fn small() -> Alone {
     Alone::with(&Settings::default().max_size_mb(10).max_entry_size(100_000))
 }
 
+/// Grants so much, as the supervisor does; returns what acknowledges it.
+fn grant(tier: &Alone, bytes: u64) -> ToSupervisor {
+    let id = tier.id.index();
+    let mut aims = vec![tier.wiring.plan.floor; tier.wiring.tiers.len()];
+    aims[id] = bytes;
+    let told = tier.wiring.aim(&aims).into_iter().find(|told| told.tier == id).expect("another grant");
+    tier.tell(TierRequest::Grant { bytes, order: told.order });
+    ToSupervisor::Holds { tier: id, order: told.order }
+}
+
 async fn fill(tier: &Alone, from: u64, to: u64) {
     for number in from..to {
         tier.set(&format!("user::{number}"), bulk(90_000)).await.expect("it fits");
@@ -59,9 +69,8 @@ fn it_asks_again_at_a_new_grant() {
         let tier = small();
         fill(&tier, 0, 20).await;
         assert_eq!(asked(&tier), 1);
-        tier.tell(TierRequest::Grant { bytes: 2 * MIB });
-        let id = tier.id.index();
-        assert_eq!(tier.supervisor.next().await, ToSupervisor::Holds { tier: id, bytes: 2 * MIB });
+        let holds = grant(&tier, 2 * MIB);
+        assert_eq!(tier.supervisor.next().await, holds);
         fill(&tier, 20, 25).await;
         assert_eq!(asked(&tier), 0, "there is room again");
         fill(&tier, 25, 60).await;
@@ -88,16 +97,16 @@ fn a_tier_that_was_given_nothing_asks_again_after_a_pause() {
 fn a_smaller_grant_is_acknowledged_once_the_tier_holds_to_it() {
     paused(|| async {
         let tier = small();
-        tier.tell(TierRequest::Grant { bytes: 4 * MIB });
+        grant(&tier, 4 * MIB);
         tier.supervisor.next().await;
         fill(&tier, 0, 40).await;
         assert!(used(&tier) > 3 * MIB);
         tier.supervisor.take();
-        tier.tell(TierRequest::Grant { bytes: MIB });
+        let holds = grant(&tier, MIB);
         loop {
             match tier.supervisor.next().await {
-                ToSupervisor::Holds { bytes, .. } => {
-                    assert_eq!(bytes, MIB);
+                told @ ToSupervisor::Holds { .. } => {
+                    assert_eq!(told, holds);
                     assert!(used(&tier) <= MIB, "acknowledged before it holds");
                     break;
                 }
@@ -119,8 +128,62 @@ fn a_failed_tier_acknowledges_its_grant_too() {
         for _ in 0..5 {
             tier.tell(TierRequest::Fault(Fault::Panic));
         }
-        tier.tell(TierRequest::Grant { bytes: MIB });
-        let holds = ToSupervisor::Holds { tier: tier.id.index(), bytes: MIB };
-        assert_eq!(tier.supervisor.next().await, holds);
+        let holds = grant(&tier, 2 * MIB);
+        // Before that it told that it holds what it began with.
+        while tier.supervisor.next().await != holds {}
+    });
+}
+
+#[test]
+fn a_much_smaller_grant_is_shed_in_slices_between_which_others_are_served() {
+    paused(|| async {
+        let tier = Alone::with(&Settings::default().max_size_mb(20).max_entry_size(100_000));
+        let (id, floor) = (tier.id.index(), 2 * MIB);
+        let mut aims = vec![floor; 4];
+        aims[id] = 14 * MIB;
+        let told = tier.wiring.aim(&aims)[0];
+        tier.tell(TierRequest::Grant { bytes: told.bytes, order: told.order });
+        tier.fill(45_000).await;
+        tier.drained().await;
+        let before = used(&tier);
+        assert!(before > 7 * MIB, "{before}");
+        tier.supervisor.take();
+        aims[id] = floor;
+        let told = tier.wiring.aim(&aims)[0];
+        tier.tell(TierRequest::Grant { bytes: told.bytes, order: told.order });
+        let holds = ToSupervisor::Holds { tier: id, order: told.order };
+        let (mut turns, mut last) = (0, before);
+        while !tier.supervisor.take().contains(&holds) {
+            // What is stored meanwhile takes the place of something else.
+            tier.set(&format!("user::new::{turns}"), bulk(5_000)).await.expect("it is served");
+            let now = used(&tier);
+            assert!(now <= last, "it grew from {last} to {now} while it was to shrink");
+            (turns, last) = (turns + 1, now);
+            assert!(turns < 100, "it does not come down");
+        }
+        assert!(turns >= 5, "{turns} turns are no slices");
+        assert!(used(&tier) <= floor);
+        let newest = tier.given(&format!("user::new::{}", turns - 1)).await;
+        assert!(newest.is_some(), "what was stored last is there");
+    });
+}
+
+#[test]
+fn a_tier_that_breaks_while_it_sheds_acknowledges_all_the_same() {
+    paused(|| async {
+        use apex_cache::actor::request::Fault;
+        let tier = Alone::with(&Settings::default().max_size_mb(20).max_entry_size(100_000));
+        grant(&tier, 14 * MIB);
+        tier.fill(45_000).await;
+        tier.supervisor.take();
+        let mut aims = vec![2 * MIB; 4];
+        aims[tier.id.index()] = 3 * MIB;
+        let told =
+            tier.wiring.aim(&aims).into_iter().find(|told| told.tier == tier.id.index()).expect("less");
+        tier.tell(TierRequest::Grant { bytes: told.bytes, order: told.order });
+        tier.tell(TierRequest::Fault(Fault::Panic));
+        let holds = ToSupervisor::Holds { tier: told.tier, order: told.order };
+        while tier.supervisor.next().await != holds {}
+        assert!(used(&tier) <= 3 * MIB);
     });
 }

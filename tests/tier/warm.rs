@@ -4,6 +4,7 @@ use apex_cache::Scope;
 use apex_cache::actor::request::{Fault, Item, TierRequest};
 use apex_cache::engine::journal::Ticket;
 use apex_cache::engine::tier::Warmed;
+use apex_cache::settings::Eviction;
 use apex_cache::{Settings, Source};
 
 use super::common::paused;
@@ -53,7 +54,8 @@ fn what_was_set_or_invalidated_since_the_run_began_is_not_brought_back() {
 #[test]
 fn a_set_that_was_evicted_before_the_run_ended_keeps_the_old_row_out() {
     paused(|| async {
-        let tier = Alone::with(&Settings::default().max_size_mb(10));
+        let settings = Settings::default().max_size_mb(10).tier("user", |tier| tier.eviction(Eviction::Lru));
+        let tier = Alone::with(&settings);
         let ticket = begin(&tier).await;
         tier.set("user::1", value(1)).await.expect("it fits");
         // Others push it out.

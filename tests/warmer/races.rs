@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use apex_cache::settings::Eviction;
 use apex_cache::{Cache, Pattern, Prefix, Scope, Settings, WarmEntries, WarmScope, WarmSource};
 use tokio::sync::Notify;
 
@@ -120,11 +121,15 @@ fn a_set_that_was_evicted_before_the_run_ended_keeps_its_old_row_out_and_no_othe
     paused(|| async {
         let slow = Slow::new();
         let settings = Settings::default().max_size_mb(10).max_entry_size(1 << 20);
+        let settings = settings.tier("user", |tier| tier.eviction(Eviction::Lru));
         let cache = inline().settings(settings).warm(slow.source()).start().await.expect("it starts");
         let names = names(&cache, &slow, |cache| async move {
             cache.set("user::1::name", "new").await.expect("it fits");
             for number in 0..40 {
-                cache.set(format!("user::big{number}"), &"x".repeat(500_000)).await.expect("it fits");
+                cache
+                    .set(format!("user::big{number}"), &crate::common::noise(500_000))
+                    .await
+                    .expect("it fits");
             }
             assert!(!cache.contains("user::1::name").expect("a key"), "the test needs it to be evicted");
             // Room for the rows, without touching them.

@@ -47,7 +47,7 @@ fn large_values_are_handed_over_a_mebibyte_at_a_time() {
         let large = WarmSource::new("large", "config", |_run| async {
             let mut entries = WarmEntries::new();
             for number in 0..10 {
-                entries.push(format!("config::{number}"), &"x".repeat(400_000))?;
+                entries.push(format!("config::{number}"), &crate::common::noise(400_000))?;
             }
             Ok::<_, apex_cache::Error>(entries)
         });

@@ -3,8 +3,11 @@
 //! Owns: the list of caches, and how a trace is replayed: what misses is stored at once. Never: times anything.
 
 mod belady;
+pub mod floors;
 mod ours;
 mod peers;
+pub mod table;
+pub mod tiers;
 mod trace;
 
 use apex_cache::engine::policy::Eviction;
@@ -15,7 +18,9 @@ use ours::{Engine, Sized};
 pub use trace::Trace;
 
 /// Capacities, in thousandths of the keys, or of the sum of their sizes.
-const CAPACITIES: [u64; 7] = [5, 10, 20, 50, 100, 200, 400];
+pub const CAPACITIES: [u64; 7] = [5, 10, 20, 50, 100, 200, 400];
+/// Those of them that are replayed in a hurry.
+pub const QUICK: [u64; 3] = [10, 50, 200];
 
 /// A cache in which an access either hits, or stores what was asked for.
 trait Replay {
@@ -31,6 +36,26 @@ pub struct Found {
     /// Entries, or bytes for a trace with sizes.
     capacity: u64,
     hit_percent: f64,
+}
+
+impl Found {
+    /// Which trace was replayed.
+    #[must_use]
+    pub fn trace(&self) -> &str {
+        &self.trace
+    }
+
+    /// Entries, or bytes for a trace with sizes.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Requests that were hits, to a hundredth.
+    #[must_use]
+    pub fn hit_percent(&self) -> f64 {
+        self.hit_percent
+    }
 }
 
 /// Makes an empty cache for a trace, and a capacity in entries or bytes.
@@ -49,6 +74,11 @@ const CONTESTANTS: [(&str, Make); 9] = [
     ("belady", |trace, capacity| Box::new(belady::Belady::new(trace, capacity))),
 ];
 
+/// The name of every cache.
+pub fn policies() -> impl Iterator<Item = &'static str> {
+    CONTESTANTS.iter().map(|&(name, _)| name)
+}
+
 fn ours(eviction: Eviction, trace: &Trace, capacity: u64) -> Box<dyn Replay> {
     match trace.sizes() {
         None => Box::new(Engine::new(eviction, capacity)),
@@ -56,22 +86,24 @@ fn ours(eviction: Eviction, trace: &Trace, capacity: u64) -> Box<dyn Replay> {
     }
 }
 
-/// Replays `trace` in every cache whose name `wanted` takes and hands each row to `found` at once.
+/// Replays `trace` with `capacities` in thousandths, in every cache that `wanted` takes by its name and capacity, and hands
+/// each row to `found` at once.
 ///
 /// Errors: a trace with fewer than 200 keys, of which the smallest capacity would be nothing.
 pub fn run(
     trace: &Trace,
-    wanted: impl Fn(&str) -> bool,
+    capacities: &[u64],
+    wanted: impl Fn(&str, u64) -> bool,
     mut found: impl FnMut(Found),
 ) -> Result<(), Failure> {
-    for share in CAPACITIES {
+    for share in capacities {
         let capacity = trace.total() * share / 1_000;
         if capacity == 0 {
             return Err(format!("{} has too few keys", trace.name()).into());
         }
         for (policy, make) in CONTESTANTS {
             // With sizes the best choice is not known: it is a knapsack.
-            if !wanted(policy) || (policy == "belady" && trace.sizes().is_some()) {
+            if !wanted(policy, capacity) || (policy == "belady" && trace.sizes().is_some()) {
                 continue;
             }
             let mut cache = make(trace, capacity);

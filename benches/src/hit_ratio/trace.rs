@@ -45,7 +45,9 @@ impl Trace {
         Ok(Self { name, keys, accesses: accesses.to_vec(), sizes })
     }
 
-    pub(super) fn name(&self) -> &str {
+    /// The name of its file up to the first dot.
+    #[must_use]
+    pub fn name(&self) -> &str {
         &self.name
     }
 

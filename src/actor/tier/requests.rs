@@ -9,8 +9,7 @@ use crate::actor::batch;
 use crate::actor::load::Waiter;
 use crate::actor::look::KeyAt;
 use crate::actor::reply::Reply;
-use crate::actor::request::{LoadRequest, TierRequest, ToSupervisor};
-use crate::actor::wiring::tell;
+use crate::actor::request::{LoadRequest, TierRequest};
 use crate::codec::value::Wanted;
 use crate::engine::entry::ReadEntry;
 use crate::engine::explain::Explanation;
@@ -24,6 +23,7 @@ use crate::engine::tier::{Taken, Tier};
 use crate::engine::view::Served;
 use crate::error::Result;
 use crate::message::TierState;
+use crate::telemetry;
 
 impl TierActor {
     pub(super) fn dispatch(&mut self, request: TierRequest) {
@@ -42,20 +42,18 @@ impl TierActor {
             }
             TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
             TierRequest::Set { item, reply } => {
-                self.answer(reply, |tier, now, fx| tier.set(item, now, fx));
+                if let Some(stored) = self.turn(|this, now, fx| this.tier.set(item, now, fx)) {
+                    self.queue.stored(reply, stored);
+                }
             }
-            TierRequest::SetMany { items, reply } => {
-                self.answer(reply, |tier, now, fx| Ok(tier.set_many(items, now, fx)));
-            }
+            TierRequest::SetMany { .. } | TierRequest::RemoveMany { .. } => unreachable!("jobs of their own"),
             TierRequest::Remove { key, reply } => {
                 self.answer(reply, |tier, _, fx| Ok(tier.remove(&key, fx)));
-            }
-            TierRequest::RemoveMany { keys, reply } => {
-                self.answer(reply, |tier, _, fx| Ok(tier.remove_many(&keys, fx)));
             }
             TierRequest::Load(request) => self.load(*request),
             TierRequest::LoadMany(request) => {
                 let (members, class) = batch::members(*request);
+                self.queue.spend(members.len());
                 self.turn(|this, now, fx| this.tier.load_many(members, class, now, fx));
             }
             TierRequest::Invalidate { scope, how, dry_run, reply } => {
@@ -75,13 +73,11 @@ impl TierActor {
             TierRequest::EndWarm { ticket } => {
                 self.turn(|this, _, _| this.tier.end_warm(ticket));
             }
-            TierRequest::Grant { bytes } => self.grant(bytes),
+            TierRequest::Grant { bytes, order } => self.grant(bytes, order),
             TierRequest::Enable { enabled, reply } => self.enable(enabled, reply),
             TierRequest::Revive { reply } => self.revive(reply),
-            TierRequest::Drain { reply } => {
-                self.draining.push(reply);
-                self.go_on();
-            }
+            TierRequest::Drain { reply } => self.draining.push(reply),
+            TierRequest::Written { reply } => self.written.push((self.tier.seq(), reply)),
             #[cfg(feature = "fault-injection")]
             TierRequest::Fault(fault) => self.fault(fault),
         }
@@ -119,14 +115,13 @@ impl TierActor {
             }
             // It may be revived while the fence is open, and must not store what is loaded then.
             fence @ (TierRequest::OpenFence { .. } | TierRequest::CloseFence { .. }) => self.dispatch(fence),
-            TierRequest::RemoveMany { keys, reply } => reply.answer(Ok(vec![Taken::default(); keys.len()])),
-            TierRequest::Drain { reply } => reply.answer(Ok(())),
-            TierRequest::Grant { bytes } => self.grant(bytes),
+            TierRequest::Drain { reply } | TierRequest::Written { reply } => reply.answer(Ok(())),
+            TierRequest::Grant { bytes, order } => self.grant(bytes, order),
             TierRequest::EndWarm { .. } => {}
             TierRequest::Get { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::Contains { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::Set { reply, .. } => reply.answer(Err(self.shared().failed_error())),
-            TierRequest::SetMany { reply, .. } => reply.answer(Err(self.shared().failed_error())),
+            TierRequest::SetMany { .. } | TierRequest::RemoveMany { .. } => unreachable!("jobs of their own"),
             TierRequest::Load(request) => request.refuse(&self.shared().failed_error()),
             TierRequest::LoadMany(request) => request.refuse(&self.shared().failed_error()),
             TierRequest::BeginWarm { reply } => reply.answer(Err(self.shared().failed_error())),
@@ -147,9 +142,16 @@ impl TierActor {
         self.turn(|this, now, fx| this.tier.load(&key, &terms, class, waiter, now, fx));
     }
 
-    fn grant(&mut self, bytes: u64) {
-        self.turn(|this, now, fx| this.tier.set_grant(bytes, now, fx));
-        tell(&self.wiring.supervisor, ToSupervisor::Holds { tier: self.id.index(), bytes });
+    /// What the tier may hold from now on. It is acknowledged when that holds, which may take turns.
+    fn grant(&mut self, bytes: u64, order: u64) {
+        let counted = self.wiring.budget.lock().grant(self.id.index());
+        // More than is counted for this tier would be missing elsewhere. Nobody tells that; if somebody did, it is not taken.
+        debug_assert!(bytes <= counted, "told {bytes} bytes, {counted} are counted");
+        if bytes > counted {
+            telemetry::over_its_grant(&self.shared().name, bytes, counted);
+        }
+        self.owed = Some(order);
+        self.turn(|this, now, fx| this.tier.set_grant(bytes.min(counted), now, fx));
     }
 
     /// Switched off it gives up all that it holds, as a clear does, and keeps nothing that comes later.

@@ -32,7 +32,9 @@ pub(super) const LISTENERS_MAX: usize = 16;
 /// All counters but the keys that are read most, without a message: for those who look every second.
 pub(super) fn counters(wiring: &Wiring, granted: bool) -> serde_json::Value {
     let uptime = wiring.env.now().since(wiring.began);
-    shape::stats(uptime, wiring.plan.budget, &counters_of(wiring), &wiring.warm_stats(), granted)
+    // In a statement of its own: within the call its lock would still be held while the counters take it.
+    let budget = wiring.budget.lock().total();
+    shape::stats(uptime, budget, &counters_of(wiring), &wiring.warm_stats(), granted)
 }
 
 pub(super) async fn health(admin: &Admin) -> Answer {

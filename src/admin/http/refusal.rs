@@ -60,7 +60,8 @@ impl From<Error> for Refusal {
             | Kind::InvalidPattern
             | Kind::InvalidTag
             | Kind::InvalidCommand
-            | Kind::InvalidSetting => 400,
+            | Kind::InvalidSetting
+            | Kind::Budget => 400,
             Kind::Overloaded => 429,
             Kind::TierRestarting | Kind::TierFailed | Kind::Partial | Kind::Timeout | Kind::Closed => 503,
             _ => 500,

@@ -255,6 +255,7 @@ fn reason(reason: &Reason) -> (&'static str, Option<String>, Option<String>) {
         Reason::Evicted => "evicted",
         Reason::Removed => "removed",
         Reason::Invalidated(scope) => return ("invalidated", scope.as_ref().map(ToString::to_string), None),
+        Reason::Outdated(scope) => return ("outdated", scope.as_ref().map(ToString::to_string), None),
         Reason::Cleared => "cleared",
         Reason::Restarted => "restarted",
         Reason::Revoked => "revoked",

@@ -1,105 +1,143 @@
 //! The hashes of keys that were evicted lately: what comes back soon shows where room was missing.
 //!
-//! Owns: a queue of hashes and their index. Never: keeps more than it is given room for.
+//! Owns: the hashes, and when each was noted. Never: keeps more than it is given room for.
+//!
+//! Time is counted in what was evicted: a ghost is forgotten once as much as may be known was evicted after it. So nobody has
+//! to look for those that are too old, however many they become at once; a newer one takes their place. Each hash belongs to
+//! one bucket, where the oldest makes room if it is full, and buckets are added one at a time: 96 bytes for nine ghosts.
 
-use hashbrown::HashTable;
+use super::split;
+use crate::engine::column::Column;
 
-use crate::engine::links::{Links, List, grow_to};
+/// Ghosts that a bucket has room for.
+const WAYS: usize = 16;
+/// Ghosts that a bucket is meant to hold at the mean: the room above that is for those who come together.
+const MEAN: usize = 9;
+/// Ticks for as long as a ghost is known. Those that wrap around to be young again are long overwritten.
+const LIFE: u16 = 1 << 10;
+/// Fractions of a tick that the clock counts.
+const FRACTIONS: u32 = 22;
+/// No hash.
+const NOBODY: u32 = 0;
 
-/// A key that was evicted: its hash, and what it weighed.
 #[derive(Debug, Clone, Copy)]
-struct Ghost {
-    hash: u32,
-    weight: u32,
+struct Bucket {
+    hashes: [u32; WAYS],
+    born: [u16; WAYS],
 }
 
-const NOBODY: Ghost = Ghost { hash: 0, weight: 0 };
+impl Bucket {
+    const EMPTY: Self = Self { hashes: [NOBODY; WAYS], born: [0; WAYS] };
+
+    fn find(&self, hash: u32) -> Option<usize> {
+        self.hashes.iter().position(|&other| other == hash)
+    }
+
+    /// Puts it in place of itself, of nobody, or of the oldest.
+    fn put(&mut self, hash: u32, now: u16) {
+        let free = self.find(hash).or_else(|| self.find(NOBODY));
+        let oldest = || (0..WAYS).max_by_key(|&way| now.wrapping_sub(self.born[way])).unwrap_or(0);
+        let way = free.unwrap_or_else(oldest);
+        (self.hashes[way], self.born[way]) = (hash, now);
+    }
+}
 
 /// Evicted keys, each once.
 #[derive(Debug)]
 pub(super) struct Ghosts {
-    /// The oldest at the back.
-    queue: List,
-    links: Links,
-    ghosts: Vec<Ghost>,
-    free: Vec<u32>,
-    index: HashTable<u32>,
+    buckets: Column<Bucket>,
+    /// What was evicted so far, each by its share of the limit of that time.
+    clock: u64,
     weight: u64,
 }
 
 impl Default for Ghosts {
     fn default() -> Self {
-        Self {
-            queue: List::EMPTY,
-            links: Links::default(),
-            ghosts: Vec::new(),
-            free: Vec::new(),
-            index: HashTable::new(),
-            weight: 0,
-        }
+        let mut buckets = Column::new(Bucket::EMPTY);
+        buckets.grow_to(0);
+        Self { buckets, clock: 0, weight: 0 }
     }
 }
 
 impl Ghosts {
-    /// What the keys that are known weighed, together.
+    /// About what the keys that are known weighed, together.
     pub(super) fn weight(&self) -> u64 {
         self.weight
     }
 
-    /// Notes a key and forgets the oldest until all together weigh no more than `limit`.
-    pub(super) fn push(&mut self, hash: u32, weight: u32, limit: u64) {
-        self.take(hash);
-        self.trim(limit.saturating_sub(u64::from(weight)));
-        if u64::from(weight) > limit {
+    /// Adds a bucket if there are too few for `many` ghosts.
+    pub(super) fn grow(&mut self, many: usize) {
+        let buckets = self.buckets.len();
+        if buckets * MEAN >= many {
             return;
         }
-        let place = self.free.pop().unwrap_or(self.ghosts.len() as u32);
-        grow_to(&mut self.ghosts, place, NOBODY);
-        self.ghosts[place as usize] = Ghost { hash, weight };
-        self.weight += u64::from(weight);
-        self.links.push_front(&mut self.queue, place);
-        let ghosts = &self.ghosts;
-        self.index.insert_unique(spread(hash), place, |&place| spread(ghosts[place as usize].hash));
-    }
-
-    /// Whether the key is known; it is forgotten.
-    pub(super) fn take(&mut self, hash: u32) -> bool {
-        let ghosts = &self.ghosts;
-        let found = self.index.find_entry(spread(hash), |&place| ghosts[place as usize].hash == hash);
-        let Ok(found) = found else { return false };
-        let (place, _) = found.remove();
-        self.links.remove(&mut self.queue, place);
-        self.weight -= u64::from(self.ghosts[place as usize].weight);
-        self.free.push(place);
-        true
-    }
-
-    /// Forgets the oldest until all together weigh no more than `limit`.
-    pub(super) fn trim(&mut self, limit: u64) {
-        while self.weight > limit {
-            let oldest = self.ghosts[self.queue.tail as usize];
-            self.take(oldest.hash);
+        let (parent, new) = (split::parent(buckets), self.buckets.push(Bucket::EMPTY));
+        let Bucket { hashes, born } = self.buckets[parent];
+        for (way, &hash) in hashes.iter().enumerate() {
+            if hash != NOBODY && self.place(hash) == new {
+                self.buckets[parent].hashes[way] = NOBODY;
+                (self.buckets[new].hashes[way], self.buckets[new].born[way]) = (hash, born[way]);
+            }
         }
     }
 
-    /// Recomputes what is derived.
+    /// Notes a key, until keys of more than `limit` together were noted with it.
+    #[allow(clippy::cast_sign_loss)] // a share is not below nothing
+    pub(super) fn push(&mut self, hash: u32, weight: u64, limit: u64) {
+        if weight > limit {
+            return;
+        }
+        let (hash, now) = (hash.max(1), self.now());
+        let place = self.place(hash);
+        self.buckets[place].put(hash, now);
+        let share = weight as f64 / limit as f64;
+        self.clock += (share * f64::from(LIFE) * f64::from(1 << FRACTIONS)) as u64;
+        self.weight = (self.weight + weight).min(limit);
+    }
+
+    /// Whether the key, which weighs so much now, is known; it is forgotten.
+    pub(super) fn take(&mut self, hash: u32, weight: u64) -> bool {
+        let (hash, now) = (hash.max(1), self.now());
+        let place = self.place(hash);
+        let bucket = &mut self.buckets[place];
+        let Some(way) = bucket.find(hash) else { return false };
+        bucket.hashes[way] = NOBODY;
+        let known = now.wrapping_sub(bucket.born[way]) < LIFE;
+        if known {
+            self.weight = self.weight.saturating_sub(weight);
+        }
+        known
+    }
+
+    /// From now on no more than `limit` together.
+    pub(super) fn resized(&mut self, limit: u64) {
+        self.weight = self.weight.min(limit);
+    }
+
+    fn now(&self) -> u16 {
+        (self.clock >> FRACTIONS) as u16
+    }
+
+    fn place(&self, hash: u32) -> u32 {
+        // The higher half: the lower bits of the product depend on lower bits alone.
+        split::place(u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32, self.buckets.len())
+    }
+
+    /// Panics if a ghost is where nobody looks for it, or there are more than `limit` allows.
     pub(super) fn check(&self, limit: u64) {
-        assert!(self.weight <= limit, "ghosts hold more than their share");
-        let queue: Vec<u32> = self.links.iter(self.queue).collect();
-        let weight = |&place: &u32| u64::from(self.ghosts[place as usize].weight);
-        assert_eq!(queue.iter().map(weight).sum::<u64>(), self.weight, "the weight of ghosts drifted");
-        assert_eq!(queue.len(), self.index.len(), "ghosts are not indexed");
-        assert_eq!(queue.len() + self.free.len(), self.ghosts.len(), "places of ghosts were lost");
-        for place in queue {
-            let hash = spread(self.ghosts[place as usize].hash);
-            assert!(self.index.find(hash, |&other| other == place).is_some(), "a ghost is lost");
+        assert!(self.weight <= limit, "ghosts weigh more than their share");
+        for (place, bucket) in (0..).zip(self.buckets.iter()) {
+            let hashes = bucket.hashes.iter().filter(|&&hash| hash != NOBODY);
+            for &hash in hashes {
+                assert_eq!(self.place(hash), place, "a ghost is in a wrong bucket");
+                assert_eq!(
+                    bucket.hashes.iter().filter(|&&other| other == hash).count(),
+                    1,
+                    "a ghost is twice"
+                );
+            }
         }
     }
-}
-
-/// The table wants its bits spread over 64.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 #[cfg(test)]
@@ -108,27 +146,59 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        /// No more are noted at a time than a bucket has room for, so nobody is forgotten early.
         #[test]
-        fn ghosts_are_the_last_that_fit(ops in proptest::collection::vec((0u8..4, 0u32..30, 1u32..20), 0..200)) {
+        fn ghosts_are_those_with_no_more_than_the_limit_after_them(
+            ops in proptest::collection::vec((0u8..5, 1u32..15, 1u64..20), 0..200),
+        ) {
             let mut ghosts = Ghosts::default();
-            let mut model: Vec<(u32, u32)> = Vec::new();
+            // Each with the weight of all that were noted before it.
+            let mut model = std::collections::BTreeMap::<u32, u64>::new();
+            let mut noted = 0;
             for (op, hash, weight) in ops {
-                if op == 0 {
-                    let known = model.iter().any(|&(other, _)| other == hash);
-                    prop_assert_eq!(ghosts.take(hash), known);
-                    model.retain(|&(other, _)| other != hash);
-                } else {
-                    ghosts.push(hash, weight, 60);
-                    model.retain(|&(other, _)| other != hash);
-                    model.push((hash, weight));
-                    while model.iter().map(|&(_, weight)| weight).sum::<u32>() > 60 {
-                        model.remove(0);
+                match op {
+                    0 => {
+                        let after = model.remove(&hash).map(|before| noted - before);
+                        let known = ghosts.take(hash, weight);
+                        // To the tick: 64 of 1,024 for each unit.
+                        prop_assert!(known || after.is_none_or(|after| after >= 16), "{hash} was lost");
+                        prop_assert!(!known || after.is_some_and(|after| after <= 16), "{hash} was kept");
                     }
+                    1 => ghosts.grow(ghosts.buckets.len() * MEAN + 1),
+                    _ if weight <= 16 => {
+                        ghosts.push(hash, weight, 16);
+                        model.insert(hash, noted);
+                        noted += weight;
+                    }
+                    _ => ghosts.push(hash, weight, 16),
                 }
-                ghosts.check(60);
-                let weight: u32 = model.iter().map(|&(_, weight)| weight).sum();
-                prop_assert_eq!(ghosts.weight(), u64::from(weight));
+                ghosts.check(16);
             }
         }
+    }
+
+    #[test]
+    fn most_of_as_many_as_there_is_room_for_are_known_at_any_size() {
+        for many in [1_u32, 10, 100, 900, 5_000] {
+            let mut ghosts = Ghosts::default();
+            (0..many).for_each(|many| ghosts.grow(many as usize));
+            (0..10 * many).for_each(|hash| ghosts.push(hash.wrapping_mul(2_654_435_761), 1, many.into()));
+            ghosts.check(many.into());
+            assert_eq!(ghosts.weight(), u64::from(many));
+            let known = |hash: &u32| ghosts.take(hash.wrapping_mul(2_654_435_761), 1);
+            let known = (0..10 * many).filter(known).count();
+            assert!(known <= many as usize + many as usize / 1_000 + 1, "{known} of {many}");
+            assert!(known >= many as usize * 9 / 10, "{known} of {many}");
+        }
+    }
+
+    #[test]
+    fn what_is_evicted_by_less_room_is_forgotten_as_others_come() {
+        let mut ghosts = Ghosts::default();
+        (0..14).for_each(|hash| ghosts.push(hash, 1, 100));
+        ghosts.resized(10);
+        ghosts.check(10);
+        (100..110).for_each(|hash| ghosts.push(hash, 1, 10));
+        assert!(!ghosts.take(0, 1) && ghosts.take(109, 1));
     }
 }

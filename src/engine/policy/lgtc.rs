@@ -11,20 +11,25 @@
 //! - **Window**, 30 % of the capacity at first: first in, first out, but what was read goes round once more. What falls out
 //!   is the *candidate*.
 //! - **Main**: for each class of weights a queue on probation and one that is protected, with second chances as well; what
-//!   is read on probation is protected, up to 70 % of the class.
+//!   is read on probation is protected, up to 70 % of the class. When nothing on probation is read any more, what is protected
+//!   has to show one by one that it still is.
 //! - A candidate stays if it is estimated to be worth more than the entry of the main space that is worth least; else it
 //!   goes. One in 128 candidates that come often stays all the same, so that nobody who made an entry look frequent can keep it.
 //! - A key that comes back soon after it was evicted goes to the main space at once. If it had been evicted from the window, the
 //!   window grows, else it shrinks, within 1 % and 90 %.
 //!
+//! Where it counts, worth is multiplied by what a miss costs; see `cost`.
+//!
 //! What it does badly: a loop over more keys than there is room for (least recently used does as badly), and long scans in a
-//! large tier, where ARC is ahead. An entry is found to have been read only when its queue comes to it.
+//! large tier, where ARC is ahead. When one set of keys gives way to another, least recently used follows in one round, this in
+//! several: what is new has to come often enough first. An entry is found to have been read only when its queue comes to it.
 
 use super::ghosts::Ghosts;
 use super::sketch::Sketch;
-use super::spaces::{CLASSES, Card, Class, Part, Spaces};
-use super::{Arrival, Policy};
-use crate::engine::links::{NONE, grow_to};
+use super::spaces::{CLASSES, Class, Part, Spaces};
+use super::{Choice, Eviction, Marks, Policy, cost};
+use crate::engine::column::Column;
+use crate::engine::links::NONE;
 
 /// Bound of the entries that an eviction gives another chance, and of those that it moves besides.
 pub(super) const STEPS: usize = 128;
@@ -34,7 +39,9 @@ const WINDOW_LEAST: f64 = 0.01;
 const WINDOW_MOST: f64 = 0.9;
 /// Percent of a class that may be protected.
 const PROTECTED: u64 = 70;
-/// Each list of ghosts is worth this part of the capacity.
+/// After so many victims of a class while nothing on probation was read, an entry that is protected has to show that it still is.
+const PROOF: u32 = 16;
+/// Each list of ghosts is worth this part of the capacity, and has room for this part of the entries.
 const GHOSTS: u64 = 4;
 /// How many mean entries one ghost moves the border by at most.
 const STEP_MOST: f64 = 10.0;
@@ -42,19 +49,16 @@ const STEP_MOST: f64 = 10.0;
 const FREQUENT: u32 = 6;
 const LUCK: u64 = 128;
 
-type Epoch<'a> = &'a dyn Fn(u32) -> u64;
-
 /// Window, main space and ghosts of one tier.
 #[derive(Debug)]
 pub struct Lgtc {
     capacity: u64,
-    /// Only how often an entry is read counts, not its weight.
-    for_bytes: bool,
+    choice: Choice,
     random: u64,
     window_share: f64,
     spaces: Spaces,
     /// For what is on probation: its worth when it was queued, on top of the clock of that moment.
-    worth: Vec<f64>,
+    worth: Column<f64>,
     /// The worth of the last victim of the main space.
     clock: f64,
     /// The slot that was stored last: what a host set goes only when nothing else is left, for it will look for it.
@@ -65,16 +69,15 @@ pub struct Lgtc {
 }
 
 impl Lgtc {
-    /// An empty policy for `capacity` bytes, which draws from `seed`. `for_bytes`: what counts is how often an entry is
-    /// read, whatever its weight; else how often for each byte.
-    pub fn new(capacity: u64, for_bytes: bool, seed: u64) -> Self {
+    /// An empty policy for `capacity` bytes, which draws from `seed`.
+    pub fn new(choice: Choice, capacity: u64, seed: u64) -> Self {
         Self {
             capacity,
-            for_bytes,
+            choice,
             random: seed | 1,
             window_share: WINDOW,
-            spaces: Spaces::new(for_bytes),
-            worth: Vec::new(),
+            spaces: Spaces::new(choice.eviction == Eviction::LgtcBytes),
+            worth: Column::new(0.0),
             clock: 0.0,
             newest: NONE,
             sketch: Sketch::default(),
@@ -89,109 +92,131 @@ impl Lgtc {
         (self.capacity as f64 * self.window_share) as u64
     }
 
-    fn move_to(&mut self, slot: u32, part: Part) {
-        self.spaces.move_to(slot, part);
-        self.appraise(slot);
+    fn move_to(&mut self, slot: u32, part: Part, marks: &dyn Marks) {
+        self.spaces.move_to(slot, marks.weight(slot), part);
+        self.appraise(slot, marks);
     }
 
     /// Notes what an entry is worth that was put on probation just now.
-    fn appraise(&mut self, slot: u32) {
+    fn appraise(&mut self, slot: u32, marks: &dyn Marks) {
         if self.spaces.part(slot) == Part::Probation {
-            let Card { hash, weight, .. } = self.spaces.card(slot);
-            self.worth[slot as usize] = self.clock + self.value(hash, weight);
+            self.worth.put(slot, self.clock + self.value(slot, marks));
         }
     }
 
-    /// What an entry is worth: how often it comes, for each byte if that counts.
-    fn value(&self, hash: u32, weight: u32) -> f64 {
-        let estimate = f64::from(self.sketch.estimate(hash));
-        if self.for_bytes { estimate } else { estimate / f64::from(weight.max(1)) }
+    /// What an entry is worth: how often it comes, times what a miss costs, for each byte, as far as these count.
+    fn value(&self, slot: u32, marks: &dyn Marks) -> f64 {
+        let estimate = self.sketch.estimate(short(marks.hash(slot)));
+        let cost = if self.choice.weigh_load_time { cost::of(marks.took_ms(slot)) } else { 1 };
+        let worth = f64::from(estimate * cost);
+        if self.choice.eviction == Eviction::LgtcBytes {
+            worth
+        } else {
+            worth / marks.weight(slot).max(1) as f64
+        }
     }
 
     /// Whether the entry in `slot` was read since this was last asked.
-    fn was_read(&mut self, slot: u32, read_epoch: Epoch<'_>) -> bool {
-        let read = self.spaces.note(slot, read_epoch(slot));
+    fn was_read(&mut self, slot: u32, marks: &dyn Marks) -> bool {
+        let read = marks.take_read(slot);
         if read {
-            self.sketch.add(self.spaces.card(slot).hash);
+            self.sketch.add(short(marks.hash(slot)));
         }
         read
     }
 
     /// What falls out of the window next.
-    fn candidate(&mut self, read_epoch: Epoch<'_>, steps: &mut usize) -> Option<u32> {
+    fn candidate(&mut self, marks: &dyn Marks, steps: &mut usize) -> Option<u32> {
         while let Some(slot) = self.spaces.window.oldest() {
             if slot == self.newest {
                 if self.spaces.window.is_alone() {
                     return None;
                 }
-            } else if *steps == 0 || !self.was_read(slot, read_epoch) {
+            } else if *steps == 0 || !self.was_read(slot, marks) {
                 return Some(slot);
             } else {
                 *steps -= 1;
             }
-            self.move_to(slot, Part::Window);
+            self.move_to(slot, Part::Window, marks);
         }
         None
     }
 
     /// The entry on probation in `class` that is next, the oldest of those that were not read.
-    fn next_in(&mut self, class: usize, read_epoch: Epoch<'_>, steps: &mut usize) -> Option<u32> {
+    fn next_in(&mut self, class: usize, marks: &dyn Marks, steps: &mut usize) -> Option<u32> {
         loop {
-            let Class { probation, protected } = self.spaces.classes[class];
+            let Class { probation, protected, .. } = self.spaces.classes[class];
             let Some(slot) = probation.oldest() else {
                 protected.oldest()?;
-                self.step_down(class, read_epoch, steps);
+                self.step_down(class, marks, steps);
                 continue;
             };
             if slot == self.newest {
                 if probation.is_alone() {
                     protected.oldest()?;
-                    self.step_down(class, read_epoch, steps);
+                    self.step_down(class, marks, steps);
                 }
-                self.move_to(slot, Part::Probation);
+                self.move_to(slot, Part::Probation, marks);
                 continue;
             }
-            if *steps == 0 || !self.was_read(slot, read_epoch) {
+            if *steps == 0 || !self.was_read(slot, marks) {
                 return Some(slot);
             }
             *steps -= 1;
-            self.move_to(slot, Part::Protected);
+            self.spaces.classes[class].unread = 0;
+            self.move_to(slot, Part::Protected, marks);
             let most = self.spaces.classes[class].weight() * PROTECTED / 100;
             while self.spaces.classes[class].protected.weight > most {
-                self.step_down(class, read_epoch, steps);
+                self.step_down(class, marks, steps);
             }
+        }
+    }
+
+    /// Once in a while, when nothing on probation is read, the oldest protected entry of `class` goes there, unless it was read.
+    ///
+    /// Protected entries are looked at when one more becomes protected. Without this, nobody looked at them while others came
+    /// and went too fast to be read twice: in a loop that would have fit, most hits were lost for good to entries that had been
+    /// read often long ago.
+    fn ask_for_proof(&mut self, class: usize, marks: &dyn Marks) {
+        let of_class = &mut self.spaces.classes[class];
+        of_class.unread += 1;
+        if of_class.unread >= PROOF {
+            of_class.unread = 0;
+            self.step_down(class, marks, &mut 1);
         }
     }
 
     /// Puts the oldest protected entry of `class` that was not read on probation.
-    fn step_down(&mut self, class: usize, read_epoch: Epoch<'_>, steps: &mut usize) {
+    fn step_down(&mut self, class: usize, marks: &dyn Marks, steps: &mut usize) {
         while let Some(slot) = self.spaces.classes[class].protected.oldest() {
-            if *steps == 0 || !self.was_read(slot, read_epoch) {
-                return self.move_to(slot, Part::Probation);
+            if *steps == 0 || !self.was_read(slot, marks) {
+                return self.move_to(slot, Part::Probation, marks);
             }
             *steps -= 1;
-            self.move_to(slot, Part::Protected);
+            self.move_to(slot, Part::Protected, marks);
         }
     }
 
     /// The entry of the main space that is worth least.
-    fn least(&mut self, read_epoch: Epoch<'_>, steps: &mut usize) -> Option<u32> {
-        let mut least: Option<u32> = None;
+    fn least(&mut self, marks: &dyn Marks, steps: &mut usize) -> Option<u32> {
+        let mut least: Option<(usize, u32)> = None;
         for class in 0..CLASSES {
-            if let Some(slot) = self.next_in(class, read_epoch, steps)
-                && least.is_none_or(|least| self.worth[slot as usize] < self.worth[least as usize])
+            if let Some(slot) = self.next_in(class, marks, steps)
+                && least.is_none_or(|(_, least)| self.worth[slot] < self.worth[least])
             {
-                least = Some(slot);
+                least = Some((class, slot));
             }
         }
-        least
+        let (class, slot) = least?;
+        self.ask_for_proof(class, marks);
+        Some(slot)
     }
 
     /// Whether `candidate` should stay in place of `victim`.
-    fn wins(&mut self, candidate: u32, victim: u32) -> bool {
-        let (new, old) = (self.spaces.card(candidate), self.spaces.card(victim));
-        self.value(new.hash, new.weight) > self.value(old.hash, old.weight)
-            || (self.sketch.estimate(new.hash) >= FREQUENT && self.draw().is_multiple_of(LUCK))
+    fn wins(&mut self, candidate: u32, victim: u32, marks: &dyn Marks) -> bool {
+        self.value(candidate, marks) > self.value(victim, marks)
+            || (self.sketch.estimate(short(marks.hash(candidate))) >= FREQUENT
+                && self.draw().is_multiple_of(LUCK))
     }
 
     fn draw(&mut self) -> u64 {
@@ -202,36 +227,34 @@ impl Lgtc {
     }
 
     /// A victim while the window is within its limit, or has nothing to put forward.
-    fn without_contest(&mut self, read_epoch: Epoch<'_>, steps: &mut usize) -> Option<u32> {
-        if let Some(least) = self.least(read_epoch, steps) {
-            return Some(self.lost_in_main(least));
+    fn without_contest(&mut self, marks: &dyn Marks, steps: &mut usize) -> Option<u32> {
+        if let Some(least) = self.least(marks, steps) {
+            return Some(self.lost_in_main(least, marks));
         }
-        if let Some(candidate) = self.candidate(read_epoch, steps) {
-            return Some(self.lost_in_window(candidate));
+        if let Some(candidate) = self.candidate(marks, steps) {
+            return Some(self.lost_in_window(candidate, marks));
         }
         Some(self.newest).filter(|&slot| self.spaces.part(slot) != Part::Nowhere)
     }
 
-    fn lost_in_window(&mut self, slot: u32) -> u32 {
-        let Card { hash, weight, .. } = self.spaces.card(slot);
-        self.window_ghosts.push(hash, weight, self.capacity / GHOSTS);
+    fn lost_in_window(&mut self, slot: u32, marks: &dyn Marks) -> u32 {
+        self.window_ghosts.push(short(marks.hash(slot)), marks.weight(slot), self.capacity / GHOSTS);
         slot
     }
 
-    fn lost_in_main(&mut self, slot: u32) -> u32 {
-        let Card { hash, weight, .. } = self.spaces.card(slot);
-        self.main_ghosts.push(hash, weight, self.capacity / GHOSTS);
-        self.clock = self.clock.max(self.worth[slot as usize]);
+    fn lost_in_main(&mut self, slot: u32, marks: &dyn Marks) -> u32 {
+        self.main_ghosts.push(short(marks.hash(slot)), marks.weight(slot), self.capacity / GHOSTS);
+        self.clock = self.clock.max(self.worth[slot]);
         slot
     }
 
     /// Where a key that was not held belongs; a ghost moves the border.
-    fn place(&mut self, hash: u32) -> Part {
+    fn place(&mut self, hash: u32, weight: u64) -> Part {
         let (window, main) = (self.window_ghosts.weight() as f64, self.main_ghosts.weight() as f64);
-        let toward = if self.window_ghosts.take(hash) {
-            main / window
-        } else if self.main_ghosts.take(hash) {
-            -window / main
+        let toward = if self.window_ghosts.take(hash, weight) {
+            main / window.max(1.0)
+        } else if self.main_ghosts.take(hash, weight) {
+            -window / main.max(1.0)
         } else {
             return Part::Window;
         };
@@ -243,75 +266,87 @@ impl Lgtc {
     }
 
     /// While there is room in the main space, what is too much for the window goes there without a contest.
-    fn settle(&mut self) {
+    fn settle(&mut self, marks: &dyn Marks) {
         for _ in 0..2 {
             let limit = self.window_limit();
             let room = (self.capacity - limit).saturating_sub(self.spaces.main_weight);
             match self.spaces.window.oldest() {
-                Some(slot) if self.spaces.window.weight > limit && self.weight(slot) <= room => {
-                    self.move_to(slot, Part::Probation);
+                Some(slot) if self.spaces.window.weight > limit && marks.weight(slot) <= room => {
+                    self.move_to(slot, Part::Probation, marks);
                 }
                 _ => break,
             }
         }
     }
+}
 
-    fn weight(&self, slot: u32) -> u64 {
-        self.spaces.card(slot).weight.into()
-    }
+/// What the sketch and the ghosts know a key by.
+fn short(hash: u64) -> u32 {
+    (hash >> 32) as u32 ^ hash as u32
 }
 
 impl Policy for Lgtc {
-    fn stored(&mut self, slot: u32, entry: Arrival) {
-        let hash = (entry.hash >> 32) as u32 ^ entry.hash as u32;
-        let weight = u32::try_from(entry.weight).unwrap_or(u32::MAX).max(1);
-        grow_to(&mut self.worth, slot, 0.0);
-        if self.spaces.part(slot) == Part::Nowhere {
-            self.sketch.grow(self.spaces.len + 1);
-            self.sketch.add(hash);
-            let part = self.place(hash);
-            self.spaces.insert(slot, hash, weight, entry.epoch, part);
-        } else {
-            // The epoch of the new entry is later than what was noted of the old one, so this counts as a read.
-            self.spaces.reweigh(slot, weight);
+    fn stored(&mut self, slot: u32, marks: &dyn Marks) {
+        let (hash, weight) = (short(marks.hash(slot)), marks.weight(slot));
+        let part = self.place(hash, weight);
+        self.spaces.insert(slot, weight, part);
+        self.sketch.grow(self.spaces.len);
+        self.sketch.add(hash);
+        for ghosts in [&mut self.window_ghosts, &mut self.main_ghosts] {
+            ghosts.grow(self.spaces.len / GHOSTS as usize);
         }
         self.newest = slot;
-        self.appraise(slot);
-        self.settle();
+        self.appraise(slot, marks);
+        self.settle(marks);
     }
 
-    fn removed(&mut self, slot: u32) {
-        self.spaces.remove(slot);
+    fn overwritten(&mut self, slot: u32, before: u64, marks: &dyn Marks) {
+        // Somebody wanted it enough to bring it again, which counts as a read does.
+        self.sketch.add(short(marks.hash(slot)));
+        self.spaces.reweigh(slot, before, marks.weight(slot));
+        self.newest = slot;
+        self.move_to(slot, self.spaces.part(slot), marks);
+        self.settle(marks);
+    }
+
+    fn reweighed(&mut self, slot: u32, before: u64, marks: &dyn Marks) {
+        if self.spaces.reweigh(slot, before, marks.weight(slot)) {
+            self.appraise(slot, marks);
+        }
+    }
+
+    fn removed(&mut self, slot: u32, marks: &dyn Marks) {
+        self.spaces.remove(slot, marks.weight(slot));
     }
 
     fn resized(&mut self, capacity: u64) {
         self.capacity = capacity;
-        self.window_ghosts.trim(capacity / GHOSTS);
-        self.main_ghosts.trim(capacity / GHOSTS);
+        self.window_ghosts.resized(capacity / GHOSTS);
+        self.main_ghosts.resized(capacity / GHOSTS);
     }
 
-    fn victim(&mut self, read_epoch: &dyn Fn(u32) -> u64) -> Option<u32> {
+    fn victim(&mut self, marks: &dyn Marks) -> Option<u32> {
         let mut steps = STEPS;
         for _ in 0..STEPS {
             let limit = self.window_limit();
             let over = self.spaces.window.weight > limit;
-            let candidate = if over { self.candidate(read_epoch, &mut steps) } else { None };
+            let candidate = if over { self.candidate(marks, &mut steps) } else { None };
             let Some(candidate) = candidate else {
-                return self.without_contest(read_epoch, &mut steps);
+                return self.without_contest(marks, &mut steps);
             };
             let room = (self.capacity - limit).saturating_sub(self.spaces.main_weight);
-            if self.weight(candidate) <= room {
-                self.move_to(candidate, Part::Probation);
+            if marks.weight(candidate) <= room {
+                self.move_to(candidate, Part::Probation, marks);
                 continue;
             }
-            let least = self.least(read_epoch, &mut steps);
-            let Some(least) = least.filter(|&least| self.wins(candidate, least)) else {
-                return Some(self.lost_in_window(candidate));
+            let least = self.least(marks, &mut steps);
+            let Some(least) = least.filter(|&least| self.wins(candidate, least, marks)) else {
+                return Some(self.lost_in_window(candidate, marks));
             };
-            self.move_to(candidate, Part::Probation);
-            return Some(self.lost_in_main(least));
+            self.move_to(candidate, Part::Probation, marks);
+            return Some(self.lost_in_main(least, marks));
         }
-        self.without_contest(read_epoch, &mut steps)
+        self.without_contest(marks, &mut steps)
     }
 
     fn coldest(&self, limit: usize) -> Vec<u32> {
@@ -323,8 +358,8 @@ impl Policy for Lgtc {
         window(0).take(half).chain(probation).chain(protected).chain(window(half)).take(limit).collect()
     }
 
-    fn check(&self, slots: &[u32]) {
-        self.spaces.check(slots);
+    fn check(&self, slots: &[u32], marks: &dyn Marks) {
+        self.spaces.check(slots, &|slot| marks.weight(slot));
         assert!((WINDOW_LEAST..=WINDOW_MOST).contains(&self.window_share), "the window left its bounds");
         self.window_ghosts.check(self.capacity / GHOSTS);
         self.main_ghosts.check(self.capacity / GHOSTS);

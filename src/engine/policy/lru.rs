@@ -8,8 +8,9 @@
 //! queue; when all of those were read, the one read longest ago goes. So on few entries it is least recently used to
 //! the letter, and under load an approximation whose cost has a bound.
 
-use super::{Arrival, Policy};
-use crate::engine::links::{Links, List, NONE, grow_to};
+use super::{Marks, Policy};
+use crate::engine::column::Column;
+use crate::engine::links::{Links, List, NONE};
 
 /// Bound of each of the two loops of an eviction.
 pub(crate) const STEPS: usize = 64;
@@ -19,71 +20,76 @@ pub(crate) const STEPS: usize = 64;
 pub struct Lru {
     queue: List,
     links: Links,
-    queued: Vec<u64>,
+    queued: Column<u32>,
+    /// The epoch of the last store: epochs wrap around, and are ordered by their distance to it.
+    newest: u32,
 }
 
 impl Default for Lru {
     fn default() -> Self {
-        Self { queue: List::EMPTY, links: Links::default(), queued: Vec::new() }
+        Self { queue: List::EMPTY, links: Links::default(), queued: Column::new(0), newest: 0 }
     }
 }
 
 impl Lru {
+    /// A number that is lower the longer ago the epoch was. What was used two thousand million stores ago seems new, once.
+    fn rank(&self, epoch: u32) -> u32 {
+        epoch.wrapping_sub(self.newest).wrapping_add(1 << 31)
+    }
+
+    fn queued_rank(&self, slot: u32) -> u32 {
+        self.rank(self.queued[slot])
+    }
+
     /// Puts `slot`, which is not queued, where an entry last used at `epoch` belongs.
-    fn place(&mut self, slot: u32, epoch: u64) {
-        grow_to(&mut self.queued, slot, u64::MAX);
-        self.queued[slot as usize] = epoch;
+    fn place(&mut self, slot: u32, epoch: u32) {
+        self.queued.put(slot, epoch);
+        let rank = self.rank(epoch);
         let mut next = self.queue.head;
         for _ in 0..STEPS {
-            if next == NONE || self.queued[next as usize] <= epoch {
+            if next == NONE || self.queued_rank(next) <= rank {
                 break;
             }
             next = self.links.next(next);
         }
         self.links.insert_before(&mut self.queue, next, slot);
     }
-
-    fn take(&mut self, slot: u32) {
-        self.links.remove(&mut self.queue, slot);
-        self.queued[slot as usize] = u64::MAX;
-    }
-
-    fn holds(&self, slot: u32) -> bool {
-        self.queued.get(slot as usize).is_some_and(|&epoch| epoch != u64::MAX)
-    }
 }
 
 impl Policy for Lru {
-    fn stored(&mut self, slot: u32, entry: Arrival) {
-        if self.holds(slot) {
-            self.take(slot);
-        }
-        self.place(slot, entry.epoch);
+    fn stored(&mut self, slot: u32, marks: &dyn Marks) {
+        self.newest = marks.last_read(slot);
+        self.place(slot, self.newest);
+    }
+
+    fn overwritten(&mut self, slot: u32, _before: u64, marks: &dyn Marks) {
+        self.links.remove(&mut self.queue, slot);
+        self.stored(slot, marks);
+    }
+
+    fn reweighed(&mut self, _slot: u32, _before: u64, _marks: &dyn Marks) {}
+
+    fn removed(&mut self, slot: u32, _marks: &dyn Marks) {
+        self.links.remove(&mut self.queue, slot);
     }
 
     fn resized(&mut self, _capacity: u64) {}
 
-    fn removed(&mut self, slot: u32) {
-        if self.holds(slot) {
-            self.take(slot);
-        }
-    }
-
-    fn victim(&mut self, read_epoch: &dyn Fn(u32) -> u64) -> Option<u32> {
+    fn victim(&mut self, marks: &dyn Marks) -> Option<u32> {
         let mut read = Vec::new();
         let mut victim = None;
         while read.len() < STEPS && self.queue.tail != NONE {
             let slot = self.queue.tail;
-            let last_read = read_epoch(slot);
-            if last_read <= self.queued[slot as usize] {
+            let last_read = marks.last_read(slot);
+            if self.rank(last_read) <= self.queued_rank(slot) {
                 victim = Some(slot);
                 break;
             }
-            self.take(slot);
+            self.links.remove(&mut self.queue, slot);
             read.push((last_read, slot));
         }
         // Stable, so that reads of one epoch keep the order of the queue: the one nearer to the back is placed first.
-        read.sort_by_key(|&(last_read, _)| last_read);
+        read.sort_by_key(|&(last_read, _)| self.rank(last_read));
         for &(last_read, slot) in &read {
             self.place(slot, last_read);
         }
@@ -91,7 +97,9 @@ impl Policy for Lru {
         // all that we looked at were read, entries that we did not look at may be older; the bound is worth that.
         let oldest = read.first().copied();
         match (victim, oldest) {
-            (Some(unread), Some((last_read, slot))) if last_read < self.queued[unread as usize] => Some(slot),
+            (Some(unread), Some((last_read, slot))) if self.rank(last_read) < self.queued_rank(unread) => {
+                Some(slot)
+            }
             (None, oldest) => oldest.map(|(_, slot)| slot),
             (unread, _) => unread,
         }
@@ -107,73 +115,66 @@ impl Policy for Lru {
         slots
     }
 
-    fn check(&self, slots: &[u32]) {
+    fn check(&self, slots: &[u32], _marks: &dyn Marks) {
         let mut queue: Vec<u32> = self.links.iter(self.queue).collect();
         assert_eq!(queue.last().copied().unwrap_or(NONE), self.queue.tail, "the queue lost its back");
         queue.sort_unstable();
         let mut held = slots.to_vec();
         held.sort_unstable();
         assert_eq!(queue, held, "queued slots are not those that are held");
-        for (slot, &epoch) in self.queued.iter().enumerate() {
-            assert_eq!(
-                epoch != u64::MAX,
-                queue.binary_search(&(slot as u32)).is_ok(),
-                "slot {slot} is half queued"
-            );
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::Held;
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
-        /// With few entries the policy is least recently used to the letter.
+        /// With few entries the policy is least recently used to the letter, also where epochs begin anew.
         #[test]
-        fn few_entries_leave_in_the_order_of_last_use(ops in proptest::collection::vec((0u8..5, 0u32..20), 0..300)) {
+        fn few_entries_leave_in_the_order_of_last_use(
+            start in prop_oneof![Just(0_u32), Just(u32::MAX - 100)],
+            ops in proptest::collection::vec((0u8..5, 0u32..20), 0..300),
+        ) {
             let mut lru = Lru::default();
-            let mut used = std::collections::BTreeMap::<u32, u64>::new();
+            let mut held = Held::starting_at(start);
+            let mut used = std::collections::BTreeMap::<u32, usize>::new();
             for (step, (op, slot)) in ops.into_iter().enumerate() {
-                let epoch = step as u64 + 1;
                 match op {
                     0 | 1 => {
-                        lru.stored(slot, Arrival { epoch, hash: 0, weight: 1 });
-                        used.insert(slot, epoch);
+                        held.store(&mut lru, slot, 1, 0);
+                        used.insert(slot, step);
                     }
                     2 => {
-                        if let Some(last) = used.get_mut(&slot) {
-                            *last = epoch; // a read: the policy is not told
+                        // A read: the policy is not told. The next has another epoch.
+                        if held.read(slot) {
+                            used.insert(slot, step);
+                            held.pass();
                         }
                     }
                     3 => {
-                        lru.removed(slot);
+                        held.remove(&mut lru, slot);
                         used.remove(&slot);
                     }
                     _ => {
-                        let victim = lru.victim(&|slot| used[&slot]);
                         let oldest = used.iter().min_by_key(|&(_, last)| last).map(|(&slot, _)| slot);
-                        prop_assert_eq!(victim, oldest);
+                        prop_assert_eq!(lru.victim(&held), oldest);
                     }
                 }
-                lru.check(&used.keys().copied().collect::<Vec<_>>());
+                held.check(&lru);
             }
         }
     }
 
     #[test]
     fn an_eviction_has_a_bound_when_everything_was_read() {
-        let mut lru = Lru::default();
-        for slot in 0..10_000 {
-            lru.stored(slot, Arrival { epoch: 1, hash: 0, weight: 1 });
-        }
-        let looked = std::cell::Cell::new(0);
-        let victim = lru.victim(&|_| {
-            looked.set(looked.get() + 1);
-            2
-        });
-        assert!(victim.is_some());
-        assert!(looked.get() <= STEPS);
+        let (mut lru, mut held) = (Lru::default(), Held::default());
+        (0..10_000).for_each(|slot| held.store(&mut lru, slot, 1, 0));
+        (0..10_000).for_each(|slot| assert!(held.read(slot)));
+        held.looks();
+        assert!(lru.victim(&held).is_some());
+        assert!(held.looks() <= STEPS);
     }
 }

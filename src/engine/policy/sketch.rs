@@ -5,12 +5,17 @@
 //! A count-min sketch of four rows with counters of 4 bits (Cormode and Muthukrishnan, 2005), halved in regular intervals as
 //! in `TinyLFU` (Einziger, Friedman and Manes, 2017). A word holds four counters of each row.
 
-/// Additions for each word until all counters are halved.
+use super::split;
+use crate::engine::column::Column;
+
+/// Additions for each entry until all counters are halved.
 const PERIOD: usize = 10;
 /// Words that one addition halves at most, so that no turn halves all of a large sketch.
-const SLICE: usize = 64;
+const SLICE: u32 = 64;
 /// Words of the smallest sketch: with fewer, the keys of a tiny tier would all share their counters.
-const LEAST: usize = 16;
+const LEAST: u32 = 256;
+/// Entries that the time until a halving is counted for at least.
+const FEW: usize = 16;
 const ROWS: [u64; 4] =
     [0x9E37_79B9_7F4A_7C15, 0xC2B2_AE3D_27D4_EB4F, 0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F];
 const COUNTER_MAX: u64 = 15;
@@ -20,43 +25,51 @@ const HALVES: u64 = 0x7777_7777_7777_7777;
 /// Estimates of how often hashes were added.
 #[derive(Debug)]
 pub(super) struct Sketch {
-    /// A power of two of them.
-    words: Vec<u64>,
+    words: Column<u64>,
+    entries: usize,
     added: usize,
     /// Words that were not halved yet in the halving under way.
-    to_halve: usize,
+    to_halve: u32,
 }
 
 impl Default for Sketch {
     fn default() -> Self {
-        Self { words: vec![0; LEAST], added: 0, to_halve: 0 }
+        let mut words = Column::new(0);
+        words.grow_to(LEAST - 1);
+        Self { words, entries: FEW, added: 0, to_halve: 0 }
     }
 }
 
 impl Sketch {
-    /// Makes room for `entries`; estimates stay what they are. Cost: when it doubles, in proportion to its size.
+    /// Adds a word if there are fewer than `entries`; estimates stay what they are.
     pub(super) fn grow(&mut self, entries: usize) {
-        while self.words.len() < entries {
-            // The place in a table of twice the size is the old one with a bit in front, so a copy of all that there is
-            // shows every hash what it has seen so far.
-            self.halve(usize::MAX);
-            self.words.extend_from_within(..);
+        self.entries = self.entries.max(entries);
+        if self.words.len() >= entries {
+            return;
         }
+        // The new word counts for hashes that its parent has counted so far: a copy shows them what they have seen.
+        let parent = split::parent(self.words.len());
+        let copy = self.words[parent];
+        self.words.push(if parent < self.to_halve { halved(copy) } else { copy });
     }
 
-    /// Counts `hash` once more.
+    /// Counts `hash` once more: only where its count is lowest, for the others count too much already (conservative update,
+    /// Estan and Varghese, 2002).
     pub(super) fn add(&mut self, hash: u32) {
+        let lowest = u64::from(self.estimate(hash));
         for row in 0..ROWS.len() {
             let (word, shift) = self.place(hash, row);
-            if (self.words[word] >> shift) & COUNTER_MAX < COUNTER_MAX {
-                self.words[word] += 1 << shift;
+            let word = &mut self.words[word];
+            let count = (*word >> shift) & COUNTER_MAX;
+            if count == lowest && count < COUNTER_MAX {
+                *word += 1 << shift;
             }
         }
         self.halve(SLICE);
         self.added += 1;
-        if self.added >= PERIOD * self.words.len() {
+        if self.added >= PERIOD * self.entries {
             self.added /= 2;
-            self.to_halve = self.words.len();
+            self.to_halve = self.words.len() as u32;
         }
     }
 
@@ -69,21 +82,25 @@ impl Sketch {
         (0..ROWS.len()).map(count).min().unwrap_or(0) as u32
     }
 
-    fn halve(&mut self, limit: usize) {
+    fn halve(&mut self, limit: u32) {
         for _ in 0..limit.min(self.to_halve) {
             self.to_halve -= 1;
-            let word = &mut self.words[self.to_halve];
-            *word = (*word >> 1) & HALVES;
+            self.words[self.to_halve] = halved(self.words[self.to_halve]);
         }
     }
 
     /// Word and shift of the counter of `hash` in `row`.
-    fn place(&self, hash: u32, row: usize) -> (usize, u32) {
+    fn place(&self, hash: u32, row: usize) -> (u32, u32) {
         let mixed = u64::from(hash).wrapping_add(1).wrapping_mul(ROWS[row]);
         let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(ROWS[row]);
         let counter = 4 * row as u32 + (mixed >> 62) as u32;
-        ((mixed >> 24) as usize & (self.words.len() - 1), 4 * counter)
+        (split::place(mixed >> 24, self.words.len()), 4 * counter)
     }
+}
+
+/// All counters of a word, halved.
+fn halved(word: u64) -> u64 {
+    (word >> 1) & HALVES
 }
 
 #[cfg(test)]
@@ -93,7 +110,7 @@ mod tests {
     #[test]
     fn an_estimate_is_never_too_low_until_counters_are_halved() {
         let mut sketch = Sketch::default();
-        sketch.grow(256);
+        (0..256).for_each(|entries| sketch.grow(entries));
         let mut true_counts = [0_u32; 100];
         for step in 0..1_000_u32 {
             let hash = step.wrapping_mul(step) % 100;
@@ -108,7 +125,7 @@ mod tests {
     #[test]
     fn few_keys_are_counted_to_the_letter() {
         let mut sketch = Sketch::default();
-        sketch.grow(1_024);
+        (0..1_024).for_each(|entries| sketch.grow(entries));
         for hash in 0..16_u32 {
             (0..hash).for_each(|_| sketch.add(hash));
         }
@@ -121,11 +138,26 @@ mod tests {
     #[test]
     fn growing_keeps_every_estimate() {
         let mut sketch = Sketch::default();
-        (0..100_u32).for_each(|hash| sketch.add(hash % 37));
-        let before: Vec<u32> = (0..200).map(|hash| sketch.estimate(hash)).collect();
-        sketch.grow(500);
-        assert_eq!(sketch.words.len(), 512);
-        assert_eq!((0..200).map(|hash| sketch.estimate(hash)).collect::<Vec<_>>(), before);
+        for entries in 0..700 {
+            sketch.add(entries as u32 % 37);
+            // Nothing is half halved when we compare: growing halves what its parent's turn has not come to.
+            sketch.halve(u32::MAX);
+            let before: Vec<u32> = (0..200).map(|hash| sketch.estimate(hash)).collect();
+            sketch.grow(entries);
+            assert_eq!(sketch.words.len(), entries.max(LEAST as usize));
+            assert_eq!((0..200).map(|hash| sketch.estimate(hash)).collect::<Vec<_>>(), before);
+        }
+    }
+
+    #[test]
+    fn growing_within_a_halving_halves_every_counter_once() {
+        let mut sketch = Sketch::default();
+        (1..400).for_each(|entries| sketch.grow(entries));
+        (0..14).for_each(|_| sketch.add(7));
+        sketch.to_halve = sketch.words.len() as u32;
+        (400..500).for_each(|entries| sketch.grow(entries));
+        sketch.halve(u32::MAX);
+        assert_eq!(sketch.estimate(7), 7);
     }
 
     #[test]
@@ -133,8 +165,8 @@ mod tests {
         let mut sketch = Sketch::default();
         (0..15).for_each(|_| sketch.add(7));
         assert_eq!(sketch.estimate(7), 15);
-        // Ten additions a word halve it once; what halves it is spread over the additions that follow.
-        (0..PERIOD * LEAST).for_each(|_| sketch.add(8));
+        // Ten additions an entry halve it once; what halves it is spread over the additions that follow.
+        (0..PERIOD * FEW).for_each(|_| sketch.add(8));
         assert!((4..=7).contains(&sketch.estimate(7)), "{}", sketch.estimate(7));
     }
 }

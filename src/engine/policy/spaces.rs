@@ -1,8 +1,10 @@
 //! The queues of the window and of the main space, and which slot stands where.
 //!
-//! Owns: the links, a card for each slot, and the weight of each queue. Never: decides where an entry belongs.
+//! Owns: the links, the place of each slot, and the weight of each queue. Never: decides where an entry belongs, or keeps what
+//! it weighs: who calls says so, and tells when it changes.
 
-use crate::engine::links::{Links, List, NONE, grow_to};
+use crate::engine::column::Column;
+use crate::engine::links::{Links, List, NONE};
 
 /// One for each power of two of a weight.
 pub(super) const CLASSES: usize = 32;
@@ -16,17 +18,36 @@ pub(super) enum Part {
     Protected,
 }
 
-/// What is known of the entry in a slot.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Card {
-    pub(super) hash: u32,
-    pub(super) weight: u32,
-    /// The end of the epoch of the last read that was noted.
-    pub(super) seen: u32,
-    part: Part,
-}
+/// Part and class in a byte: 0 is nowhere, 1 the window, then the queues of each class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place(u8);
 
-const NO_CARD: Card = Card { hash: 0, weight: 0, seen: 0, part: Part::Nowhere };
+impl Place {
+    const NOWHERE: Self = Self(0);
+    const WINDOW: Self = Self(1);
+
+    fn new(part: Part, class: usize) -> Self {
+        match part {
+            Part::Nowhere => Self::NOWHERE,
+            Part::Window => Self::WINDOW,
+            Part::Probation => Self(2 + 2 * class as u8),
+            Part::Protected => Self(3 + 2 * class as u8),
+        }
+    }
+
+    fn part(self) -> Part {
+        match self.0 {
+            0 => Part::Nowhere,
+            1 => Part::Window,
+            main if main.is_multiple_of(2) => Part::Probation,
+            _ => Part::Protected,
+        }
+    }
+
+    fn class(self) -> usize {
+        usize::from(self.0.saturating_sub(2) / 2)
+    }
+}
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Queue {
@@ -53,10 +74,12 @@ impl Queue {
 pub(super) struct Class {
     pub(super) probation: Queue,
     pub(super) protected: Queue,
+    /// Victims on probation since one was last found to have been read.
+    pub(super) unread: u32,
 }
 
 impl Class {
-    const EMPTY: Self = Self { probation: Queue::EMPTY, protected: Queue::EMPTY };
+    const EMPTY: Self = Self { probation: Queue::EMPTY, protected: Queue::EMPTY, unread: 0 };
 
     pub(super) fn weight(&self) -> u64 {
         self.probation.weight + self.protected.weight
@@ -73,7 +96,7 @@ pub(super) struct Spaces {
     /// The sum over all classes.
     pub(super) main_weight: u64,
     links: Links,
-    cards: Vec<Card>,
+    places: Column<Place>,
     /// Entries in both spaces.
     pub(super) len: usize,
 }
@@ -86,89 +109,85 @@ impl Spaces {
             classes: Box::new([Class::EMPTY; CLASSES]),
             main_weight: 0,
             links: Links::default(),
-            cards: Vec::new(),
+            places: Column::new(Place::NOWHERE),
             len: 0,
         }
     }
 
-    pub(super) fn card(&self, slot: u32) -> Card {
-        self.cards[slot as usize]
-    }
-
     pub(super) fn part(&self, slot: u32) -> Part {
-        self.cards.get(slot as usize).map_or(Part::Nowhere, |card| card.part)
+        self.places.get(slot).map_or(Part::Nowhere, |place| place.part())
     }
 
-    /// Notes the epoch of a read; whether it is another than the one noted before.
-    pub(super) fn note(&mut self, slot: u32, epoch: u64) -> bool {
-        let card = &mut self.cards[slot as usize];
-        std::mem::replace(&mut card.seen, epoch as u32) != epoch as u32
+    fn class_of(&self, weight: u64) -> usize {
+        if self.one_class { 0 } else { (weight.max(1).ilog2() as usize).min(CLASSES - 1) }
     }
 
-    fn class_of(&self, weight: u32) -> usize {
-        if self.one_class { 0 } else { weight.max(1).ilog2() as usize }
-    }
-
-    fn queue(&mut self, part: Part, weight: u32) -> &mut Queue {
-        let class = self.class_of(weight);
-        match part {
-            Part::Probation => &mut self.classes[class].probation,
-            Part::Protected => &mut self.classes[class].protected,
+    fn queue(&mut self, place: Place) -> &mut Queue {
+        let class = &mut self.classes[place.class()];
+        match place.part() {
+            Part::Probation => &mut class.probation,
+            Part::Protected => &mut class.protected,
             Part::Window | Part::Nowhere => &mut self.window,
         }
     }
 
     /// Puts a new entry at the front of `part`, into a slot that is nowhere.
-    pub(super) fn insert(&mut self, slot: u32, hash: u32, weight: u32, epoch: u64, part: Part) {
-        grow_to(&mut self.cards, slot, NO_CARD);
-        self.cards[slot as usize] = Card { hash, weight, seen: epoch as u32, part: Part::Nowhere };
+    pub(super) fn insert(&mut self, slot: u32, weight: u64, part: Part) {
+        self.places.grow_to(slot);
         self.len += 1;
-        self.push(slot, part);
+        self.push(slot, weight, part);
     }
 
-    /// Takes out the entry in `slot`, if there is one.
-    pub(super) fn remove(&mut self, slot: u32) {
-        if self.part(slot) != Part::Nowhere {
-            self.pull(slot);
-            self.len -= 1;
-        }
+    /// Takes out the entry in `slot`, which is somewhere.
+    pub(super) fn remove(&mut self, slot: u32, weight: u64) {
+        self.pull(slot, weight);
+        self.len -= 1;
     }
 
     /// Puts the entry in `slot` at the front of `part`.
-    pub(super) fn move_to(&mut self, slot: u32, part: Part) {
-        self.pull(slot);
-        self.push(slot, part);
+    pub(super) fn move_to(&mut self, slot: u32, weight: u64, part: Part) {
+        self.pull(slot, weight);
+        self.push(slot, weight, part);
     }
 
-    /// The entry in `slot`, which is somewhere, has another weight; it goes to the front of its queue.
-    pub(super) fn reweigh(&mut self, slot: u32, weight: u32) {
-        let part = self.part(slot);
-        self.pull(slot);
-        self.cards[slot as usize].weight = weight;
-        self.push(slot, part);
+    /// The entry in `slot`, which is somewhere, weighs `after` instead of `before`. Where that makes it one of another class, it
+    /// goes to the front there; else it stays in its place. Whether it went.
+    pub(super) fn reweigh(&mut self, slot: u32, before: u64, after: u64) -> bool {
+        let place = self.places[slot];
+        let moves = place.part() != Part::Window && place.class() != self.class_of(after);
+        if moves {
+            self.pull(slot, before);
+            self.push(slot, after, place.part());
+        } else {
+            let queue = self.queue(place);
+            queue.weight = queue.weight - before + after;
+            if place.part() != Part::Window {
+                self.main_weight = self.main_weight - before + after;
+            }
+        }
+        moves
     }
 
-    fn push(&mut self, slot: u32, part: Part) {
-        self.cards[slot as usize].part = part;
-        let weight = self.card(slot).weight;
-        let mut queue = *self.queue(part, weight);
+    fn push(&mut self, slot: u32, weight: u64, part: Part) {
+        let place = Place::new(part, self.class_of(weight));
+        self.places[slot] = place;
+        let mut queue = *self.queue(place);
         self.links.push_front(&mut queue.list, slot);
-        queue.weight += u64::from(weight);
-        *self.queue(part, weight) = queue;
+        queue.weight += weight;
+        *self.queue(place) = queue;
         if part != Part::Window {
-            self.main_weight += u64::from(weight);
+            self.main_weight += weight;
         }
     }
 
-    fn pull(&mut self, slot: u32) {
-        let Card { weight, part, .. } = self.card(slot);
-        self.cards[slot as usize].part = Part::Nowhere;
-        let mut queue = *self.queue(part, weight);
+    fn pull(&mut self, slot: u32, weight: u64) {
+        let place = std::mem::replace(&mut self.places[slot], Place::NOWHERE);
+        let mut queue = *self.queue(place);
         self.links.remove(&mut queue.list, slot);
-        queue.weight -= u64::from(weight);
-        *self.queue(part, weight) = queue;
-        if part != Part::Window {
-            self.main_weight -= u64::from(weight);
+        queue.weight -= weight;
+        *self.queue(place) = queue;
+        if place.part() != Part::Window {
+            self.main_weight -= weight;
         }
     }
 
@@ -179,39 +198,35 @@ impl Spaces {
         })
     }
 
-    /// Recomputes what is derived; `slots` are all that are held.
-    pub(super) fn check(&self, slots: &[u32]) {
+    /// Recomputes what is derived; `slots` are all that are held, and each is of a `weight`.
+    pub(super) fn check(&self, slots: &[u32], weight: &dyn Fn(u32) -> u64) {
         let mut queued = Vec::new();
-        let window = self.check_queue(self.window, Part::Window, None, &mut queued);
-        assert_eq!(window, self.window.weight, "the window's weight drifted");
-        let mut main = 0;
+        self.check_queue(self.window, Place::WINDOW, weight, &mut queued);
         for (number, class) in self.classes.iter().enumerate() {
-            main += self.check_queue(class.probation, Part::Probation, Some(number), &mut queued);
-            main += self.check_queue(class.protected, Part::Protected, Some(number), &mut queued);
+            let (probation, protected) = (class.probation, class.protected);
+            self.check_queue(probation, Place::new(Part::Probation, number), weight, &mut queued);
+            self.check_queue(protected, Place::new(Part::Protected, number), weight, &mut queued);
         }
+        let main: u64 = self.classes.iter().map(Class::weight).sum();
         assert_eq!(main, self.main_weight, "the main space's weight drifted");
         assert_eq!(queued.len(), self.len, "len drifted");
         queued.sort_unstable();
         let mut held = slots.to_vec();
         held.sort_unstable();
         assert_eq!(queued, held, "queued slots are not those that are held");
-        let placed = self.cards.iter().filter(|card| card.part != Part::Nowhere).count();
+        let placed = self.places.iter().filter(|&&place| place != Place::NOWHERE).count();
         assert_eq!(placed, self.len, "a slot that is not queued says it is");
     }
 
-    fn check_queue(&self, queue: Queue, part: Part, class: Option<usize>, queued: &mut Vec<u32>) -> u64 {
-        let mut weight = 0;
+    fn check_queue(&self, queue: Queue, place: Place, weight: &dyn Fn(u32) -> u64, queued: &mut Vec<u32>) {
+        let mut sum = 0;
         for slot in self.links.iter(queue.list) {
-            let card = self.card(slot);
-            assert_eq!(card.part, part, "slot {slot} is elsewhere");
-            assert!(
-                class.is_none_or(|class| class == self.class_of(card.weight)),
-                "slot {slot} is in a wrong class"
-            );
-            weight += u64::from(card.weight);
+            assert_eq!(self.places[slot], place, "slot {slot} is elsewhere");
+            let class = if place == Place::WINDOW { 0 } else { self.class_of(weight(slot)) };
+            assert_eq!(class, place.class(), "slot {slot} is in a wrong class");
+            sum += weight(slot);
             queued.push(slot);
         }
-        assert_eq!(weight, queue.weight, "a queue's weight drifted");
-        weight
+        assert_eq!(sum, queue.weight, "a queue's weight drifted");
     }
 }

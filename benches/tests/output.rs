@@ -1,0 +1,76 @@
+//! What programs may rely on in the rows of `--json`.
+//!
+//! Owns: the contract of the output. Never: asserts on a time: those are of this machine and of this moment.
+
+use std::process::{Command, Output};
+
+use serde_json::{Map, Value};
+
+/// Runs `program`, and returns what it printed as objects, and what it said beside them.
+fn rows(program: &str, arguments: &[&str]) -> (Vec<Map<String, Value>>, String) {
+    let output = run(program, arguments);
+    let (text, about) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{program}: {about}");
+    let object = |line: &str| match serde_json::from_str(line) {
+        Ok(Value::Object(object)) => object,
+        other => panic!("{program} printed {line}, which is no object: {other:?}"),
+    };
+    (text.lines().map(object).collect(), about.into_owned())
+}
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    Command::new(program).args(arguments).output().expect("the program was built with this test")
+}
+
+fn number(row: &Map<String, Value>, field: &str) -> f64 {
+    row[field].as_f64().unwrap_or_else(|| panic!("{field} of {row:?} is no number"))
+}
+
+#[test]
+fn each_row_of_peers_is_a_comparison_whose_ratio_says_who_is_better() {
+    let peers = env!("CARGO_BIN_EXE_peers");
+    let (rows, about) = rows(peers, &["--quick", "--json", "--only", "set_many_100"]);
+    assert!(!rows.is_empty(), "{about}");
+    for row in &rows {
+        assert_eq!((&row["measure"], &row["unit"]), (&Value::from("set_many_100"), &Value::from("ns")));
+        assert!(row["peer"].is_string() && number(row, "threads") >= 1.0, "{row:?}");
+        let (ours, theirs, ratio) = (number(row, "ours"), number(row, "theirs"), number(row, "ratio"));
+        // All of them are rounded.
+        assert!((ratio - theirs / ours).abs() <= ratio / 50.0, "lower is better: {row:?}");
+        for (side, median) in [("ours", ours), ("theirs", theirs)] {
+            let [least, most] = [0, 1].map(|end| row["spread"][side][end].as_f64().expect("it is a number"));
+            assert!(least <= median && median <= most, "{side} of {row:?}");
+        }
+    }
+    // What a figure means nothing without.
+    for said in ["cores", "moka 0.12.", "--bin peers -- --quick --json --only set_many_100"] {
+        assert!(about.contains(said), "{said} is missing: {about}");
+    }
+}
+
+#[test]
+fn memory_that_was_given_back_is_told_in_a_row_of_its_own() {
+    let (rows, _) = rows(env!("CARGO_BIN_EXE_memory"), &["--quick", "--json", "--only", "growth"]);
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["measure"], "growth");
+    assert!(number(&rows[0], "left") < 1e6, "{rows:?}");
+}
+
+#[test]
+fn what_does_not_exist_is_refused_by_every_program() {
+    let programs = [
+        env!("CARGO_BIN_EXE_peers"),
+        env!("CARGO_BIN_EXE_end_to_end"),
+        env!("CARGO_BIN_EXE_at_rest"),
+        env!("CARGO_BIN_EXE_memory"),
+        env!("CARGO_BIN_EXE_scale"),
+        env!("CARGO_BIN_EXE_invalidate"),
+        env!("CARGO_BIN_EXE_latency"),
+    ];
+    for program in programs {
+        let output = run(program, &["--only", "nothing"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{program}");
+        assert!(said.contains("there is no measure \"nothing\"; there are "), "{program}: {said}");
+    }
+}

@@ -1,0 +1,81 @@
+//! How the supervisor sees to the budget: when it plans, what it reads for that, and who waits.
+//!
+//! Owns: the way from counters and samples to a plan, and the calls that wait for a budget to hold. Never: tells a tier
+//! itself, chooses grants (`engine::planner` does) or moves bytes (`engine::budget` does).
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::reply::Reply;
+use super::tier_shared::TierShared;
+use super::wiring::Wiring;
+use crate::engine::budget::{self, Told};
+use crate::engine::planner::TierNow;
+use crate::error::{Error, Result};
+use crate::telemetry;
+
+/// Calls that wait for a budget to hold.
+#[derive(Debug, Default)]
+pub(super) struct Awaited(Vec<(u64, Reply<()>)>);
+
+impl Awaited {
+    /// `reply` waits until no more than `bytes` are granted, or what is in force by then.
+    pub(super) fn add(&mut self, bytes: u64, reply: Reply<()>) {
+        self.0.push((bytes, reply));
+    }
+
+    /// So much is `granted`, of so much that may be.
+    pub(super) fn answer(&mut self, (granted, total): (u64, u64)) {
+        for (_, reply) in self.0.extract_if(.., |(bytes, _)| granted <= (*bytes).max(total)) {
+            reply.answer(Ok(()));
+        }
+    }
+}
+
+/// Gives the cache a budget of `bytes`; returns what tiers have to be told.
+pub(super) fn resize(wiring: &Wiring, bytes: u64) -> Result<Vec<Told>> {
+    let least = budget::least(wiring.plan.max_entry, wiring.tiers.len()).max(budget::LEAST);
+    let refused = Error::Budget { bytes, least, most: budget::MOST };
+    if !(least..=budget::MOST).contains(&bytes) {
+        return Err(refused);
+    }
+    let told = wiring.budget.lock().resize(bytes).ok_or(refused)?;
+    wiring.planner.lock().resize(bytes);
+    Ok(told)
+}
+
+/// Takes in what readers left, and moves the budget if that is due; returns what tiers have to be told.
+pub(super) fn plan(wiring: &Wiring) -> Vec<Told> {
+    let mut planner = wiring.planner.lock();
+    let mut budget = wiring.budget.lock();
+    let aims = budget.aims();
+    let now = |(tier, grant): (&TierShared, u64)| TierNow {
+        reads: tier.counters.hits() + tier.counters.misses(),
+        entries: tier.counters.entries.load(Relaxed),
+        used: tier.counters.bytes.load(Relaxed),
+        grant,
+    };
+    let now: Vec<TierNow> = wiring.tiers.iter().zip(aims).map(now).collect();
+    for (index, tier) in wiring.tiers.iter().enumerate() {
+        planner.absorb(index, &tier.counters.sampler, now[index]);
+    }
+    // While some of the budget was never asked for, there is nothing to take from anybody.
+    let short = budget.pool() == 0;
+    let aims = planner.decide(budget.total(), budget.floor(), &now, short);
+    let told = aims.map(|aims| budget.aim(&aims)).unwrap_or_default();
+    for (index, tier) in wiring.tiers.iter().enumerate() {
+        tier.counters.worth.store(planner.worth(index, budget.total(), budget.grant(index)), Relaxed);
+    }
+    told
+}
+
+/// Looks whether more is granted than there is, which nothing may lead to. Returns what is granted, and what may be.
+pub(super) fn inspected(wiring: &Wiring) -> (u64, u64) {
+    let budget = wiring.budget.lock();
+    if cfg!(debug_assertions) {
+        budget.check();
+    }
+    if let Err(overdrawn) = budget.sound() {
+        telemetry::overdrawn(&overdrawn);
+    }
+    (budget.granted(), budget.total())
+}

@@ -1,0 +1,102 @@
+//! What outlives a tier's actor, and what readers see of the tier.
+//!
+//! Owns: its view, counters and permits, whether it serves, and how often it broke. Never: handles a message.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use super::live_terms::LiveTerms;
+use super::permit::Permits;
+use super::request::ToTier;
+use super::throttle::Throttle;
+use super::wiring::{Place, tell};
+use crate::codec::pack::Packer;
+use crate::engine::counters::Counters;
+use crate::engine::moment::Moment;
+use crate::engine::route::TierId;
+use crate::engine::view::View;
+use crate::engine::weigh::Weigher;
+use crate::error::Error;
+use crate::message::TierState;
+
+/// Crashes within [`CRASH_WINDOW`] after which a tier is bypassed.
+pub const CRASHES_MAX: usize = 5;
+/// See [`CRASHES_MAX`].
+pub const CRASH_WINDOW: Duration = Duration::from_secs(60);
+/// Where a tier's life stands.
+#[derive(Debug, Default)]
+pub(crate) struct Lives {
+    crashes: VecDeque<Moment>,
+}
+
+/// What is shared about one tier.
+#[derive(Debug)]
+pub struct TierShared {
+    /// Its number.
+    pub id: TierId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// How its values are loaded and kept when nothing else is said.
+    pub terms: LiveTerms,
+    /// What readers see.
+    pub view: Arc<View>,
+    /// Whether typed readers leave decoded copies beside the bytes.
+    pub(crate) keeps_decoded: bool,
+    /// Its counters.
+    pub counters: Arc<Counters>,
+    /// Its bound.
+    pub permits: Arc<Permits>,
+    pub(crate) place: Place<ToTier>,
+    /// Compresses its values.
+    pub(crate) packer: Packer,
+    /// Says what they are charged with.
+    pub(crate) weigher: Option<Weigher>,
+    /// Loaders that run in callers' tasks because the tier could not serve them.
+    pub(crate) bypass: Semaphore,
+    pub(crate) incarnation: AtomicU64,
+    pub(crate) warn_bypass: Throttle,
+    pub(crate) warn_unawaited: Throttle,
+    pub(super) failed: AtomicBool,
+    pub(super) lives: Mutex<Lives>,
+}
+
+impl TierShared {
+    /// Whether it serves.
+    pub fn state(&self) -> TierState {
+        if self.failed.load(Ordering::Acquire) { TierState::Failed } else { TierState::Running }
+    }
+
+    /// Notes a crash; returns whether it was one too many.
+    pub(crate) fn crashed(&self, now: Moment) -> bool {
+        let mut lives = self.lives.lock();
+        lives.crashes.push_back(now);
+        while lives.crashes.front().is_some_and(|&first| now.since(first) > CRASH_WINDOW) {
+            lives.crashes.pop_front();
+        }
+        let too_many = lives.crashes.len() >= CRASHES_MAX;
+        if too_many {
+            self.failed.store(true, Ordering::Release);
+        }
+        too_many
+    }
+
+    /// Forgets its crashes; returns whether it had failed.
+    pub(crate) fn revive(&self) -> bool {
+        self.lives.lock().crashes.clear();
+        self.failed.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn failed_error(&self) -> Error {
+        Error::TierFailed { tier: Arc::clone(&self.name), crashes: CRASHES_MAX as u32 }
+    }
+
+    /// Tells the tier.
+    pub(crate) fn tell(&self, message: ToTier) {
+        tell(&self.place, message);
+    }
+}

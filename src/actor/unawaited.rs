@@ -1,0 +1,92 @@
+//! Writes that nobody waits for, and the message that waits for all of them.
+//!
+//! Owns: what is told at once of such a write. Never: makes a reply slot for one; a failure that comes later is counted.
+
+use std::sync::Arc;
+
+use super::dispatch::{Pending, Request};
+use super::inbox::Parcel;
+use super::permit::{Lane, Permit};
+use super::reply::Reply;
+use super::request::{Accepted, TierRequest};
+use super::tier_shared::TierShared;
+use super::wiring::Wiring;
+use crate::engine::key::Key;
+use crate::engine::weigh::weigh;
+use crate::error::{Error, Result, Shown};
+use crate::message::{Invalidate, Set, Written};
+
+fn nobody<R>(tier: &TierShared) -> Reply<R> {
+    Reply::unawaited(Arc::clone(&tier.name), &tier.counters)
+}
+
+impl Wiring {
+    /// As [`Set`], without an answer. `TooLarge` is told at once; the older value is taken away all the same.
+    pub(crate) fn send_set(&self, set: Set) -> Result<()> {
+        self.open()?;
+        let (id, item) = self.item(set)?;
+        let (tier, bytes, limit) =
+            (self.tier(id), weigh(&item.key, &item.value, &item.tags), self.plan.max_entry);
+        let permit = self.permit(id, Lane::Data, bytes)?;
+        let told =
+            (bytes > limit).then(|| Error::TooLarge { key: Shown::new(item.key.as_str()), bytes, limit });
+        // What is told here is not counted as untold.
+        let reply =
+            if told.is_some() { Reply::from_slot(None, Arc::clone(&tier.name)) } else { nobody(tier) };
+        self.post(Parcel::Tier(id, Accepted::with(TierRequest::Set { item, reply }, permit)));
+        told.map_or(Ok(()), Err)
+    }
+
+    /// As [`Remove`](crate::message::Remove), without an answer.
+    pub(crate) fn send_remove(&self, key: Key) -> Result<()> {
+        self.open()?;
+        let tier = self.route_told(key.as_str())?.0;
+        let permit = self.permit(tier.id, Lane::Control, key.as_str().len() as u64)?;
+        let request = TierRequest::Remove { key, reply: nobody(tier) };
+        self.post(Parcel::Tier(tier.id, Accepted::with(request, permit)));
+        Ok(())
+    }
+
+    /// As [`Invalidate`], without an answer.
+    pub(crate) fn send_invalidate(&self, invalidate: Invalidate) -> Result<()> {
+        let Invalidate { scope, how, dry_run } = invalidate;
+        let part = |(id, permit): (_, Option<Permit>)| {
+            let mut reply = nobody(self.tier(id));
+            permit.into_iter().for_each(|permit| reply.hold(permit));
+            (id, Accepted::new(TierRequest::Invalidate { scope: scope.clone(), how, dry_run, reply }))
+        };
+        let parts = self.places(&scope)?.into_iter().map(part).collect();
+        self.post(Parcel::Tiers(parts));
+        Ok(())
+    }
+}
+
+impl Request for Written {
+    type Reply = ();
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        let place = |tier: &TierShared| wiring.permit(tier.id, Lane::Control, 0);
+        let places: Result<Vec<Permit>> =
+            wiring.open().and_then(|()| wiring.tiers.iter().map(place).collect());
+        let places = match places {
+            Ok(places) => places,
+            Err(error) => return Pending::known(Err(error)),
+        };
+        let (mut parts, mut answers) = (Vec::new(), Vec::new());
+        for (tier, permit) in wiring.tiers.iter().zip(places) {
+            let (mut reply, answer) = Reply::new(Arc::clone(&tier.name));
+            // It may wait for an invalidation in slices, long after its message was taken.
+            reply.hold(permit);
+            parts.push((tier.id, Accepted::new(TierRequest::Written { reply })));
+            answers.push(answer);
+        }
+        wiring.post(Parcel::Tiers(parts));
+        Pending::task(async move {
+            let mut written = Ok(());
+            for answer in answers {
+                // All are waited for, also when one has failed: the others are written by then.
+                written = written.and(answer.await.unwrap_or(Err(Error::Closed)));
+            }
+            written
+        })
+    }
+}
