@@ -141,7 +141,7 @@ fn info(wiring: &Wiring) -> InfoSnapshot {
             prefixes: of_tier.map(|prefix| (Arc::clone(&prefix.prefix), prefix.ttl)).collect(),
             state: tier.state(),
             entries: tier.counters.entries.load(Relaxed),
-            bytes: tier.counters.bytes.load(Relaxed),
+            bytes: tier.bytes(),
             grant: budget.grant(index),
             worth: tier.counters.worth.load(Relaxed),
             floor: budget.floor(),
@@ -191,8 +191,7 @@ impl Handler<ToSupervisor> for Supervisor {
         match message {
             ToSupervisor::Wake => self.drain(),
             ToSupervisor::NearGrant { tier } => {
-                let used: Vec<u64> =
-                    self.wiring.tiers.iter().map(|tier| tier.counters.bytes.load(Relaxed)).collect();
+                let used: Vec<u64> = self.wiring.tiers.iter().map(|tier| tier.bytes()).collect();
                 let next = self.wiring.budget.lock().ask(tier, &used);
                 self.carry_out(next);
             }

@@ -217,6 +217,11 @@ impl View {
         Arc::clone(&self.newest().room)
     }
 
+    /// Bytes of the decoded copies that there are now.
+    pub fn decoded(&self) -> u64 {
+        self.room().decoded()
+    }
+
     /// Keeps `copy` beside the bytes of an entry that was found under `key`, for readers to come, if its `weight` is free.
     ///
     /// `Err` with the copy: there is no room for it, the entry has one already, or the view shows it no more.
