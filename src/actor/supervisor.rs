@@ -15,6 +15,7 @@ use super::inbox::Parcel;
 use super::reply::Reply;
 use super::request::{Accepted, ControlRequest, TierRequest, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
+use super::tier_shared::TierShared;
 use super::wiring::{Wiring, tell};
 use crate::engine::budget::Told;
 use crate::env::{Stopwatch, has_runtime, spawn_local, yield_now};
@@ -131,7 +132,7 @@ impl Supervisor {
 fn info(wiring: &Wiring) -> InfoSnapshot {
     let plan = &wiring.plan;
     let budget = wiring.budget.lock();
-    let tier = |(index, tier): (usize, &super::tier_shared::TierShared)| {
+    let tier = |(index, tier): (usize, &TierShared)| {
         let of_tier = plan.prefixes.iter().filter(|prefix| prefix.tier == index);
         TierInfo {
             name: Arc::clone(&tier.name),
@@ -191,7 +192,7 @@ impl Handler<ToSupervisor> for Supervisor {
         match message {
             ToSupervisor::Wake => self.drain(),
             ToSupervisor::NearGrant { tier } => {
-                let used: Vec<u64> = self.wiring.tiers.iter().map(|tier| tier.bytes()).collect();
+                let used: Vec<u64> = self.wiring.tiers.iter().map(TierShared::bytes).collect();
                 let next = self.wiring.budget.lock().ask(tier, &used);
                 self.carry_out(next);
             }

@@ -21,6 +21,7 @@ use apex_cache_bench::{Failure, machine};
 const SHIPPED: [&str; 2] = ["orm-busy.u32d.zst", "web12.u32d.zst"];
 
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a switch of the command line
 struct Options {
     json: bool,
     quick: bool,
