@@ -87,7 +87,7 @@ impl<'c> IntoFuture for SetCall<'c> {
 #[must_use = "nothing is stored until this is awaited"]
 pub struct SetFuture<'c>(Setting<'c>);
 
-#[allow(clippy::large_enum_variant)] // every set begins with the largest, and a box would be an allocation for each
+#[allow(clippy::large_enum_variant)] // a box would cost each set an allocation
 enum Setting<'c> {
     Described(Option<SetCall<'c>>),
     Sent(Pending<Stored>),

@@ -2,7 +2,7 @@
 //!
 //! Owns: the decoded copy of an entry as its reader sees it. Never: changes what is held.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
@@ -62,7 +62,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
     /// What was seen, whatever it was written from. The first reader decodes it and leaves the copy to those who follow.
     #[inline]
     pub(crate) fn of_any(seen: Seen<'_>) -> Result<Self, Box<Undecoded<'_>>> {
-        if seen.entry.decoded().is_none_or(|copy| !copy.is::<T>()) {
+        if !seen.entry.decoded().is_some_and(<dyn Any + Send + Sync>::is::<T>) {
             let (value, heap): (T, usize) = match decode_stored(seen.entry.bytes(), packed(&seen.entry)) {
                 Ok(decoded) => decoded,
                 Err(error) => return Err(Box::new((error, seen))),

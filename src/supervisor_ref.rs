@@ -8,7 +8,7 @@ use crate::actor::{Pending, Request, Supervisor};
 use crate::handle::Life;
 
 /// A way to the supervisor for typed messages, good also after the supervisor was started again. Cheap to clone; keeps
-/// the cache alive as a [`Cache`] does.
+/// the cache alive as a [`Cache`](crate::Cache) does.
 ///
 /// ```no_run
 /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {

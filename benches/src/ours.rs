@@ -42,7 +42,7 @@ pub struct Prepared(pub Cache);
 
 #[inline]
 fn get<V: Payload>(cache: &Cache, key: &str) -> Result<bool, Failure> {
-    Ok(cache.get_now::<V>(key)?.is_some_and(|value| !value.was_loaded()))
+    Ok(cache.get_now::<V>(key)?.is_some_and(|value| !V::was_loaded(&value)))
 }
 
 fn prepare(cache: &Cache, key: &str) -> Result<PreparedKey, Failure> {
@@ -51,7 +51,7 @@ fn prepare(cache: &Cache, key: &str) -> Result<PreparedKey, Failure> {
 
 #[inline]
 fn get_prepared<V: Payload>(cache: &Cache, key: &PreparedKey) -> Result<bool, Failure> {
-    Ok(cache.get_now::<V>(key)?.is_some_and(|value| !value.was_loaded()))
+    Ok(cache.get_now::<V>(key)?.is_some_and(|value| !V::was_loaded(&value)))
 }
 
 /// Reads `key` for its value, as a host does. Returns whether it was there.

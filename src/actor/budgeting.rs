@@ -51,7 +51,7 @@ pub(super) fn plan(wiring: &Wiring) -> Vec<Told> {
     let now = |(tier, grant): (&TierShared, u64)| TierNow {
         reads: tier.counters.hits() + tier.counters.misses(),
         entries: tier.counters.entries.load(Relaxed),
-        used: tier.counters.bytes.load(Relaxed),
+        used: tier.bytes(),
         grant,
     };
     let now: Vec<TierNow> = wiring.tiers.iter().zip(aims).map(now).collect();

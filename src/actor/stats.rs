@@ -13,7 +13,6 @@ use super::reply::Reply;
 use super::request::ToStats;
 use super::root::{DeathWatch, Who};
 use super::wiring::Wiring;
-use crate::engine::counters::Counters;
 use crate::engine::entry::ReadEntry;
 use crate::engine::top::Top;
 use crate::env::{has_runtime, spawn_local, yield_now};
@@ -77,16 +76,17 @@ pub(crate) fn tiers(wiring: &Wiring) -> Vec<NamedTierStats> {
     let budget = wiring.budget.lock();
     let named = |tier: &super::tier_shared::TierShared| NamedTierStats {
         name: Arc::clone(&tier.name),
-        stats: TierStats { grant: budget.grant(tier.id.index()), ..read(&tier.counters) },
+        stats: TierStats { grant: budget.grant(tier.id.index()), ..read(tier) },
     };
     wiring.tiers.iter().map(named).collect()
 }
 
-fn read(counters: &Counters) -> TierStats {
+fn read(tier: &super::tier_shared::TierShared) -> TierStats {
+    let counters = &tier.counters;
     let load_times = counters.load_times.read();
     TierStats {
         entries: counters.entries.load(Relaxed),
-        bytes: counters.bytes.load(Relaxed),
+        bytes: tier.bytes(),
         grant: 0,
         worth: counters.worth.load(Relaxed),
         hits: counters.hits(),

@@ -15,6 +15,7 @@ use super::inbox::Parcel;
 use super::reply::Reply;
 use super::request::{Accepted, ControlRequest, TierRequest, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
+use super::tier_shared::TierShared;
 use super::wiring::{Wiring, tell};
 use crate::engine::budget::Told;
 use crate::env::{Stopwatch, has_runtime, spawn_local, yield_now};
@@ -139,7 +140,7 @@ impl Supervisor {
 pub(crate) fn info(wiring: &Wiring) -> InfoSnapshot {
     let plan = &wiring.plan;
     let budget = wiring.budget.lock();
-    let tier = |(index, tier): (usize, &super::tier_shared::TierShared)| {
+    let tier = |(index, tier): (usize, &TierShared)| {
         let of_tier =
             plan.prefixes.iter().zip(&wiring.prefix_terms).filter(|(prefix, _)| prefix.tier == index);
         TierInfo {
@@ -152,7 +153,7 @@ pub(crate) fn info(wiring: &Wiring) -> InfoSnapshot {
                 .collect(),
             state: tier.state(),
             entries: tier.counters.entries.load(Relaxed),
-            bytes: tier.counters.bytes.load(Relaxed),
+            bytes: tier.bytes(),
             grant: budget.grant(index),
             worth: tier.counters.worth.load(Relaxed),
             floor: budget.floor(),
@@ -202,8 +203,7 @@ impl Handler<ToSupervisor> for Supervisor {
         match message {
             ToSupervisor::Wake => self.drain(),
             ToSupervisor::NearGrant { tier } => {
-                let used: Vec<u64> =
-                    self.wiring.tiers.iter().map(|tier| tier.counters.bytes.load(Relaxed)).collect();
+                let used: Vec<u64> = self.wiring.tiers.iter().map(TierShared::bytes).collect();
                 let next = self.wiring.budget.lock().ask(tier, &used);
                 self.carry_out(next);
             }

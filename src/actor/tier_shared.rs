@@ -71,6 +71,11 @@ impl TierShared {
         if self.failed.load(Ordering::Acquire) { TierState::Failed } else { TierState::Running }
     }
 
+    /// Bytes held: entries as of the end of its last turn, and the decoded copies that readers added since.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.counters.bytes.load(Ordering::Relaxed) + self.view.decoded()
+    }
+
     /// Notes a crash; returns whether it was one too many.
     pub(crate) fn crashed(&self, now: Moment) -> bool {
         let mut lives = self.lives.lock();

@@ -57,7 +57,7 @@ pub struct Counters {
     pub worth: AtomicU64,
     /// Entries held now, as of the end of the tier's last turn.
     pub entries: AtomicU64,
-    /// Bytes held now, as of the end of the tier's last turn.
+    /// Bytes of entries, decoded copies aside, as of the end of the tier's last turn.
     pub bytes: AtomicU64,
     /// Loads running and queued, as of the end of the tier's last turn.
     pub loads_now: (AtomicU64, AtomicU64),

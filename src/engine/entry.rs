@@ -9,12 +9,11 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use once_cell::race::OnceBox;
 use triomphe::ThinArc;
 
 use super::key::Key;
@@ -84,7 +83,7 @@ pub(super) type Raw = ThinArc<Fields, u8>;
 /// What all entries have.
 pub struct Fields {
     rare: Option<Box<Rare>>,
-    decoded: OnceBox<Decoded>,
+    decoded: OnceLock<Decoded>,
     seq: u64,
     fingerprint: Fingerprint,
     /// The moment of the store in the low 40 bits, 34 years; above them how long the load took in milliseconds.
@@ -126,8 +125,8 @@ struct Rare {
 pub(super) const RARE: usize = size_of::<Rare>();
 /// Bytes of what all entries have: the fields, a reference count, and the length of what stands behind them.
 pub(super) const FIXED: usize = size_of::<Fields>() + 2 * size_of::<usize>();
-/// Bytes around a decoded copy: the box of its pointer, and its own counts.
-pub(crate) const DECODED: usize = size_of::<Decoded>() + 2 * size_of::<usize>();
+/// Bytes around a decoded copy: its counts.
+pub(crate) const DECODED: usize = 2 * size_of::<usize>();
 
 const STORED_BITS: u32 = STORED_END.ilog2();
 const KEY_BITS: u32 = 11;
@@ -199,7 +198,7 @@ impl Entry {
         };
         let fields = Fields {
             rare: is_rare.then(|| Box::new(rare)),
-            decoded: OnceBox::new(),
+            decoded: OnceLock::new(),
             seq,
             fingerprint,
             stored: stored | (took << STORED_BITS),

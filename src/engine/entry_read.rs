@@ -192,7 +192,7 @@ pub trait ReadEntry {
         let noted = weight != 0
             && weight != SEALED
             && fields.decoded_weight.compare_exchange(0, weight, AcqRel, Acquire).is_ok();
-        if noted { fields.decoded.set(Box::new(copy)).map_err(|copy| *copy) } else { Err(copy) }
+        if noted { fields.decoded.set(copy) } else { Err(copy) }
     }
 
     /// Marks a read with `stamp`, and counts it. Relaxed: the marks order nothing, they only guide eviction and the list of

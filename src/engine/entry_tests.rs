@@ -14,8 +14,8 @@ fn draft(key: &str, body: usize, life: Life, tags: &[&str]) -> Draft {
 }
 
 #[test]
-fn what_every_entry_has_takes_80_bytes() {
-    assert_eq!(FIXED, 80);
+fn what_every_entry_has_takes_96_bytes() {
+    assert_eq!(FIXED, 96);
 }
 
 proptest! {

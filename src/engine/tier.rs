@@ -358,7 +358,7 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn publish(&self) {
         let (running, queued) = self.flights.counts();
         self.counters.entries.store(self.store.len(), Relaxed);
-        self.counters.bytes.store(self.store.used(), Relaxed);
+        self.counters.bytes.store(self.store.used().saturating_sub(self.store.decoded()), Relaxed);
         self.counters.loads_now.0.store(running as u64, Relaxed);
         self.counters.loads_now.1.store(queued as u64, Relaxed);
     }

@@ -8,7 +8,7 @@
 //! whether that is still the one in force.
 //!
 //! The index grows, and shrinks, by moving to another table a few places with each write. Until then readers walk both,
-//! see [`Tables`]. A reader that finds nothing looks whether the tables changed meanwhile, and if so begins again:
+//! see `table`. A reader that finds nothing looks whether the tables changed meanwhile, and if so begins again:
 //!   1 a reader has the tables of version 1   2 version 2 is published   3 the writer moves the key   4 the reader misses it
 
 use std::cell::RefCell;
@@ -215,6 +215,11 @@ impl View {
     /// What pays for everything that the view shows; another one after [`View::take_all`].
     pub(crate) fn room(&self) -> Arc<Room> {
         Arc::clone(&self.newest().room)
+    }
+
+    /// Bytes of the decoded copies that there are now.
+    pub fn decoded(&self) -> u64 {
+        self.room().decoded()
     }
 
     /// Keeps `copy` beside the bytes of an entry that was found under `key`, for readers to come, if its `weight` is free.

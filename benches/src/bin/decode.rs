@@ -3,8 +3,8 @@
 //! Run: `cargo run --release -p apex-cache-bench --bin decode`
 //! Owns: what is printed: one line for each kind of value. Never: measures a mean; of many rounds the fastest counts, for
 //! whatever else runs on the machine only adds.
-#![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods)] // the machine's own time is what is measured
+#![forbid(unsafe_code)]
 
 use std::collections::HashMap;
 use std::hint::black_box;
