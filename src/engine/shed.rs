@@ -122,6 +122,12 @@ impl Store {
 }
 
 impl<W: Waiter, J> Tier<W, J> {
+    /// Entries that were exchanged for others of the same value, to be dropped after the turn: their decoded copies are the
+    /// host's.
+    pub fn take_husks(&mut self) -> Vec<Entry> {
+        self.store.take_husks()
+    }
+
     /// From now on at most `grant` bytes, to which it comes down a slice at a time; see [`Tier::come_down`].
     pub fn set_grant(&mut self, grant: u64, now: Moment, fx: &mut Effects<W, J>) {
         let first_gone = fx.gone.len();

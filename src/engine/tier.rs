@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::counters::Counters;
 use super::departures::{Departures, Why};
-use super::entry::{Draft, Entry, Freshness, Origin, ReadEntry};
+use super::entry::{Draft, Freshness, Origin, ReadEntry};
 use super::fences::Fences;
 use super::flight::Flights;
 use super::given::{Given, Source};
@@ -346,12 +346,6 @@ impl<W: Waiter, J> Tier<W, J> {
         let all = self.store.expire(now, CHANGES, &mut fx.gone);
         self.note_gone(&fx.gone[first_gone..]);
         all
-    }
-
-    /// Entries that were exchanged for others of the same value, to be dropped after the turn: their decoded copies are the
-    /// host's.
-    pub fn take_husks(&mut self) -> Vec<Entry> {
-        self.store.take_husks()
     }
 
     /// Shows entries, bytes and loads to those who read the counters.

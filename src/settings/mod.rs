@@ -7,6 +7,7 @@
 //! Never: changes a value to make it fit; nothing unknown is skipped, nothing is rounded or taken for another type.
 
 mod apply;
+mod change;
 mod check;
 mod file;
 mod plan;
@@ -23,6 +24,7 @@ use std::time::Duration;
 pub use crate::codec::pack::Compression;
 pub use crate::engine::policy::Eviction;
 pub use crate::engine::weigh::Weigher;
+pub(crate) use change::{check_ttl, read_size, read_ttl};
 pub use plan::{Plan, PrefixPlan, TierPlan};
 pub use problem::{Problem, SettingsError};
 pub use read::Sources;
@@ -145,24 +147,6 @@ impl Default for Settings {
             tiers: default_tiers(),
         }
     }
-}
-
-/// Whether a time to live is within its limits; else what they are, as the end of a sentence.
-pub(crate) fn check_ttl(ttl: Duration) -> Result<(), String> {
-    if Number::Time(ttl).is_inside(Kind::TTL) { Ok(()) } else { Err(Kind::TTL.allowed()) }
-}
-
-/// A time to live as a person types it, within its limits; else what they are, as the end of a sentence.
-pub(crate) fn read_ttl(text: &str) -> Result<Duration, String> {
-    let ttl = values::Raw::Untyped(text.to_owned()).time().map_err(|_| Kind::TTL.allowed())?;
-    check_ttl(ttl).map(|()| ttl)
-}
-
-/// The size of all tiers as a person types it, in bytes, likewise.
-pub(crate) fn read_size(text: &str) -> Result<u64, String> {
-    let kind = Kind::of("max_size_mb");
-    let size = values::Raw::Untyped(text.to_owned()).size().map_err(|_| kind.allowed())?;
-    if Number::Size(size).is_inside(kind) { Ok(size) } else { Err(kind.allowed()) }
 }
 
 fn default_tiers() -> Vec<TierSettings> {
