@@ -348,13 +348,15 @@ mod tests {
             "Bearer x",
             "",
             "Bearer a b",
-            "\u{e9}",
+            "bearer",
             "x x",
         ];
         assert_eq!(wrong.len(), ATTEMPTS as usize);
         for given in wrong {
             assert_eq!(ask(given, Moment::START).unwrap_err().status, 401, "{given}");
         }
+        // What is no text is compared with nothing, so it is no guess.
+        assert_eq!(ask("\u{e9}", Moment::START).unwrap_err().status, 401);
         let late = ask("Bearer x", Moment::START).unwrap_err();
         assert_eq!((late.status, late.delay), (429, HELD_BACK));
         assert_eq!(ask(&right, Moment::START), Ok(true), "the right one is never kept out");
