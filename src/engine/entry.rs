@@ -17,6 +17,7 @@ use bytes::Bytes;
 use once_cell::race::OnceBox;
 use triomphe::ThinArc;
 
+use super::kept::Kept;
 use super::key::Key;
 use super::moment::Moment;
 use super::tag::Tags;
@@ -84,7 +85,7 @@ pub(super) type Raw = ThinArc<Fields, u8>;
 /// What all entries have.
 pub struct Fields {
     rare: Option<Box<Rare>>,
-    decoded: OnceBox<Decoded>,
+    decoded: OnceBox<Kept>,
     seq: u64,
     fingerprint: Fingerprint,
     /// The moment of the store in the low 40 bits, 34 years; above them how long the load took in milliseconds.

@@ -31,6 +31,7 @@ pub mod item;
 pub mod journal;
 #[cfg(test)]
 mod journal_tests;
+mod kept;
 pub mod key;
 mod landing;
 mod links;
