@@ -239,6 +239,15 @@ impl Entry {
         copy
     }
 
+    /// The same entry without its decoded copy. When its source is asked next is as it was: nothing else has changed.
+    pub(crate) fn without_copy(&self) -> Self {
+        let bare = self.with_life(self.life());
+        if let (Some(from), Some(to)) = (&self.parts().0.rare, &bare.parts().0.rare) {
+            to.ask_from.store(from.ask_from.load(Relaxed), Relaxed);
+        }
+        bare
+    }
+
     pub(super) fn of(raw: Raw) -> Self {
         Self(raw)
     }

@@ -45,7 +45,7 @@ impl Store {
             let entry = self.slots.0.get(slot as usize).and_then(Option::as_ref);
             if entry.is_some_and(|entry| entry.decoded_weight() > 0 && !entry.take_warm()) {
                 let entry = self.slots.entry(slot);
-                self.exchange(slot, entry.with_life(entry.life()));
+                self.exchange(slot, entry.without_copy());
                 return true;
             }
         }
