@@ -12,6 +12,10 @@ mod batch_race_tests;
 mod bench_tests;
 pub mod budget;
 mod column;
+#[cfg(all(test, shuttle))]
+mod copies_shuttle;
+#[cfg(test)]
+mod copies_tests;
 pub mod counters;
 pub mod departures;
 pub mod effects;
