@@ -35,6 +35,13 @@ impl Shown {
     }
 }
 
+/// Threads may remember the tables for as long as they live; what stood in them goes.
+impl Drop for Shown {
+    fn drop(&mut self) {
+        while self.drop_some(usize::MAX / 2) {}
+    }
+}
+
 impl Scan {
     /// Shows the entries of up to `places` further places to `look`; returns whether there are more.
     pub fn step(&mut self, places: usize, mut look: impl FnMut(&Entry)) -> bool {
