@@ -16,6 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use triomphe::ThinArc;
 
+use super::kept::Kept;
 use super::key::Key;
 use super::moment::Moment;
 use super::tag::Tags;
@@ -83,7 +84,7 @@ pub(super) type Raw = ThinArc<Fields, u8>;
 /// What all entries have.
 pub struct Fields {
     rare: Option<Box<Rare>>,
-    decoded: OnceLock<Decoded>,
+    decoded: OnceLock<Kept>,
     seq: u64,
     fingerprint: Fingerprint,
     /// The moment of the store in the low 40 bits, 34 years; above them how long the load took in milliseconds.
@@ -237,6 +238,15 @@ impl Entry {
             to.failures.store(from.failures.load(Relaxed), Relaxed);
         }
         copy
+    }
+
+    /// The same entry without its decoded copy. When its source is asked next is as it was: nothing else has changed.
+    pub(crate) fn without_copy(&self) -> Self {
+        let bare = self.with_life(self.life());
+        if let (Some(from), Some(to)) = (&self.parts().0.rare, &bare.parts().0.rare) {
+            to.ask_from.store(from.ask_from.load(Relaxed), Relaxed);
+        }
+        bare
     }
 
     pub(super) fn of(raw: Raw) -> Self {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::{Decoded, Fields, Freshness, KEY_BITS, NO_TAGS, Origin, PLAIN, SEALED, STORED_BITS, WARM};
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::pack::Packed;
+use crate::engine::kept::Kept;
 use crate::engine::key::Key;
 use crate::engine::moment::Moment;
 use crate::engine::often;
@@ -170,7 +171,7 @@ pub trait ReadEntry {
     /// The decoded copy, if a reader made one.
     #[inline]
     fn decoded(&self) -> Option<&(dyn Any + Send + Sync)> {
-        self.parts().0.decoded.get().map(|decoded| &**decoded)
+        self.parts().0.decoded.get().and_then(Kept::get)
     }
 
     /// Bytes that its decoded copy is charged with; none once it was taken out.
@@ -192,7 +193,11 @@ pub trait ReadEntry {
         let noted = weight != 0
             && weight != SEALED
             && fields.decoded_weight.compare_exchange(0, weight, AcqRel, Acquire).is_ok();
-        if noted { fields.decoded.set(copy) } else { Err(copy) }
+        if !noted {
+            return Err(copy);
+        }
+        // Free: who noted the weight is the only one who comes here.
+        fields.decoded.set(Kept::new(copy)).or_else(|kept| kept.take().map_or(Ok(()), Err))
     }
 
     /// Marks a read with `stamp`, and counts it. Relaxed: the marks order nothing, they only guide eviction and the list of

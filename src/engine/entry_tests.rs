@@ -40,6 +40,20 @@ proptest! {
 }
 
 #[test]
+fn a_life_is_told_exactly_where_few_bytes_cannot_hold_it() {
+    let few = u64::from(u32::MAX);
+    for stored in [0, STORED_END - 1, STORED_END, u64::MAX - 1, u64::MAX] {
+        for ttl in [0, 1, few - 1, few, few + 1, u64::MAX - 1, u64::MAX] {
+            let life = Life::fresh_for(Duration::from_millis(ttl), Moment::from_millis(stored));
+            let made = draft(&"k".repeat(1_024), 0, life, &[]);
+            let weight = made.weight();
+            let entry = Entry::new(made, 0, 0, 0);
+            assert_eq!((entry.life(), entry.weight(), entry.key().len()), (life, weight, 1_024));
+        }
+    }
+}
+
+#[test]
 fn a_decoded_copy_is_kept_once_and_not_after_the_entry_left() {
     let life = Life::fresh_for(Duration::MAX, Moment::START);
     let copy = |number: u32| -> Decoded { Arc::new(number) };

@@ -16,7 +16,7 @@ const MODELLED: bool = cfg!(all(test, shuttle));
 pub(super) const LEAST: usize = if MODELLED { 4 } else { 64 };
 /// Places that one write moves at most, and that it makes ready in the next table. Enough of both to be through before that
 /// one is full.
-pub(super) const MOVES: usize = if MODELLED { 1 } else { 64 };
+pub(super) const MOVES: usize = if MODELLED { 1 } else { 16 };
 const PREPARES: usize = if MODELLED { 2 } else { 64 };
 /// Percent of the places that may be in use: when the next table is begun, when it must be there, and when the table is too
 /// large.

@@ -15,6 +15,10 @@ pub mod budget;
 #[cfg(test)]
 mod budget_tests;
 mod column;
+#[cfg(all(test, shuttle))]
+mod copies_shuttle;
+#[cfg(test)]
+mod copies_tests;
 pub mod counters;
 pub mod curve;
 #[cfg(test)]
@@ -37,6 +41,7 @@ pub mod item;
 pub mod journal;
 #[cfg(test)]
 mod journal_tests;
+mod kept;
 pub mod key;
 mod landing;
 mod links;

@@ -35,6 +35,13 @@ impl Shown {
     }
 }
 
+/// Threads may remember the tables for as long as they live; what stood in them goes.
+impl Drop for Shown {
+    fn drop(&mut self) {
+        while self.drop_some(usize::MAX / 2) {}
+    }
+}
+
 impl Scan {
     /// Whether the next step begins at the first place: at the start, and when the tables grew under way, so that what was
     /// shown is shown again.

@@ -28,9 +28,7 @@ impl Store {
 
     /// The policy chooses as if the tier were as large as what is left for entries.
     fn tell_policy(&mut self) {
-        if self.room.decoded() > 0 {
-            self.policy.resized(self.grant().saturating_sub(self.room.decoded()));
-        }
+        self.policy.resized(self.grant().saturating_sub(self.room.decoded()));
     }
 
     /// Takes out the entry that the policy names, if there is one.
@@ -50,7 +48,7 @@ impl Store {
             let entry = self.slots.0.get(slot as usize).and_then(Option::as_ref);
             if entry.is_some_and(|entry| entry.decoded_weight() > 0 && !entry.take_warm()) {
                 let entry = self.slots.entry(slot);
-                self.exchange(slot, entry.with_life(entry.life()));
+                self.exchange(slot, entry.without_copy());
                 return true;
             }
         }

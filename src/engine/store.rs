@@ -202,6 +202,8 @@ impl Store {
             }
         }
         self.put(draft, gone);
+        // Order that bites without it: 1 there is room 2 a reader takes it for a copy 3 the entry is stored all the same.
+        self.shed(now, gone);
         true
     }
 
@@ -299,7 +301,9 @@ impl Store {
     pub fn clear(&mut self, now: Moment) -> Emptied {
         let (grant, used) = (self.grant(), self.used());
         let shown = self.view.take_all();
-        let empty = Self::evicting(self.choice, Arc::clone(&self.view), grant, now);
+        let mut empty = Self::evicting(self.choice, Arc::clone(&self.view), grant, now);
+        // Not dropped within the turn, as little as what is left.
+        empty.husks = std::mem::take(&mut self.husks);
         let full = std::mem::replace(self, empty);
         let remains = Remains {
             shown,

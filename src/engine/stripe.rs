@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    #[allow(clippy::disallowed_methods)] // the count is about threads that nobody's Env has started
+    #[allow(clippy::disallowed_methods)] // real threads are what it is about
     fn nothing_is_lost_where_more_threads_count_than_there_are_stripes() {
         let counters = Arc::new(Counters::default());
         for _round in 0..3 {

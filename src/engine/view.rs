@@ -13,7 +13,7 @@
 
 use std::cell::RefCell;
 use std::hash::BuildHasher;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use foldhash::SharedSeed;
@@ -56,6 +56,7 @@ pub struct View {
     signs: Signs,
     /// No other view of this process has it.
     id: u64,
+    alive: Arc<()>,
     hasher: SeedableRandomState,
     /// The tables in force, for threads that have not seen them yet.
     tables: Mutex<Arc<Tables>>,
@@ -101,6 +102,8 @@ struct Seen {
     id: u64,
     version: u64,
     tables: Arc<Tables>,
+    /// Whether the view is there yet.
+    alive: Weak<()>,
 }
 
 thread_local! {
@@ -120,6 +123,7 @@ impl View {
                 stamp: AtomicU32::new(1),
             },
             id: NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+            alive: Arc::new(()),
             hasher: SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()),
             tables: Mutex::new(Arc::clone(&tables)),
             writer: Mutex::new(Writer { tables, used: 0, live: 0, moved: 0, next: None }),
@@ -181,13 +185,15 @@ impl View {
         }
         let remembered = SEEN.try_with(|seen| {
             // Taken already: what ends with the last look at an entry is the host's, and may read on its way out.
-            let mut seen = seen[self.id as usize % REMEMBERED].try_borrow_mut().ok()?;
-            match &*seen {
+            let mut own = seen[self.id as usize % REMEMBERED].try_borrow_mut().ok()?;
+            match &*own {
                 Some(seen) if seen.id == self.id && seen.version == version => Some(look(&seen.tables)),
                 _ => {
                     let tables = self.newest();
                     let found = look(&tables);
-                    *seen = Some(Seen { id: self.id, version, tables });
+                    *own = Some(Seen { id: self.id, version, tables, alive: Arc::downgrade(&self.alive) });
+                    drop(own);
+                    forget_the_dead(seen);
                     Some(found)
                 }
             }
@@ -348,13 +354,22 @@ impl View {
     }
 }
 
+/// Lets go of the tables of views that have ended. They are empty by then.
+#[cold]
+fn forget_the_dead(seen: &[RefCell<Option<Seen>>]) {
+    for seen in seen {
+        if let Ok(mut seen) = seen.try_borrow_mut() {
+            seen.take_if(|seen| seen.alive.strong_count() == 0);
+        }
+    }
+}
+
 /// Stamps are this, and the numbers below it.
 const STAMPS: u32 = u32::MAX >> 1;
 
 impl Drop for View {
-    /// Threads may remember the tables for as long as they live; what stood in them goes.
+    /// As the end of [`Shown`]: what stood in the tables goes, whoever remembers them.
     fn drop(&mut self) {
-        let mut rest = self.take_all();
-        while rest.drop_some(usize::MAX / 2) {}
+        drop(self.take_all());
     }
 }

@@ -10,7 +10,7 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread;
 
-use super::entry::{Entry, Origin, ReadEntry};
+use super::entry::{Entry, Origin};
 use super::moment::Moment;
 use super::testing::{draft, key, number, value};
 use super::view::View;
@@ -123,6 +123,29 @@ fn a_reader_sees_every_key_as_it_was_at_some_moment_and_never_goes_back() {
             shared.ended.store(number + 1, Ordering::SeqCst);
         }
         readers.into_iter().for_each(|reader| reader.join().expect("no reader saw anything wrong"));
+    });
+}
+
+/// With few steps, so that a reader stands between any two of them in some schedule: one who has seen a new version, but not its
+/// tables, would find nothing when the next write empties those that it walks.
+#[test]
+fn what_is_there_all_the_time_is_found_while_the_index_moves() {
+    each_schedule(|| {
+        let view = Arc::new(View::new(thread_rng().r#gen()));
+        carry_out(&view, Step::Insert(0), 1);
+        carry_out(&view, Step::Insert(1), 2);
+        let reader = {
+            let view = Arc::clone(&view);
+            thread::spawn(move || {
+                for of in [0, 1] {
+                    assert!(view.peek(KEYS[of]).is_some(), "{} was missed", KEYS[of]);
+                }
+            })
+        };
+        // The next table is published, and most is moved there: no end of the move tells the reader to look again.
+        view.settle(4);
+        view.settle(3);
+        reader.join().expect("it found both");
     });
 }
 
