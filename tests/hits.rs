@@ -94,7 +94,7 @@ fn a_hit_lives_on_when_its_value_is_taken_away_and_where_it_is_sent() {
 }
 
 #[test]
-fn copies_are_charged_and_go_before_any_entry_does() {
+fn copies_are_charged_and_go_before_any_entry_when_room_is_wanted() {
     let _alone = alone();
     paused(async || {
         let settings = Settings::default().max_size_mb(1).max_entry_size(10_000);

@@ -12,7 +12,10 @@ use crate::engine::slots::MarksOf;
 use crate::engine::tier::Tier;
 
 /// Slots that are looked at for a decoded copy that nobody uses, before an entry goes instead.
-const COOL_LOOKS: usize = 16;
+const COOL_LOOKS: usize = 256;
+/// The same where copies take less than this part of what is in use.
+const COOL_LOOKS_FEW: usize = 16;
+const COPIES_FEW: u64 = 16;
 
 impl Store {
     /// Brings the bytes in use down to the limit: expired entries first, then decoded copies that nobody used lately, then the
@@ -39,10 +42,13 @@ impl Store {
 
     /// Takes away one decoded copy that nobody used since this came by last, if there is one near.
     fn cool_one(&mut self) -> bool {
-        if self.room.decoded() == 0 {
+        let (copies, used) = (self.room.decoded(), self.used());
+        if copies == 0 {
             return false;
         }
-        for _ in 0..COOL_LOOKS {
+        // Where they are few, looking for them costs more than they free.
+        let looks = if copies >= used / COPIES_FEW { COOL_LOOKS } else { COOL_LOOKS_FEW };
+        for _ in 0..looks {
             let slot = self.hand;
             self.hand = if slot as usize + 1 < self.slots.0.len() { slot + 1 } else { 0 };
             let entry = self.slots.0.get(slot as usize).and_then(Option::as_ref);

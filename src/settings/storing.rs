@@ -49,7 +49,7 @@ impl TierSettings {
 
     /// Sets whether typed readers keep a decoded copy of a value beside its bytes: the first pays for decoding it, and those
     /// who follow are lent the copy. It is charged, as far as its `Deserialize` tells what it takes, is kept only while there is
-    /// room, and goes before any entry does. Without it every typed read decodes, and the tier holds more entries.
+    /// room, and when nobody used it lately goes before any entry does. Without it every typed read decodes, and the tier holds more entries.
     pub fn keep_decoded(mut self, keep_decoded: bool) -> Self {
         self.keep_decoded = keep_decoded;
         self
