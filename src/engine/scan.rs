@@ -2,10 +2,11 @@
 //!
 //! Owns: how far such a look, or such an end, has come. Never: stops the writer or a reader.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::View;
-use crate::engine::entry::Entry;
+use crate::engine::entry::{Entry, ReadEntry};
 use crate::engine::table::Tables;
 use crate::sync::atomic::Ordering;
 
@@ -23,6 +24,8 @@ pub struct Scan {
     pub(super) version: u64,
     pub(super) tables: Arc<Tables>,
     pub(super) next: usize,
+    /// The hashes of what was shown from the table that is being moved out of.
+    pub(super) moving: HashSet<u64>,
 }
 
 impl Shown {
@@ -52,7 +55,19 @@ impl Scan {
     /// Shows the entries of up to `places` further places to `look`; returns whether there are more.
     pub fn step(&mut self, places: usize, mut look: impl FnMut(&Entry)) -> bool {
         let end = self.next.saturating_add(places).min(self.tables.places());
-        (self.next..end).filter_map(|place| self.tables.at(place)).for_each(|entry| look(&entry));
+        for place in self.next..end {
+            let Some(entry) = self.tables.at(place) else { continue };
+            let hash = self.view.hash(entry.key());
+            // What was shown where it stood before may have moved meanwhile to a place that comes later.
+            let again = if self.tables.is_old(place) {
+                !self.moving.insert(hash)
+            } else {
+                self.moving.contains(&hash)
+            };
+            if !again {
+                look(&entry);
+            }
+        }
         self.next = end;
         if end < self.tables.places() {
             return true;
@@ -60,6 +75,7 @@ impl Scan {
         let version = self.view.signs.version.load(Ordering::Acquire);
         let moved = version != self.version;
         (self.version, self.tables, self.next) = (version, self.view.newest(), 0);
+        self.moving.clear();
         moved
     }
 }

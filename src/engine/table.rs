@@ -70,6 +70,11 @@ impl Tables {
         }
     }
 
+    /// Whether that place is one of the old table.
+    pub(super) fn is_old(&self, place: usize) -> bool {
+        self.old.as_ref().is_some_and(|old| place < old.places())
+    }
+
     /// Empties that place of both tables.
     pub(super) fn empty(&self, place: usize) {
         let before = self.old.as_ref().map_or(0, |old| old.places());

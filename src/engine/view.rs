@@ -12,6 +12,7 @@
 //!   1 a reader has the tables of version 1   2 version 2 is published   3 the writer moves the key   4 the reader misses it
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -319,10 +320,11 @@ impl View {
     }
 
     /// A look at every entry, in steps that stop nobody. What comes or goes meanwhile may be shown or not; what was there all
-    /// the time is shown, and may be shown twice where the index moves to another table meanwhile.
+    /// the time is shown, and shown again from the start where the index has moved to another table meanwhile, see
+    /// [`Scan::is_at_start`].
     pub fn scan(self: &Arc<Self>) -> Scan {
         let version = self.signs.version.load(Ordering::Acquire);
-        Scan { view: Arc::clone(self), version, tables: self.newest(), next: 0 }
+        Scan { view: Arc::clone(self), version, tables: self.newest(), next: 0, moving: HashSet::new() }
     }
 
     /// Number of entries, expired ones included.
