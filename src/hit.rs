@@ -28,11 +28,15 @@ pub(crate) type Undecoded<'w> = (Error, Seen<'w>);
 /// another thread and held across an `.await`. Each thread keeps up to eight without counting references.
 pub struct Hit<T>(Inner<T>);
 
+/// Lends a copy as what it is. A function that is picked where the type is known to live for ever, so that those who only use a
+/// hit need not say so.
+type Lend<T> = fn(&(dyn Any + Send + Sync)) -> Option<&T>;
+
 enum Inner<T> {
     /// An entry with a decoded copy that is a `T`.
-    Found { entry: Served, now: Moment },
+    Found { entry: Served, now: Moment, lend: Lend<T> },
     /// The same, for more than one holder.
-    Shared { entry: Entry, now: Moment },
+    Shared { entry: Entry, now: Moment, lend: Lend<T> },
     /// A value of its own. In a box, for most hits are of the first kind, and are moved a few times on their way.
     Own(Box<Own<T>>),
 }
@@ -72,7 +76,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
             }
         }
         let Seen { entry, now, .. } = seen;
-        Ok(Self(Inner::Found { entry, now }))
+        Ok(Self(Inner::Found { entry, now, lend: <dyn Any + Send + Sync>::downcast_ref::<T> }))
     }
 }
 
@@ -91,8 +95,8 @@ impl<T> Hit<T> {
     /// Where it came from: memory, a load of this call or of another, or a loader that ran past the cache.
     pub fn source(&self) -> Source {
         match &self.0 {
-            Inner::Found { entry, now } => source_of(entry, *now),
-            Inner::Shared { entry, now } => source_of(entry, *now),
+            Inner::Found { entry, now, .. } => source_of(entry, *now),
+            Inner::Shared { entry, now, .. } => source_of(entry, *now),
             Inner::Own(own) => own.source,
         }
     }
@@ -105,8 +109,8 @@ impl<T> Hit<T> {
     /// Time since it was set, or since its load ended, when it was read; exact to some milliseconds.
     pub fn age(&self) -> Duration {
         match &self.0 {
-            Inner::Found { entry, now } => now.since(entry.life().stored),
-            Inner::Shared { entry, now } => now.since(entry.life().stored),
+            Inner::Found { entry, now, .. } => now.since(entry.life().stored),
+            Inner::Shared { entry, now, .. } => now.since(entry.life().stored),
             Inner::Own(own) => own.age,
         }
     }
@@ -126,15 +130,15 @@ fn source_of(entry: &impl ReadEntry, now: Moment) -> Source {
     if entry.is_fresh(now) { Source::Memory } else { Source::Stale }
 }
 
-impl<T: 'static> Hit<T> {
+impl<T> Hit<T> {
     fn value(&self) -> &T {
-        let copy = match &self.0 {
-            Inner::Found { entry, .. } => entry.decoded(),
-            Inner::Shared { entry, .. } => entry.decoded(),
+        let (copy, lend) = match &self.0 {
+            Inner::Found { entry, lend, .. } => (entry.decoded(), lend),
+            Inner::Shared { entry, lend, .. } => (entry.decoded(), lend),
             Inner::Own(own) => return &own.value,
         };
         // A copy stays with its entry as long as that lives; the tier takes it away with the entry.
-        copy.and_then(|copy| copy.downcast_ref()).expect("a hit is made of an entry with such a copy")
+        copy.and_then(lend).expect("a hit is made of an entry with such a copy")
     }
 
     /// The value itself. `Clone`, because others may share it.
@@ -149,7 +153,7 @@ impl<T: 'static> Hit<T> {
     }
 }
 
-impl<T: 'static> Deref for Hit<T> {
+impl<T> Deref for Hit<T> {
     type Target = T;
 
     #[inline]
@@ -158,34 +162,38 @@ impl<T: 'static> Deref for Hit<T> {
     }
 }
 
-impl<T: 'static> AsRef<T> for Hit<T> {
+impl<T> AsRef<T> for Hit<T> {
     fn as_ref(&self) -> &T {
         self.value()
     }
 }
 
-impl<T: Clone + 'static> Clone for Hit<T> {
+impl<T: Clone> Clone for Hit<T> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
-            Inner::Found { entry, now } => Inner::Shared { entry: entry.entry(), now: *now },
-            Inner::Shared { entry, now } => Inner::Shared { entry: entry.clone(), now: *now },
+            Inner::Found { entry, now, lend } => {
+                Inner::Shared { entry: entry.entry(), now: *now, lend: *lend }
+            }
+            Inner::Shared { entry, now, lend } => {
+                Inner::Shared { entry: entry.clone(), now: *now, lend: *lend }
+            }
             Inner::Own(own) => Inner::Own(own.clone()),
         })
     }
 }
 
-impl<T: PartialEq + 'static> PartialEq for Hit<T> {
+impl<T: PartialEq> PartialEq for Hit<T> {
     fn eq(&self, other: &Self) -> bool {
         let about = |hit: &Self| (hit.source(), hit.age(), hit.is_stored());
         self.value() == other.value() && about(self) == about(other)
     }
 }
 
-impl<T: Eq + 'static> Eq for Hit<T> {}
+impl<T: Eq> Eq for Hit<T> {}
 
 /// Writes the value alone, as if there were no `Hit` around it: a handler can return one as JSON, and a cache
 /// stores one as a `T`. Where it came from and how old it is are not written.
-impl<T: Serialize + 'static> Serialize for Hit<T> {
+impl<T: Serialize> Serialize for Hit<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value().serialize(serializer)
     }

@@ -32,7 +32,7 @@ pub(crate) struct Answer<T> {
     pub(crate) age: Duration,
 }
 
-impl<T: Clone + 'static> From<Hit<T>> for Answer<T> {
+impl<T: Clone> From<Hit<T>> for Answer<T> {
     fn from(hit: Hit<T>) -> Self {
         let origin = match hit.source() {
             Source::Memory => Origin::Memory,
@@ -59,7 +59,7 @@ async fn fresh<T>(query: impl Future<Output = Result<T, Trouble>>) -> Asked<T> {
     Ok(Answer { value: query.await?, origin: Origin::Database, age: Duration::ZERO })
 }
 
-async fn held<T: Clone + 'static>(query: impl Future<Output = Result<Hit<T>, Trouble>>) -> Asked<T> {
+async fn held<T: Clone>(query: impl Future<Output = Result<Hit<T>, Trouble>>) -> Asked<T> {
     query.await.map(Answer::from)
 }
 

@@ -278,7 +278,7 @@ impl<T> FromHit<PlainOutcome<T>> for Hit<T> {
 
 impl<O: Outcome> Deliver<O> for Result<Hit<O::Value>, O::Error>
 where
-    O::Value: Clone + 'static,
+    O::Value: Clone,
 {
     fn deliver(self, _: O) -> O::Returned {
         O::join(self.map(Hit::into_value))
