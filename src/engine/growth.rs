@@ -27,6 +27,7 @@ const SPARSE: usize = 15;
 const NEXT: usize = 55;
 /// The next table has at least this part of the places: a much smaller one could be full before all has moved.
 const SHRINK: usize = 8;
+
 /// What only the writer needs to know.
 #[derive(Debug)]
 pub(super) struct Writer {

@@ -78,7 +78,6 @@ impl Store {
 
     /// Takes out entries that can no longer be served, touching at most `limit`; returns whether that were all.
     pub fn expire(&mut self, now: Moment, limit: usize, gone: &mut Vec<Gone>) -> bool {
-        self.view.settle(limit);
         let mut due = Vec::new();
         let dead_at = |slot| self.slots.entry(slot).life().dead_at;
         let all = self.wheel.advance(now, limit, dead_at, |slot| due.push(slot));

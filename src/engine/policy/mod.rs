@@ -72,7 +72,7 @@ pub trait Marks {
     fn took_ms(&self, slot: u32) -> u32;
     /// Whether it was read since it was stored, or since this was asked before.
     fn take_read(&self, slot: u32) -> bool;
-    /// The end of the view's epoch at its last read, or at its store if nobody read it. A read has a later epoch than every
+    /// The stamp of its last read, or of its store if nobody read it. A read has a later stamp than every
     /// store before it, and the same as all reads up to the next store.
     fn last_read(&self, slot: u32) -> u32;
 }
