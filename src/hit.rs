@@ -168,7 +168,7 @@ impl<T> Hit<T> {
     {
         match self.0 {
             Inner::Own(own) => own.value,
-            _ => self.value().clone(),
+            Inner::Found { .. } => self.value().clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Reads of what is in memory.
 //!
 //! Owns: the calls of [`Cache`] that look and never load. Never: sends a message, or waits.
+#![allow(clippy::needless_pass_by_value)] // a key is given as every call is given one
 
 use std::any::TypeId;
 
