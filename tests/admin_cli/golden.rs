@@ -28,6 +28,7 @@ fn golden(name: &str, arguments: &[&str], code: i32) {
 #[test]
 fn every_answer_is_printed_to_the_letter() {
     golden("stats", &["stats"], 0);
+    golden("stats_top", &["stats", "--top", "1"], 0);
     golden("info", &["info"], 0);
     golden("entries", &["entries"], 0);
     golden("explain", &["explain", "user::müller"], 0);

@@ -127,6 +127,16 @@ fn no_color_is_heeded_and_the_picture_is_still_drawn_in_place() {
 }
 
 #[test]
+fn sentences_are_broken_between_words() {
+    let (code, seen) =
+        Terminal::new(Apex::new(&["stats", "--url", "http://127.0.0.1:1"]).env("NO_COLOR", "1")).end();
+    let lines: Vec<_> = seen.lines().collect();
+    assert!(code == Some(3) && lines.len() > 1, "{seen:?}");
+    assert!(lines.iter().all(|line| line.len() <= 80), "{seen:?}");
+    assert!(lines.join(" ").contains("is the host running, with its admin started?"), "{seen:?}");
+}
+
+#[test]
 fn a_terminal_that_cannot_move_its_cursor_is_sent_lines() {
     let host = Host::new();
     let mut terminal = Terminal::new(Apex::of(&host, &["stats", "--watch=1"]).env("TERM", "dumb"));

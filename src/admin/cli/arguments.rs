@@ -124,6 +124,9 @@ pub(super) enum Task {
 
 #[derive(Debug, Args)]
 pub(super) struct StatsTask {
+    /// How many of the keys that are read most, 0 to 10
+    #[arg(long, value_name = "NUMBER", default_value = "5", value_parser = clap::value_parser!(u8).range(0..=10))]
+    pub(super) top: u8,
     /// Go on, and draw them anew every so many seconds (2, or 1 to 60)
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2",
           value_parser = clap::value_parser!(u64).range(1..=60))]

@@ -67,7 +67,7 @@ fn run(arguments: Arguments, out: &Out) -> Result<Exit, Failure> {
     match task {
         Task::Stats(task) => match task.watch {
             Some(seconds) => watch::run(&client, seconds, out),
-            None => stats::run(&client, out),
+            None => stats::run(&client, task.top.into(), out),
         },
         Task::Info => info::run(&client, out),
         Task::Entries(task) => entries::run(&client, &task, out),

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use console::measure_text_width;
+use console::{Term, measure_text_width};
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -61,7 +61,7 @@ impl Out {
         let text = if self.json {
             format!("{}\n", harmless(document))
         } else {
-            format!("{BAD}error:{BAD:#} {}\n", self.shown(sentence))
+            format!("{}\n", for_person(&format!("{BAD}error:{BAD:#} {}", self.shown(sentence))))
         };
         let _ = anstream::stderr().write_all(text.as_bytes());
     }
@@ -69,7 +69,8 @@ impl Out {
     /// Says something beside the answer, to people only.
     pub(super) fn remark(&self, sentence: &str) {
         if !self.json {
-            let _ = anstream::stderr().write_all(format!("{}\n", self.shown(sentence)).as_bytes());
+            let text = format!("{}\n", for_person(&self.shown(sentence)));
+            let _ = anstream::stderr().write_all(text.as_bytes());
         }
     }
 }
@@ -86,6 +87,12 @@ pub(super) fn raw(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
     Ok(stdout.flush()?)
+}
+
+/// A sentence broken at its blanks, if it goes to a terminal; one line otherwise.
+fn for_person(sentence: &str) -> String {
+    let width = Term::stderr().size_checked().map_or(usize::MAX, |(_, columns)| columns.into());
+    folded(sentence, 0, width)
 }
 
 /// JSON on one line. What JSON lets stand as it is but a terminal may obey, or not show, is written as an escape.

@@ -10,9 +10,9 @@ use super::failure::{Exit, Failure};
 use super::out::{BOLD, DIM, Out, Side, WARNING, count, facts, heading, table};
 use crate::admin::text::{counted, limit, megabytes, percent, size, thousands, time};
 
-pub(super) fn run(client: &Client, out: &Out) -> Result<Exit, Failure> {
+pub(super) fn run(client: &Client, most: usize, out: &Out) -> Result<Exit, Failure> {
     let Answer { document, read } = client.get::<Stats>("/api/stats", &[])?;
-    out.show(&document, || panel(client, &read, out))?;
+    out.show(&document, || panel(client, &read, most, out))?;
     Ok(Exit::Done)
 }
 
@@ -35,9 +35,9 @@ impl Stats {
     }
 }
 
-fn panel(client: &Client, stats: &Stats, out: &Out) -> String {
+fn panel(client: &Client, stats: &Stats, most: usize, out: &Out) -> String {
     let mut sections = vec![summary(client, stats, out), tiers(stats, out)];
-    sections.extend(top(client, stats, out));
+    sections.extend(top(client, stats, most, out));
     sections.extend(warm(&stats.warm, out));
     sections.extend(troubles(stats));
     sections.join("\n")
@@ -129,12 +129,16 @@ fn tiers(stats: &Stats, out: &Out) -> String {
     table(&head, &stats.tiers.iter().map(row).collect::<Vec<_>>())
 }
 
-fn top(client: &Client, stats: &Stats, out: &Out) -> Option<String> {
+fn top(client: &Client, stats: &Stats, most: usize, out: &Out) -> Option<String> {
+    if most == 0 {
+        return None;
+    }
     if stats.top.is_empty() {
         let hint = "the keys that are read most are shown with the token only";
         return (!client.has_token()).then(|| format!("  {DIM}{hint}{DIM:#}\n"));
     }
-    let rows: Vec<_> = stats.top.iter().map(|top| vec![count(top.hits), out.shown(&top.key)]).collect();
+    let rows: Vec<_> =
+        stats.top.iter().take(most).map(|top| vec![count(top.hits), out.shown(&top.key)]).collect();
     Some(table(&[("HITS", Side::Right), ("KEYS READ MOST", Side::Left)], &rows))
 }
 

@@ -156,7 +156,10 @@ impl<'o> Bars<'o> {
 
     /// Takes the bars away: the report stands in their place.
     fn end(&self) {
-        // Each of them first: one that still turns would be drawn again.
-        self.bars.iter().for_each(|(_, bar)| bar.finish_and_clear());
+        // Or they would be drawn once more.
+        self.bars.iter().for_each(|(_, bar)| bar.disable_steady_tick());
+        if let Some(all) = &self.all {
+            let _ = all.clear();
+        }
     }
 }
