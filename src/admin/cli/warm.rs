@@ -2,12 +2,12 @@
 //!
 //! Owns: the wait for their end. Never: ends a run; it is the host's, and goes on when nobody watches.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use super::answers::{Source, WarmReport, Warming};
@@ -42,7 +42,7 @@ pub(super) fn run(client: &Client, scope: &str, out: &Out) -> Result<Exit, Failu
     let mut bars = Bars::new(out);
     let report = match wait(&news, &interrupt, &mut bars, &look)? {
         Wait::Interrupted => {
-            bars.end();
+            bars.leave();
             return Err(Failure::new(
                 Exit::Interrupted,
                 "Interrupted",
@@ -152,6 +152,15 @@ impl<'o> Bars<'o> {
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars(signs)
             .tick_chars(ticks)
+    }
+
+    /// Lets the bars stand as they are. The terminal has written its ^C behind them, so what is drawn now would be in the
+    /// wrong place.
+    fn leave(&self) {
+        if let Some(all) = &self.all {
+            all.set_draw_target(ProgressDrawTarget::hidden());
+            let _ = writeln!(std::io::stderr());
+        }
     }
 
     /// Takes the bars away: the report stands in their place.
