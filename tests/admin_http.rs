@@ -26,3 +26,5 @@ mod looks;
 mod metrics;
 #[path = "admin_http/openapi.rs"]
 mod openapi;
+#[path = "admin_http/section.rs"]
+mod section;

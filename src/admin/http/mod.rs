@@ -23,17 +23,16 @@ mod refusal;
 mod routes;
 mod serve;
 mod server;
-mod settings;
 mod shape;
-mod token;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+pub use crate::settings::AdminSettings;
+pub use crate::settings::token::random_token;
 pub use error::AdminError;
 pub use server::AdminServer;
-pub use settings::AdminSettings;
-pub use token::random_token;
+pub(crate) use server::start_with;
 
 use crate::handle::Cache;
 use access::Access;
