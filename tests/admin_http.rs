@@ -28,3 +28,5 @@ mod metrics;
 mod openapi;
 #[path = "admin_http/section.rs"]
 mod section;
+#[path = "admin_http/tower.rs"]
+mod tower;

@@ -191,13 +191,12 @@ impl Comparison {
 
     fn problem(&self, key: &[String], allowed: String) -> Problem {
         let written = key.join(".");
-        let (key, value, origin) = match self.notes.get(&written).cloned() {
-            Some(note) => (note.key, note.value, note.origin),
-            None => {
-                let now = self.now.get(key).map(Said::show).unwrap_or_default();
-                (plain(&written), String::from(now), String::from("default"))
-            }
+        let by_default = || {
+            let now = self.now.get(key).map(Said::show).unwrap_or_default();
+            (plain(&written), String::from(now), String::from("default"))
         };
+        let note = self.notes.get(&written).cloned();
+        let (key, value, origin) = note.map_or_else(by_default, |note| (note.key, note.value, note.origin));
         Problem { key, value, origin, allowed, guess: None }
     }
 }
