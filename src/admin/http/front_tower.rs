@@ -46,7 +46,7 @@ impl Admin {
     /// is answered with 404. In axum that is `route_service`, not `nest_service`, which cuts the path: then a page that was
     /// asked for without the last slash could not be told to come back with it, and would not find its files.
     ///
-    /// ```ignore
+    /// ```text
     /// let admin = Admin::new(&cache, &AdminSettings::new().token_from_environment())?.service("/admin/cache");
     /// let app = axum::Router::new()
     ///     .route("/books", get(books))
