@@ -39,14 +39,15 @@ struct Front {
 
 impl Front {
     fn new() -> Self {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let (token, audited) = (random_token(), Arc::<Mutex<Vec<String>>>::default());
         let ear = Arc::clone(&audited);
         let builder = Cache::builder().audit(move |event| {
-            ear.lock().unwrap().push(format!("{} {} {}", event.who, event.what, event.scope))
+            let told = format!("{} {} {}", event.who, event.what, event.scope);
+            ear.lock().expect("nobody panics with it").push(told);
         });
-        let cache = runtime.block_on(builder.start()).unwrap();
-        let admin = Admin::new(&cache, &AdminSettings::new().token(&token)).unwrap();
+        let cache = runtime.block_on(builder.start()).expect("default settings start");
+        let admin = Admin::new(&cache, &AdminSettings::new().token(&token)).expect("good settings");
         let who = |head: &http::request::Parts| head.headers.get("x-user")?.to_str().ok().map(str::to_owned);
         Self { runtime, cache, service: admin.service("/admin/cache").who(who), token, audited }
     }
@@ -69,8 +70,8 @@ impl Front {
             request = request.header(*name, *value);
         }
         let pieces = body.iter().map(|piece| Bytes::copy_from_slice(piece.as_bytes())).collect();
-        let mut response = self.call(request.body(Pieces(pieces)).unwrap());
-        let text = self.piece(&mut response).map(|text| String::from_utf8(text.to_vec()).unwrap());
+        let mut response = self.call(request.body(Pieces(pieces)).expect("a request"));
+        let text = self.piece(&mut response).map(|text| String::from_utf8(text.to_vec()).expect("text"));
         assert!(self.piece(&mut response).is_none() && response.body().is_end_stream());
         (response.status().as_u16(), text.unwrap_or_default())
     }
