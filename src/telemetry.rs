@@ -30,8 +30,17 @@ pub(crate) const WARM: &str = "apex_cache::warm";
 pub(crate) const SUPERVISOR: &str = "apex_cache::supervisor";
 /// A listener of the host panicked.
 pub(crate) const EVENTS: &str = "apex_cache::events";
+/// The admin over HTTP.
+#[cfg(feature = "admin-http")]
+pub(crate) const ADMIN: &str = "apex_cache::admin";
 /// Keys that no tier was made for.
 pub(crate) const ROUTE: &str = "apex_cache::route";
+
+/// The admin listens, because the settings switch it on.
+#[cfg(feature = "admin-http")]
+pub(crate) fn admin_listens(address: std::net::SocketAddr) {
+    tracing::info!(target: ADMIN, %address, "the admin listens, as the settings say; its token opens all of it");
+}
 
 /// Somebody changed something by hand. Text that came from outside is escaped by the caller.
 pub(crate) fn audited(event: &AuditEvent, who: &str, scope: &str) {

@@ -26,3 +26,7 @@ mod looks;
 mod metrics;
 #[path = "admin_http/openapi.rs"]
 mod openapi;
+#[path = "admin_http/section.rs"]
+mod section;
+#[path = "admin_http/tower.rs"]
+mod tower;

@@ -24,7 +24,7 @@ use crate::engine::weigh::weigh;
 use crate::error::{Error, Result};
 use crate::message::{
     Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed, ReviveTier, Sample, Set,
-    SetBudget, SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
+    SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
 };
 
 /// Bytes of a bulk message that go to a tier at once.
@@ -317,13 +317,6 @@ impl Request for Info {
     type Reply = InfoSnapshot;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         wiring.post_control(|reply| ControlRequest::Info(self, reply))
-    }
-}
-
-impl Request for SetBudget {
-    type Reply = ();
-    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        wiring.post_control(|reply| ControlRequest::SetBudget(self, reply))
     }
 }
 

@@ -28,6 +28,7 @@ mod pack;
 mod permit;
 #[cfg(all(test, shuttle))]
 mod permit_shuttle;
+mod reload;
 mod remove_many;
 mod reply;
 pub mod request;
@@ -49,6 +50,7 @@ mod wiring;
 
 pub(crate) use batch::LoadMany;
 pub(crate) use call::LoadCall;
+pub use change::Was;
 pub use dispatch::{Pending, Request};
 pub use events::Events;
 pub(crate) use events::{Listener, listen};

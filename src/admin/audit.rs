@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::render::{Answer, Style};
-use super::set::Change;
 use super::text::foreign;
 use crate::engine::key::{SEPARATOR, first_segment};
 use crate::engine::scope::Scope;
 use crate::error::Result;
-use crate::message::WarmScope;
+use crate::message::{Change, Reloaded, WarmScope};
 use crate::telemetry;
 
 /// What somebody did.
@@ -26,6 +25,8 @@ pub enum AuditAction {
     Warm,
     /// Changed a setting.
     Set,
+    /// Read the settings again.
+    Reload,
     /// Took everything of a user away.
     Forget,
     /// Put a tier back into service.
@@ -33,12 +34,13 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    /// The word for it in the log: `clear`, `warm`, `set`, `forget` and `revive`.
+    /// The word for it in the log: `clear`, `warm`, `set`, `reload`, `forget` and `revive`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Clear => "clear",
             Self::Warm => "warm",
             Self::Set => "set",
+            Self::Reload => "reload",
             Self::Forget => "forget",
             Self::Revive => "revive",
         }
@@ -62,9 +64,10 @@ pub struct AuditEvent {
     pub who: Arc<str>,
     /// What they did.
     pub what: AuditAction,
-    /// To what, as a command names it: `all`, `tier:user`, `key:user::42`, `prefix:user::42`, `products:*`.
+    /// To what, as a command names it: `all`, `tier:user`, `key:user::42`, `prefix:user::42`, `products:*`. For settings with what
+    /// they are now; of settings that were read again those that have changed, with what they were.
     pub scope: String,
-    /// Entries taken away or stored, tiers put back.
+    /// Entries taken away or stored, tiers put back, settings changed by reading them again.
     pub count: u64,
     /// How long it took.
     pub took: Duration,
@@ -110,6 +113,21 @@ impl AuditEvent {
         Self::new(who, AuditAction::Set, scope.clone(), scope)
     }
 
+    /// Somebody had the settings read again. What has changed is added with the end.
+    pub fn reload(who: impl Into<Arc<str>>) -> Self {
+        Self::new(who, AuditAction::Reload, "settings".to_owned(), "settings".to_owned())
+    }
+
+    /// Adds that it ended well, and what has changed.
+    pub(crate) fn reloaded(mut self, reloaded: &Reloaded, took: Duration) -> Self {
+        if !reloaded.changed.is_empty() {
+            let all: Vec<String> = reloaded.changed.iter().map(ToString::to_string).collect();
+            self.scope = all.join("; ");
+            self.logged_scope.clone_from(&self.scope);
+        }
+        self.ended(true, reloaded.changed.len() as u64, took)
+    }
+
     /// Somebody took away everything of `user`. The log is not told of whom.
     pub fn forget(who: impl Into<Arc<str>>, user: &str) -> Self {
         Self::new(who, AuditAction::Forget, format!("user::{user}"), shortened(&format!("user::{user}")))
@@ -140,6 +158,7 @@ impl AuditEvent {
             }
             Ok(Answer::Forgot { gone, .. }) => (gone.left == 0, gone.matched),
             Ok(Answer::Revived { was_out, .. }) => (true, u64::from(*was_out)),
+            Ok(Answer::Reloaded(reloaded)) => return self.reloaded(reloaded, took),
             Ok(_) => (true, 0),
             Err(_) => (false, 0),
         };

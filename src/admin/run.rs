@@ -2,10 +2,7 @@
 //!
 //! Owns: the order of these steps. Never: parses or renders itself.
 
-#[cfg(feature = "admin-http")]
-use super::audit::AuditEvent;
-use super::audit::emit;
-use super::set::Change;
+use super::audit::{AuditEvent, emit};
 use super::{Answer, Command, Style};
 use crate::engine::scope::Scope;
 use crate::env::Stopwatch;
@@ -13,7 +10,7 @@ use crate::error::Result;
 use crate::handle::Cache;
 #[cfg(feature = "admin-http")]
 use crate::message::Invalidated;
-use crate::message::{Explain, Info, Invalidate, ReviveTier, SetEnabled, SetTtl, Stats, Warm};
+use crate::message::{Explain, Info, Invalidate, Reload, Reloaded, ReviveTier, Stats, Warm};
 
 impl Cache {
     /// Carries out the line that `who` typed and returns the text to show; a line that cannot be carried out is answered
@@ -69,15 +66,17 @@ impl Cache {
         taken
     }
 
-    /// Changes a setting; returns what was in force before.
-    async fn change(&self, change: &Change) -> Result<Change> {
-        Ok(match change {
-            Change::Ttl { of, ttl } => {
-                Change::Ttl { of: of.clone(), ttl: self.send(SetTtl::new(of.clone(), *ttl)).await? }
-            }
-            Change::Enabled(enabled) => Change::Enabled(self.send(SetEnabled::new(*enabled)).await?),
-            Change::MaxSize(bytes) => Change::MaxSize(self.set_max_size(*bytes).await?),
-        })
+    /// Has the settings read again for `who`, and tells the audit.
+    pub(crate) async fn reload_audited(&self, reload: Reload, who: &str) -> Result<Reloaded> {
+        let event = AuditEvent::reload(who);
+        let began = Stopwatch::start();
+        let reloaded = self.send(reload).await;
+        let event = match &reloaded {
+            Ok(reloaded) => event.reloaded(reloaded, began.elapsed()),
+            Err(_) => event.ended(false, 0, began.elapsed()),
+        };
+        emit(&event, self.life().audit.as_ref());
+        reloaded
     }
 
     async fn carry_out(&self, command: Command) -> Result<Answer> {
@@ -99,9 +98,10 @@ impl Cache {
                 Answer::Warmed { scope, report }
             }
             Command::Set(now) => {
-                let before = self.change(&now).await?;
+                let before = self.wiring().post_change(now.clone()).await?.of(&now);
                 Answer::Changed { now, before }
             }
+            Command::Reload => Answer::Reloaded(self.send(Reload::new()).await?),
             Command::Forget(user) => Answer::Forgot { gone: self.forget_user(&*user).await?, user },
             Command::Revive(tier) => {
                 let was_out = self.send(ReviveTier::new(tier.clone())).await?;

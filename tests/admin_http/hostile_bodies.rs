@@ -134,6 +134,7 @@ fn settings(table: &mut Table<'_>) {
     table.post("/api/warm", "{\"scope\":\"all users\"}", &[400]);
     table.post("/api/revive", "{\"tier\":\"nobody\"}", &[404]);
     table.post("/api/revive", "{\"tier\":\"a b\"}", &[400]);
+    table.post("/api/reload", format!("{{\"path\":\"{BODY_MARK}\"}}"), &[400]);
     table.post("/api/forget", "{\"user\":\"\"}", &[400]);
     table.post("/api/forget", "{\"user\":42}", &[400]);
     table.post("/api/forget", format!("{{\"user\":\"{}\"}}", "u".repeat(2_000)), &[400]);

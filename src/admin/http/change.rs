@@ -142,12 +142,29 @@ pub(super) async fn budget(admin: &Admin, mut fields: Fields, who: Who) -> Resul
     set(admin, Change::MaxSize(bytes), who).await
 }
 
-async fn set(admin: &Admin, change: Change, who: Who) -> Result<Answer, Refusal> {
-    let value = |change: &Change| match change {
+/// What a setting is, or was.
+fn value(change: &Change) -> Value {
+    match change {
         Change::Ttl { ttl, .. } => shape::seconds(*ttl),
+        Change::TtlOfTier(_) => json!("tier"),
         Change::Enabled(enabled) => Value::Bool(*enabled),
         Change::MaxSize(bytes) => json!(bytes),
-    };
+    }
+}
+
+/// Reads the settings again that the cache was started with. No path comes over the network: whoever sent one would have files
+/// of this machine read, and be told by the problems what stands in them.
+pub(super) async fn reload(admin: &Admin, fields: Fields, who: Who) -> Result<Answer, Refusal> {
+    fields.end("none")?;
+    let outcome = admin.cache().run(Command::Reload, &who).await?;
+    let Outcome::Reloaded(reloaded) = outcome else { return Err(unexpected()) };
+    let changed = reloaded.changed.iter().map(
+        |changed| json!({ "key": changed.key, "value": value(&changed.new), "before": value(&changed.old) }),
+    );
+    Ok(Answer::json(200, &json!({ "changed": changed.collect::<Vec<_>>() })))
+}
+
+async fn set(admin: &Admin, change: Change, who: Who) -> Result<Answer, Refusal> {
     let outcome = admin.cache().run(Command::Set(change), &who).await?;
     let Outcome::Changed { now, before } = outcome else { return Err(unexpected()) };
     let (setting, note) = (now.setting(), now.consequence());

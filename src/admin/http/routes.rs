@@ -39,6 +39,7 @@ pub(super) enum Target {
     Budget,
     Ttl,
     Enabled,
+    Reload,
     Revive,
     Forget,
 }
@@ -65,7 +66,7 @@ const fn change_by(path: &'static str, target: Target) -> Route {
     Route { method: "POST", path, target, guarded: true }
 }
 
-const ROUTES: [Route; 22] = [
+const ROUTES: [Route; 23] = [
     open("/", Target::Page(&page::INDEX)),
     open("/app.js", Target::Page(&page::SCRIPT)),
     open("/style.css", Target::Page(&page::STYLE)),
@@ -86,6 +87,7 @@ const ROUTES: [Route; 22] = [
     change_by("/api/budget", Target::Budget),
     change_by("/api/ttl", Target::Ttl),
     change_by("/api/enabled", Target::Enabled),
+    change_by("/api/reload", Target::Reload),
     change_by("/api/revive", Target::Revive),
     change_by("/api/forget", Target::Forget),
 ];
@@ -195,6 +197,7 @@ impl Admin {
             Target::Budget => return change::budget(self, fields()?, who).await,
             Target::Ttl => return change::ttl(self, fields()?, who).await,
             Target::Enabled => return change::enabled(self, fields()?, who).await,
+            Target::Reload => return change::reload(self, fields()?, who).await,
             Target::Revive => return change::revive(self, fields()?, who).await,
             Target::Forget => return change::forget(self, fields()?, who).await,
             _ => {}
