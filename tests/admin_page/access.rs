@@ -9,7 +9,10 @@ const WRONG: &str = "Token refused";
 #[test]
 fn the_token_of_the_link_is_used_and_gone_from_the_address() {
     let shop = Shop::open();
+    let key = format!("user::{KEY_MARK}::profile");
     browse("token of the link", async |page| {
+        shop.cache.set(&*key, &1).await.expect("it is stored");
+        shop.cache.get::<i32>(&*key).await.expect("it is read");
         page.open(&shop.link()).await;
         page.until_says("#forget", "Forget the token").await;
         let address = page.driver.current_url().await.expect("an address");
@@ -20,8 +23,16 @@ fn the_token_of_the_link_is_used_and_gone_from_the_address() {
         assert_eq!(page.read("return history.length").await, history, "no page with the token to go back to");
         let source = page.driver.source().await.expect("the source");
         assert!(!source.contains(&shop.token), "it stands nowhere in the page");
+        page.until_says("#top", KEY_MARK).await;
+        page.click("#top .key").await;
+        page.until_says("#explained", KEY_MARK).await;
+        page.until_says("#entries", KEY_MARK).await;
         page.click("#forget").await;
         page.until_says("#access-words", "Keys and changes need the token").await;
+        let left = "return document.documentElement.textContent
+            + [...document.querySelectorAll('input')].map(({ value }) => value).join()";
+        let left = page.read(left).await;
+        assert!(!left.as_str().expect("a text").contains(KEY_MARK), "what it showed goes with it");
         assert_eq!(page.read("return sessionStorage.length").await, 0);
     });
 }

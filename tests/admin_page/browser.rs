@@ -89,19 +89,33 @@ impl Browser {
         if !browsers.iter().any(|name| has(name).is_ok_and(|status| status.success())) {
             return None;
         }
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
+        // It takes a port that is free for one family of addresses, and gives up when it is not for the other.
+        for _ in 0..5 {
+            match Self::try_start() {
+                Err(_) => return None,
+                Ok(None) => {}
+                Ok(started) => return started,
+            }
+        }
+        panic!("chromedriver gave up five times");
+    }
+
+    /// `Err`: it is not on this machine. `None`: it gave up.
+    fn try_start() -> Result<Option<Self>, std::io::Error> {
+        let started =
+            Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut driver = started?;
         let mut lines = BufReader::new(driver.stdout.take().expect("a pipe")).lines();
         let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
             let (_, port) = line.split_once("started successfully on port ")?;
             port.trim_end_matches('.').parse().ok()
         });
+        let Some(port) = port else {
+            driver.wait()?;
+            return Ok(None);
+        };
         let profile = tempfile::tempdir().expect("a folder for the profile");
-        Some(Self { driver, _told: lines, port: port.expect("chromedriver tells its port"), profile })
+        Ok(Some(Self { driver, _told: lines, port, profile }))
     }
 
     async fn page(&self) -> Page {

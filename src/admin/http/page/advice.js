@@ -1,8 +1,8 @@
-// What more memory would bring, and what to do. Owns: the panel, which stays hidden where the host cannot tell. Never: computes
+// What more memory would bring, and what to do about it. Owns: the panel, which stays hidden where the host cannot tell. Never: computes
 // advice; the host does, from a sample of the reads.
 
 import { get } from "./ask.js";
-import { linear, linePath, roundTicks } from "./draw.js";
+import { linear, linePath } from "./draw.js";
 import { byId, h, keyed, s, show, write } from "./dom.js";
 import { bytes, percent } from "./format.js";
 
@@ -60,8 +60,8 @@ function plot({ now_bytes: now, points }, svg, words, body) {
     s("path", { class: "grid", d: `M${SIZE.left},${y(tick) + 0.5}H${right}` }),
     s("text", { class: "tick", x: SIZE.left - 5, y: y(tick) + 3.5, "text-anchor": "end" }, `${tick}`),
   ]);
-  const sizes = roundTicks(most, 3, 1024).filter((tick) => tick > 0 && tick <= most)
-    .map((tick) => s("text", { class: "tick", x: Math.min(x(tick), right - 12), y: bottom + 14, "text-anchor": "middle" }, bytes(tick)));
+  const sizes = [now / 2, now, now * 2].filter((size) => size <= most)
+    .map((size) => s("text", { class: "tick", x: Math.min(x(size), right - 12), y: bottom + 14, "text-anchor": "middle" }, bytes(size)));
   svg.replaceChildren(...grid, ...sizes,
     s("path", { class: "mark now", d: `M${there[0].toFixed(1)},${SIZE.top}V${bottom}` }),
     s("path", { class: "line t-accent", d: linePath(xs, hits, y) }),

@@ -17,6 +17,8 @@ import { connect, known, on } from "./live.js";
 
 const VIEWS = ["overview", "entries", "operate"];
 
+let asked = false;
+
 /// Shows the view that the address names, without the token's part, which is gone from it by now.
 function route() {
   const named = location.hash.slice(1);
@@ -28,6 +30,7 @@ function route() {
     else link.removeAttribute("aria-current");
   }
   if (view === "entries") entries.opened();
+  redraw();
 }
 
 function state(node, kind, words) {
@@ -54,8 +57,6 @@ function states() {
   show(byId("trouble"), trouble !== "");
 }
 
-let asked = false;
-
 /// Draws what is shown, once for however much came since the last time.
 function redraw() {
   if (asked) return;
@@ -73,10 +74,8 @@ function redraw() {
 
 function renewed() {
   connect();
-  top.ask();
+  for (const part of [events, top, entries, explain]) part.renewed();
   advice.ask();
-  entries.renewed();
-  explain.renewed();
 }
 
 access.begin(renewed);

@@ -117,13 +117,15 @@ export class Chart {
     const { times, clock: clockOf } = this.#frame;
     const [from, to] = [clockOf(times[0]), clockOf(times.at(-1))];
     const x = linear([from, to], [MARGIN.left, right]);
+    const ticks = timeTicks(from, to, this.#size.width < 360 ? 3 : 5);
+    const withSeconds = ticks.some((t) => t % 60 !== 0);
     const label = (t) => {
       const place = x(t);
       // One at the very end would be cut off.
       if (place > right - 14) return null;
-      return s("text", { class: "tick", x: place, y: bottom + 14, "text-anchor": "middle" }, clock(new Date(t * 1e3), to - from < 120));
+      return s("text", { class: "tick", x: place, y: bottom + 14, "text-anchor": "middle" }, clock(new Date(t * 1e3), withSeconds));
     };
-    return timeTicks(from, to, this.#size.width < 360 ? 3 : 5).map(label).filter((node) => node !== null);
+    return ticks.map(label).filter((node) => node !== null);
   }
 
   // --- The cursor and the legend ---

@@ -33,8 +33,8 @@ export function begin() {
 /// Another token is in use.
 export function renewed() {
   answered = null;
-  if (token() === null) byId("entries").tBodies[0].replaceChildren();
-  else if (!byId("view-entries").hidden) first();
+  byId("entries").tBodies[0].replaceChildren();
+  if (token() !== null && !byId("view-entries").hidden) first();
 }
 
 /// The view has come up.
@@ -58,8 +58,10 @@ async function turn(to) {
   const scope = byId("scope").value.trim();
   const [tier, state, limit] = ["tier", "state", "limit"].map((name) => byId(`entries-${name}`).value);
   const asked = { scope, tier, state, limit, cursor: to.at(-1), ...wanted };
+  const used = token();
   try {
     const page = await get("api/entries", asked);
+    if (token() !== used) return;
     pages = to;
     next = page.next;
     answered = { ...page, scope: scopeOf(asked), isNarrower: tier !== "" && scope !== "" || state !== "" };
@@ -92,6 +94,13 @@ function draw() {
   write(byId("entries-page"), entries.length === 0 ? "" : `${count(from + 1)} to ${count(from + entries.length)} of ${count(matched)}`);
 }
 
+/// Explains a key, and marks its row.
+function choose(button, key) {
+  document.querySelector("#entries [aria-current]")?.removeAttribute("aria-current");
+  button.setAttribute("aria-current", "true");
+  explain(key);
+}
+
 const KINDS = { fresh: "good", stale: "warn", expired: "quiet", nothing: "quiet" };
 
 function row(entry) {
@@ -99,7 +108,7 @@ function row(entry) {
   const state = h("span", { class: "state" }, entry.state);
   state.dataset.kind = KINDS[entry.state];
   const left = entry.left_s > 0 ? span(entry.left_s) : entry.stale_left_s > 0 ? `stale for ${span(entry.stale_left_s)}` : "over";
-  const key = h("button", { type: "button", class: "key", title: `Explain ${entry.key}`, onclick: () => explain(entry.key) }, entry.key);
+  const key = h("button", { type: "button", class: "key", title: `Explain ${entry.key}`, onclick: () => choose(key, entry.key) }, entry.key);
   return h("tr", {}, h("th", { scope: "row" }, key), h("td", {}, entry.tier), h("td", {}, state), number(bytes(entry.size)),
     number(span(entry.age_s)), number(left), number(count(entry.hits)), h("td", {}, entry.source),
     number(entry.tags === 0 ? "" : count(entry.tags)));

@@ -28,12 +28,10 @@ const KINDS = {
   }),
   restarted: ({ tier, count }) => ({
     tone: "bad",
-    words: () => `${tier}: broke and was put back in place, empty; the ${ordinal(count)} time`,
+    words: () => `${tier}: broke and was put back in place, empty; ${counted(count, "entry", "entries")} lost`,
   }),
   missed: ({ count }) => ({ tone: "quiet", words: () => `${counted(count, "event", "events")} left out here: there were too many` }),
 };
-
-const ordinal = (number) => `${number}${["th", "st", "nd", "rd"][number % 100 > 10 && number % 100 < 14 ? 0 : number % 10] ?? "th"}`;
 
 /// What stands in the list, the newest first.
 let lines = [];
@@ -48,6 +46,12 @@ export function begin() {
   });
 }
 
+/// Another token is in use, or none: keys that were told may not be for whoever looks now.
+export function renewed() {
+  for (const line of lines) delete line.key;
+  draw();
+}
+
 export function draw() {
   show(byId("events-words"), lines.length === 0);
   keyed(byId("events"), lines, ({ id }) => id, ({ tone }) => {
@@ -59,7 +63,7 @@ export function draw() {
       write(words, line.words(line.times));
       show(key, line.key !== undefined);
       write(key, line.key ?? "");
-      key.title = `Explain ${line.key}`;
+      key.title = line.key === undefined ? "" : `Explain ${line.key}`;
       key.onclick = () => explain(line.key);
     };
     return { node, update };

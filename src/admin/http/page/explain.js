@@ -1,5 +1,6 @@
 // One key explained. Owns: the words for what the host knows of it. Never: counts as a read.
 
+import { token } from "./access.js";
 import { get } from "./ask.js";
 import { open as openClear } from "./clear.js";
 import { byId, h, onSubmit } from "./dom.js";
@@ -53,17 +54,19 @@ export function open(key) {
 
 /// Another token is in use: what was shown may not be for it.
 export function renewed() {
-  if (shown !== null) {
-    shown = null;
-    byId("explained").replaceChildren();
-  }
+  if (shown === null) return;
+  shown = null;
+  byId("explain-key").value = "";
+  byId("explained").replaceChildren();
 }
 
 async function look(key) {
   const panel = byId("explained");
   if (key === "") return panel.replaceChildren(h("p", { class: "empty" }, "Type a key first, such as user::42::profile."));
   try {
+    const used = token();
     const known = await get("api/explain", { key });
+    if (token() !== used) return;
     shown = key;
     panel.replaceChildren(...described(known));
     // On a narrow screen it stands below the list.

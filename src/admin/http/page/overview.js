@@ -76,15 +76,18 @@ function sentence(recent, names) {
   const failed = known.info?.tiers.filter((tier) => tier.state === "failed").map((tier) => tier.tier) ?? [];
   const of = names.length === 1 ? `Tier ${names[0]}` : "The cache";
   const parts = [];
-  if (known.info?.enabled === false) parts.push("The cache is switched off: nothing is kept, and every read is a miss.");
-  if (failed.length > 0) parts.push(`Out of service: ${failed.join(", ")}; its reads go to the source until it is revived.`);
+  if (known.info?.enabled === false) parts.push("The cache is switched off: nothing is kept, and every read is a miss. ");
+  if (failed.length > 0) parts.push(`Out of service: ${failed.join(", ")}; its reads go to the source until it is revived. `);
   if (!(all > 0)) parts.push(`Nobody has read in the last minute. ${of} holds ${counted(now((tier) => tier.entries, names), "entry", "entries")}.`);
   else {
-    const spared = saved > 0 ? `, which spares the source ${busy(saved)} of loading each second` : "";
-    parts.push(`${of} answers ${percent(hits / all)} of ${short(all)} reads a second out of `
-      + `${bytes(now((tier) => tier.bytes, names))}${spared}.`);
+    parts.push(`${of} answers `, [percent(hits / all)], ` of ${short(all)} reads a second out of `,
+      [bytes(now((tier) => tier.bytes, names))]);
+    if (saved > 0) parts.push(", which spares the source ", [busy(saved)], " of loading each second");
+    parts.push(".");
   }
-  write(byId("verdict"), parts.join(" "));
+  // Written whole and only where it changes, as every text; what stands in a list of its own is a figure.
+  if (byId("verdict").textContent === parts.flat().join("")) return;
+  byId("verdict").replaceChildren(...parts.map((part) => (typeof part === "string" ? part : h("b", {}, part[0]))));
 }
 
 function tiles(recent, shown, names) {
@@ -108,11 +111,10 @@ function tiles(recent, shown, names) {
   const sinceStart = total(reads) === 0 ? null : total((tier) => tier.hits) / total(reads);
   const items = [
     { name: "Hit rate", value: percent(all > 0 ? hits / all : null), note: `${percent(sinceStart)} since the start` },
-    { name: "Reads", value: rate(all), note: `${rate(all === null ? null : all - hits)} missed, `
-      + `${rate(one(recent.rate((tier) => tier.joined)))} of them joined a load` },
-    { name: "Loading spared", value: saved === null ? span(null) : `${busy(saved)} / s`, note: `hits × ${span(mean)}, the mean load` },
+    { name: "Reads", value: rate(all), note: `${rate(all === null ? null : all - hits)} missed` },
+    { name: "Loading spared", value: saved === null ? span(null) : `${busy(saved)} / s`, note: mean === null ? "no load to compare with" : `hits × ${span(mean)}, the mean load` },
     { name: "Load time", value: span(one(recent.share(loadTime, loadsEnded))),
-      note: `p99 ${span(slow((times) => times.load))}, queue p99 ${span(slow((times) => times.queue))}` },
+      note: `p99 ${span(slow(({ load }) => load))}, queue ${span(slow(({ queue }) => queue))}` },
     { name: "Memory", value: bytes(total((tier) => tier.bytes)), bar: budget === 0 ? 0 : total((tier) => tier.bytes) / budget,
       note: `of ${bytes(budget)}, ${counted(total((tier) => tier.entries), "entry", "entries")}` },
     { name: "Trouble", value: troubles < 0.5 ? "none" : count(troubles), bad: troubles >= 0.5,

@@ -6,14 +6,21 @@ import { byId, h, keyed, write } from "./dom.js";
 import { counted, count } from "./format.js";
 import { open as explain } from "./explain.js";
 
+/// Another token is in use, or none: what was shown may not be for whoever looks now.
+export function renewed() {
+  draw([], "");
+  ask();
+}
+
 export async function ask() {
   if (byId("view-overview").hidden && byId("top").firstChild !== null) return;
   if (token() === null) return draw([], "Keys are shown with the token only.");
+  const used = token();
   try {
     const { top } = await get("api/stats");
-    draw(top, top.length === 0 ? "No entry has been read yet." : "");
+    if (token() === used) draw(top, top.length === 0 ? "No entry has been read yet." : "");
   } catch (error) {
-    draw([], error.message);
+    if (token() === used) draw([], error.message);
   }
 }
 
