@@ -16,7 +16,7 @@ const HOW = {
   LoadLost: "got lost with its runtime",
 };
 
-/// Of a kind: what makes two the same, how bad it is, and the words for so many of them.
+/// Of a kind: what makes two the same, how bad it is, and the words for so many of them, with the sum of what they count.
 const KINDS = {
   load_failed: ({ tier, kind }) => ({
     same: `${tier} ${kind}`,
@@ -26,9 +26,11 @@ const KINDS = {
   cleared: ({ tier, count, bytes: size }) => ({
     words: () => `${tier}: cleared, ${counted(count, "entry", "entries")}, ${bytes(size)}`,
   }),
-  restarted: ({ tier, count }) => ({
+  restarted: ({ tier }) => ({
+    same: tier,
     tone: "bad",
-    words: () => `${tier}: broke and was put back in place, empty; ${counted(count, "entry", "entries")} lost`,
+    words: (times, lost) => `${tier}: broke and was put back in place, empty${times === 1 ? "" : `, ${times} times`}; `
+      + `${counted(lost, "entry", "entries")} lost`,
   }),
   missed: ({ count }) => ({ tone: "quiet", words: () => `${counted(count, "event", "events")} left out here: there were too many` }),
 };
@@ -40,8 +42,8 @@ export function begin() {
   on("event", ({ kind, data, at }) => {
     const { same, tone, words } = KINDS[kind]?.(data) ?? { tone: "quiet", words: () => kind };
     const before = lines.find((line) => same !== undefined && line.same === same && at - line.at < SAME_MS);
-    const line = before ?? { id: Symbol(kind), same, tone, words, times: 0 };
-    Object.assign(line, { at, times: line.times + 1, key: data.key });
+    const line = before ?? { id: Symbol(kind), same, tone, words, times: 0, sum: 0 };
+    Object.assign(line, { at, times: line.times + 1, sum: line.sum + (data.count ?? 0), key: data.key });
     lines = [line, ...lines.filter((other) => other !== line)].slice(0, MOST);
   });
 }
@@ -60,7 +62,7 @@ export function draw() {
     const update = (line) => {
       time.dateTime = line.at.toISOString();
       write(time, clock(line.at));
-      write(words, line.words(line.times));
+      write(words, line.words(line.times, line.sum));
       show(key, line.key !== undefined);
       write(key, line.key ?? "");
       key.title = line.key === undefined ? "" : `Explain ${line.key}`;

@@ -29,7 +29,7 @@ function digits(number) {
 
 const trim = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
 
-export const rate = (number) => (number === null ? NONE : `${short(number)}/s`);
+export const rate = (number) => (number === null || Number.isNaN(number) ? NONE : `${short(number)}/s`);
 
 /// 0.9312 as "93.1 %".
 export function percent(share) {

@@ -177,7 +177,7 @@ function drawCharts(frame) {
   ];
   // Beside so many loads nobody would see the few that fail.
   const loads = named("t-none", "of all loads", frame.rate(({ loads: { started } }) => started));
-  give(charts.errors, { legend: [...errors, loads], lines: [...errors].reverse() });
+  give(charts.errors, { legend: [...errors, loads], lines: errors.filter(({ values }) => values.some((value) => value > 0)).reverse() });
 
   give(charts.gone, stack([
     named("t-accent", "expired", frame.rate(({ removals }) => removals.expired)),
