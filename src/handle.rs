@@ -10,12 +10,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::actor::{Pending, Request, Seen, TierShared, Wiring, begin_shutdown};
+use crate::actor::{Pending, Request, Wiring, begin_shutdown};
 use crate::builder::Builder;
 use crate::calls::{InvalidateCall, RemoveCall, SetCall};
 use crate::codec::value::Value;
-use crate::codec::value::Wanted;
-use crate::engine::entry::ReadEntry;
 use crate::engine::key::{IntoKey, Key};
 use crate::engine::scope::Scope;
 use crate::error::{Error, Result};
@@ -74,85 +72,6 @@ impl Cache {
 
     pub(crate) fn life(&self) -> &Life {
         &self.life
-    }
-
-    /// The value of `key`, if it is there.
-    ///
-    /// Errors: `InvalidKey`, `UnknownPrefix`, `WrongType` (the key holds another type), `Decode`, `Closed`.
-    /// Cost: a look-up and decoding; no message.
-    #[allow(clippy::unused_async)] // a level behind memory will have to be awaited
-    pub async fn get<T>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>>
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        self.get_now(key)
-    }
-
-    /// Shows the value of `key` to `look`, if it is there. Not async: it looks at what is in memory, and only there.
-    ///
-    /// Errors and cost: as [`Cache::get`].
-    #[inline]
-    pub fn get_with<T, R>(&self, key: impl IntoKey, look: impl FnOnce(&T) -> R) -> Result<Option<R>>
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        Ok(self.get_now(key)?.map(|hit: Hit<T>| look(&hit)))
-    }
-
-    /// As [`Cache::get`], without `await`: it looks at what is in memory, and only there.
-    ///
-    /// ```no_run
-    /// # fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
-    /// if let Some(name) = cache.get_now::<String>("user::42::name")? {
-    ///     println!("{}, {:?} old", *name, name.age());
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[inline]
-    pub fn get_now<T>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>>
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        let Some((tier, seen)) = self.look(&key)? else { return key.into_key().map(|_key| None) };
-        Hit::of(key.text(), seen).map(Some).map_err(|undecoded| {
-            let error = undecoded.0;
-            if matches!(error, Error::WrongType { .. }) {
-                tier.counters.wrong_type.one();
-            }
-            error
-        })
-    }
-
-    /// The value of `key` as it is stored, if it is there: for those who pass bytes on.
-    ///
-    /// Errors: `InvalidKey`, `UnknownPrefix`, `Closed`. Cost: a look-up and an allocation; no message, and nothing is copied.
-    pub fn get_value(&self, key: impl IntoKey) -> Result<Option<Value>> {
-        match self.look(&key)? {
-            Some((_, seen)) if !seen.is_nothing() => Ok(Some(seen.entry.value())),
-            _ => key.into_key().map(|_key| None),
-        }
-    }
-
-    #[inline]
-    fn look(&self, key: &impl IntoKey) -> Result<Option<(&TierShared, Seen<'_>)>> {
-        let wiring = self.wiring();
-        wiring.open()?;
-        let (tier, at) = wiring.place(key)?;
-        Ok(wiring.look(tier, at, Wanted::ANY).map(|seen| (tier, seen)))
-    }
-
-    /// Whether `key` holds a value that would be served. Counts as no read. Errors: `InvalidKey`, `UnknownPrefix`,
-    /// `Closed`. Cost: a look-up; no message.
-    pub fn contains(&self, key: impl IntoKey) -> Result<bool> {
-        let wiring = self.wiring();
-        wiring.open()?;
-        let (tier, at) = wiring.place(&key)?;
-        let now = wiring.env.now();
-        if tier.view.peek(at.key).is_some_and(|entry| entry.is_fresh(now) && !entry.is_nothing()) {
-            return Ok(true);
-        }
-        key.into_key().map(|_key| false)
     }
 
     /// Stores `value` under `key`: right when you are the one who writes the source. What you *read* from the source belongs

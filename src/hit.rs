@@ -2,7 +2,7 @@
 //!
 //! Owns: the decoded copy of an entry as its reader sees it. Never: changes what is held.
 
-use std::any::{Any, type_name};
+use std::any::{Any, TypeId, type_name};
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use crate::actor::Seen;
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::value::decode_stored;
-use crate::engine::entry::{Entry, ReadEntry, packed};
+use crate::engine::entry::{ReadEntry, packed};
 use crate::engine::given::{Given, Source};
 use crate::engine::moment::Moment;
 use crate::engine::view::Served;
@@ -28,6 +28,9 @@ pub(crate) type Undecoded<'w> = (Error, Seen<'w>);
 /// another thread and held across an `.await`. Each thread keeps up to eight without counting references.
 pub struct Hit<T>(Inner<T>);
 
+/// A decoded copy of the type that its entry was written from: who finds one need not ask what that was.
+struct AsWritten<T>(T);
+
 /// Lends a copy as what it is. A function that is picked where the type is known to live for ever, so that those who only use a
 /// hit need not say so.
 type Lend<T> = fn(&(dyn Any + Send + Sync)) -> Option<&T>;
@@ -35,8 +38,6 @@ type Lend<T> = fn(&(dyn Any + Send + Sync)) -> Option<&T>;
 enum Inner<T> {
     /// An entry with a decoded copy that is a `T`.
     Found { entry: Served, now: Moment, lend: Lend<T> },
-    /// The same, for more than one holder.
-    Shared { entry: Entry, now: Moment, lend: Lend<T> },
     /// A value of its own. In a box, for most hits are of the first kind, and are moved a few times on their way.
     Own(Box<Own<T>>),
 }
@@ -54,6 +55,18 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
         Ok(Self::given(given.value.decode(key)?, given))
     }
 
+    /// The type of the decoded copy of what was written from a `T`.
+    #[inline]
+    pub(crate) fn copy() -> TypeId {
+        TypeId::of::<AsWritten<T>>()
+    }
+
+    /// An entry that has such a copy, as it was at `now`.
+    #[inline(always)] // put together where it is wanted, and not moved there
+    pub(crate) fn found(entry: Served, now: Moment) -> Self {
+        Self(Inner::Found { entry, now, lend: lend_as_written })
+    }
+
     /// What was seen under `key`, if it was written from a `T`. Errors: `WrongType`, `Decode`.
     pub(crate) fn of<'w>(key: &str, seen: Seen<'w>) -> Result<Self, Box<Undecoded<'w>>> {
         if seen.entry.fingerprint() != Fingerprint::of::<T>() {
@@ -66,18 +79,31 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
     /// What was seen, whatever it was written from. The first reader decodes it and leaves the copy to those who follow.
     #[inline]
     pub(crate) fn of_any(seen: Seen<'_>) -> Result<Self, Box<Undecoded<'_>>> {
-        if !seen.entry.decoded().is_some_and(<dyn Any + Send + Sync>::is::<T>) {
+        let as_written = seen.entry.fingerprint() == Fingerprint::of::<T>();
+        let copy = if as_written { Self::copy() } else { TypeId::of::<T>() };
+        if !seen.entry.has_copy(copy) {
             let (value, heap): (T, usize) = match decode_stored(seen.entry.bytes(), packed(&seen.entry)) {
                 Ok(decoded) => decoded,
                 Err(error) => return Err(Box::new((error, seen))),
             };
-            if let Err(value) = seen.keep(value, heap) {
+            let kept = if as_written {
+                seen.keep(AsWritten(value), heap).map_err(|AsWritten(value)| value)
+            } else {
+                seen.keep(value, heap)
+            };
+            if let Err(value) = kept {
                 return Ok(Self::given(value, &seen.given()));
             }
         }
+        let lend: Lend<T> =
+            if as_written { lend_as_written } else { <dyn Any + Send + Sync>::downcast_ref::<T> };
         let Seen { entry, now, .. } = seen;
-        Ok(Self(Inner::Found { entry, now, lend: <dyn Any + Send + Sync>::downcast_ref::<T> }))
+        Ok(Self(Inner::Found { entry, now, lend }))
     }
+}
+
+fn lend_as_written<T: 'static>(copy: &(dyn Any + Send + Sync)) -> Option<&T> {
+    copy.downcast_ref::<AsWritten<T>>().map(|AsWritten(value)| value)
 }
 
 impl<T> Hit<T> {
@@ -95,8 +121,8 @@ impl<T> Hit<T> {
     /// Where it came from: memory, a load of this call or of another, or a loader that ran past the cache.
     pub fn source(&self) -> Source {
         match &self.0 {
-            Inner::Found { entry, now, .. } => source_of(entry, *now),
-            Inner::Shared { entry, now, .. } => source_of(entry, *now),
+            Inner::Found { entry, now, .. } if entry.is_fresh(*now) => Source::Memory,
+            Inner::Found { .. } => Source::Stale,
             Inner::Own(own) => own.source,
         }
     }
@@ -110,7 +136,6 @@ impl<T> Hit<T> {
     pub fn age(&self) -> Duration {
         match &self.0 {
             Inner::Found { entry, now, .. } => now.since(entry.life().stored),
-            Inner::Shared { entry, now, .. } => now.since(entry.life().stored),
             Inner::Own(own) => own.age,
         }
     }
@@ -126,15 +151,10 @@ impl<T> Hit<T> {
     }
 }
 
-fn source_of(entry: &impl ReadEntry, now: Moment) -> Source {
-    if entry.is_fresh(now) { Source::Memory } else { Source::Stale }
-}
-
 impl<T> Hit<T> {
     fn value(&self) -> &T {
         let (copy, lend) = match &self.0 {
             Inner::Found { entry, lend, .. } => (entry.decoded(), lend),
-            Inner::Shared { entry, lend, .. } => (entry.decoded(), lend),
             Inner::Own(own) => return &own.value,
         };
         // A copy stays with its entry as long as that lives; the tier takes it away with the entry.
@@ -148,7 +168,7 @@ impl<T> Hit<T> {
     {
         match self.0 {
             Inner::Own(own) => own.value,
-            _ => self.value().clone(),
+            Inner::Found { .. } => self.value().clone(),
         }
     }
 }
@@ -172,10 +192,7 @@ impl<T: Clone> Clone for Hit<T> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Inner::Found { entry, now, lend } => {
-                Inner::Shared { entry: entry.entry(), now: *now, lend: *lend }
-            }
-            Inner::Shared { entry, now, lend } => {
-                Inner::Shared { entry: entry.clone(), now: *now, lend: *lend }
+                Inner::Found { entry: entry.counted(), now: *now, lend: *lend }
             }
             Inner::Own(own) => Inner::Own(own.clone()),
         })

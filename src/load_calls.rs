@@ -17,6 +17,7 @@ use crate::codec::value::Wanted;
 use crate::deadline::Deadline;
 use crate::engine::given::Given;
 use crate::engine::key::{IntoKey, Key};
+use crate::engine::moment::Moment;
 use crate::engine::stamp::Stamp;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
@@ -150,6 +151,12 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some((key, load)) = self.start.take() {
+            if self.options.after.is_none() {
+                let mut at = Moment::START;
+                if let Some(entry) = self.cache.at_hand(&key, Hit::<T>::copy(), &mut at).served() {
+                    return Poll::Ready(Ok(Hit::found(entry, at)));
+                }
+            }
             let (mut options, wanted) = (std::mem::take(&mut self.options), Wanted::of::<T>());
             let due = match options.look(self.cache, &key, wanted)? {
                 Found::Hit(seen) => match Hit::of(key.text(), seen) {
@@ -224,7 +231,14 @@ where
     fn into_future(self) -> Self::IntoFuture {
         let Self { cache, key, make, mut options, .. } = self;
         Box::pin(async move {
-            let (key, wanted) = (key?, Wanted::of::<T>().or_nothing());
+            let key = key?;
+            if options.after.is_none() {
+                let mut at = Moment::START;
+                if let Some(entry) = cache.at_hand(&&key, Hit::<T>::copy(), &mut at).served() {
+                    return Ok(Some(Hit::found(entry, at)));
+                }
+            }
+            let wanted = Wanted::of::<T>().or_nothing();
             match options.look(cache, &&key, wanted)? {
                 Found::Hit(seen) => match found_there(&key, seen) {
                     Ok(found) => return Ok(found),

@@ -2,6 +2,7 @@
 //!
 //! Owns: which entry may be given to which call, and that the look is counted. Never: waits, or asks a tier.
 
+use std::any::TypeId;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::engine::given::Given;
 use crate::engine::moment::Moment;
 use crate::engine::stamp::{At, Stamp};
 use crate::engine::tag::Tags;
-use crate::engine::view::Served;
+use crate::engine::view::{Looked, Served};
 
 /// What a call with a loader finds in the view.
 #[derive(Debug)]
@@ -62,6 +63,33 @@ impl TierShared {
 }
 
 impl Wiring {
+    /// The short way of a hit: what is fresh, lives a plain time, and has a decoded copy of type `copy`, counted as a read. It
+    /// notes in `at` when that was.
+    ///
+    /// Nothing says nothing of the key: nothing was counted or marked, and [`Wiring::look`] tells more. It is the way of nearly
+    /// all reads, so it asks only what decides, and is compiled once for all types.
+    pub(crate) fn hit(
+        &self,
+        tier: &TierShared,
+        key: &str,
+        hash: u64,
+        copy: TypeId,
+        at: &mut Moment,
+    ) -> Looked {
+        let looked = tier.view.peek_hashed(hash, key);
+        let Some(entry) = looked.entry() else { return looked };
+        // Behind the look-up: while the entry is on its way from memory there is time for the clock.
+        let now = self.env.now();
+        if !(entry.is_plainly_fresh(now) && entry.has_copy(copy) && self.is_enabled()) {
+            return Looked::nothing();
+        }
+        tier.view.mark(entry);
+        tier.counters.hit();
+        tier.counters.sampler.saw(hash, || entry.weight());
+        *at = now;
+        looked
+    }
+
     /// What the view holds under `key` and may be served as it is, counted as a read.
     #[inline]
     pub(crate) fn look<'w>(&self, tier: &'w TierShared, at: KeyAt<'_>, wanted: Wanted) -> Option<Seen<'w>> {

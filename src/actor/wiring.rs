@@ -224,6 +224,18 @@ impl Wiring {
         }
     }
 
+    /// As [`Wiring::place`], for those who need not know why there is none. Told in registers.
+    #[inline(always)]
+    pub(crate) fn tier_and_hash(&self, key: &impl IntoKey) -> Option<(&TierShared, u64)> {
+        match key.place() {
+            Some(place) if place.owner == self.id => Some((self.tier(TierId(place.tier)), place.hash)),
+            _ => {
+                let (tier, _) = self.route(key.text()).ok()?;
+                Some((tier, tier.view.hash(key.text())))
+            }
+        }
+    }
+
     /// The tier of `key`, and on what terms its values are loaded and kept there. Errors: `UnknownPrefix`.
     #[inline]
     pub(crate) fn route(&self, key: &str) -> Result<(&TierShared, &LiveTerms)> {

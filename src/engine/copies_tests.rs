@@ -124,7 +124,7 @@ fn a_table_that_is_dropped_forgets_empty_places_only() {
         assert!(entry.add_decoded(copy, COPY).is_ok());
         tables.current.fill(hash, entry);
     }
-    let taken = tables.current.find(1, "b").and_then(|(place, _)| tables.current.take(place));
+    let taken = tables.current.place_of(1, "b").and_then(|(place, _)| tables.current.take(place));
     assert!(taken.is_some());
     drop(taken);
     assert_eq!(Arc::strong_count(&end), 3);

@@ -81,23 +81,24 @@ pub type Decoded = Arc<dyn Any + Send + Sync>;
 
 pub(super) type Raw = ThinArc<Fields, u8>;
 
-/// What all entries have.
+/// What all entries have. In this order, so that what a hit asks stands together, beside the key.
+#[repr(C)]
 pub struct Fields {
-    rare: Option<Box<Rare>>,
-    decoded: OnceLock<Kept>,
     seq: u64,
     fingerprint: Fingerprint,
-    /// The moment of the store in the low 40 bits, 34 years; above them how long the load took in milliseconds.
-    stored: u64,
-    /// Milliseconds from the store until it is no longer served, where `rare` does not tell more.
-    ttl: u32,
     /// How far `since` is behind `seq`.
     since: u32,
     slot: u32,
-    /// The stamp of the last read, above a bit that says whether its decoded copy is in use.
-    mark: AtomicU32,
     /// Bytes of the decoded copy; [`SEALED`]: there will be none any more.
     decoded_weight: AtomicU32,
+    /// Milliseconds from the store until it is no longer served, where `rare` does not tell more.
+    ttl: u32,
+    /// The moment of the store in the low 40 bits, 34 years; above them how long the load took in milliseconds.
+    stored: u64,
+    rare: Option<Box<Rare>>,
+    decoded: OnceLock<Kept>,
+    /// The stamp of the last read, above a bit that says whether its decoded copy is in use.
+    mark: AtomicU32,
     /// See [`often`].
     hits: AtomicU16,
     /// The length of the key, and its origin above that.

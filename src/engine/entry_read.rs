@@ -3,7 +3,7 @@
 //! Owns: how its fields are read, and the two things that a reader may change: the marks, and the decoded copy. Never: makes
 //! an entry.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::Duration;
 
@@ -94,6 +94,14 @@ pub trait ReadEntry {
         now < self.life().fresh_until
     }
 
+    /// Whether it lives a plain time, which is not over at `now`: then it is due for nothing.
+    #[inline]
+    fn is_plainly_fresh(&self, now: Moment) -> bool {
+        let fields = self.parts().0;
+        let is_plain = fields.rare.as_ref().is_none_or(|rare| rare.life.is_none());
+        is_plain && now < Life::of_plain(fields.ttl, fields.stored_at()).fresh_until
+    }
+
     /// Whether it may be served at `now`.
     fn freshness(&self, now: Moment) -> Freshness {
         let life = self.life();
@@ -172,6 +180,12 @@ pub trait ReadEntry {
     #[inline]
     fn decoded(&self) -> Option<&(dyn Any + Send + Sync)> {
         self.parts().0.decoded.get().and_then(Kept::get)
+    }
+
+    /// Whether there is a decoded copy of type `copy`.
+    #[inline]
+    fn has_copy(&self, copy: TypeId) -> bool {
+        self.decoded().is_some_and(|decoded| decoded.type_id() == copy)
     }
 
     /// Bytes that its decoded copy is charged with; none once it was taken out.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::View;
+use super::{CHANGE, View};
 use crate::engine::entry::ReadEntry;
 use crate::engine::table::{Table, Tables};
 use crate::sync::atomic::Ordering;
@@ -95,9 +95,8 @@ impl View {
     pub(super) fn publish(&self, writer: &mut Writer, tables: Tables) -> Arc<Tables> {
         let tables = Arc::new(tables);
         *self.tables.lock() = Arc::clone(&tables);
-        // Behind the tables: who sees the version finds them, or newer ones. One writer, so load and store do.
-        let version = self.signs.version.load(Ordering::Relaxed) + 1;
-        self.signs.version.store(version, Ordering::Release);
+        // Behind the tables: who sees the version finds them, or newer ones. Added, for the view may be closed meanwhile.
+        self.signs.version.fetch_add(CHANGE, Ordering::Release);
         std::mem::replace(&mut writer.tables, tables)
     }
 }

@@ -37,6 +37,7 @@ mod groups;
 mod groups_tests;
 pub mod histogram;
 mod index;
+mod into_key;
 pub mod item;
 pub mod journal;
 #[cfg(test)]
@@ -66,6 +67,7 @@ pub mod sampler;
 pub mod scope;
 #[doc(hidden)]
 pub mod seeded;
+mod served;
 pub mod slice;
 mod slot;
 mod slots;

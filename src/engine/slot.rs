@@ -5,10 +5,10 @@
 //! The `shuttle` tests get one whose every use is a place where another thread may come in between.
 
 #[cfg(not(all(test, shuttle)))]
-pub(super) use swapped::{Loaded, Slot};
+pub(super) use swapped::{Loaded, Slot, counted, nothing};
 
 #[cfg(all(test, shuttle))]
-pub(super) use modelled::{Loaded, Slot};
+pub(super) use modelled::{Loaded, Slot, counted, nothing};
 
 #[cfg(not(all(test, shuttle)))]
 mod swapped {
@@ -18,6 +18,17 @@ mod swapped {
 
     /// What was found. It keeps one entry alive, by a note of its thread; where a thread holds more than eight, by a count.
     pub(in crate::engine) type Loaded = Guard<Option<Raw>>;
+
+    /// What an empty slot shows.
+    #[inline]
+    pub(in crate::engine) fn nothing() -> Loaded {
+        Guard::from_inner(None)
+    }
+
+    /// What keeps an entry alive by a count, on whichever thread.
+    pub(in crate::engine) fn counted(entry: Raw) -> Loaded {
+        Guard::from_inner(Some(entry))
+    }
 
     #[derive(Debug)]
     pub(in crate::engine) struct Slot(ArcSwapAny<Option<Raw>>);
@@ -54,6 +65,14 @@ mod modelled {
         fn deref(&self) -> &Option<Raw> {
             &self.0
         }
+    }
+
+    pub(in crate::engine) fn nothing() -> Loaded {
+        Loaded(None)
+    }
+
+    pub(in crate::engine) fn counted(entry: Raw) -> Loaded {
+        Loaded(Some(entry))
     }
 
     #[derive(Debug)]

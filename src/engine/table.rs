@@ -3,7 +3,7 @@
 //! Owns: where an entry stands, and the orders in which a step of the writer may be seen half done. Never: decides which
 //! entry belongs there, or when to move.
 //!
-//! A place is a tag of 32 bits beside a [`Slot`]. Readers walk tags, and look into a slot only where the tag fits. The writer
+//! A place is a tag of 16 bits beside a [`Slot`]. Readers walk tags, and look into a slot only where the tag fits. The writer
 //! fills a slot before its tag, takes away a tag before what is in its slot, and overwrites in place: a reader sees the old
 //! entry or the new one, and never neither.
 
@@ -11,18 +11,27 @@ use std::sync::Arc;
 
 use super::entry::{Entry, ReadEntry};
 use super::room::Room;
-use super::slot::{Loaded, Slot};
-use crate::sync::atomic::{AtomicU32, Ordering};
+use super::slot::{Loaded, Slot, nothing};
+use crate::sync::atomic::{AtomicU16, Ordering};
 
-const EMPTY: u32 = 0;
+const EMPTY: u16 = 0;
 /// Something stood here; what was put behind it is found by walking on.
-const GONE: u32 = 1;
+const GONE: u16 = 1;
 
 /// One table.
 #[derive(Debug)]
 pub(super) struct Table {
-    tags: Vec<AtomicU32>,
+    tags: Vec<AtomicU16>,
     slots: Vec<Slot>,
+}
+
+/// What came of a walk over some places.
+enum Walk {
+    Found(usize, Loaded),
+    /// A place that was never used: what is looked for stands nowhere.
+    Nothing,
+    /// The last of the places; it may stand further on.
+    Ended,
 }
 
 /// What readers walk: the table in use, and the one that is being moved out of.
@@ -45,15 +54,19 @@ impl Tables {
         Self { old: None, current: Arc::new(table), room: Arc::default() }
     }
 
-    /// What stands there under `key`.
+    /// What stands there under `key`; nothing is told by what is empty, for that comes back in registers.
     #[inline]
-    pub(super) fn find(&self, hash: u64, key: &str) -> Option<Loaded> {
-        if let Some(old) = &self.old
-            && let Some((_, found)) = old.find(hash, key)
-        {
-            return Some(found);
+    pub(super) fn find(&self, hash: u64, key: &str) -> Loaded {
+        if let Some(old) = &self.old {
+            return Self::find_while_moving(old, &self.current, hash, key);
         }
-        self.current.find(hash, key).map(|(_, found)| found)
+        self.current.find(hash, key)
+    }
+
+    #[cold]
+    fn find_while_moving(old: &Table, current: &Table, hash: u64, key: &str) -> Loaded {
+        let found = old.find(hash, key);
+        if found.is_some() { found } else { current.find(hash, key) }
     }
 
     /// Places of both tables, those of the old one first.
@@ -94,7 +107,7 @@ impl Table {
     /// Makes up to `more` places ready; returns whether that were all.
     pub(super) fn prepare(&mut self, more: usize) -> bool {
         let ready = (self.tags.len() + more).min(self.tags.capacity());
-        self.tags.resize_with(ready, || AtomicU32::new(EMPTY));
+        self.tags.resize_with(ready, || AtomicU16::new(EMPTY));
         self.slots.resize_with(ready, Slot::empty);
         ready == self.tags.capacity()
     }
@@ -115,25 +128,53 @@ impl Table {
         if place + 1 == self.tags.len() { 0 } else { place + 1 }
     }
 
-    /// Where `key` stands, and what stands there.
+    /// What stands here under `key`, if anything does.
     #[inline]
-    pub(super) fn find(&self, hash: u64, key: &str) -> Option<(usize, Loaded)> {
-        let wanted = tag(hash);
-        let mut place = self.home(hash);
-        for _ in 0..self.tags.len() {
+    pub(super) fn find(&self, hash: u64, key: &str) -> Loaded {
+        let home = self.home(hash);
+        match self.walk(home, self.tags.len(), tag(hash), key) {
+            Walk::Ended => self.find_from_start(home, tag(hash), key),
+            Walk::Nothing => nothing(),
+            Walk::Found(_, found) => found,
+        }
+    }
+
+    /// Goes on with a walk that came to the last place. Apart, for few do.
+    #[cold]
+    fn find_from_start(&self, home: usize, wanted: u16, key: &str) -> Loaded {
+        match self.walk(0, home, wanted, key) {
+            Walk::Found(_, found) => found,
+            Walk::Nothing | Walk::Ended => nothing(),
+        }
+    }
+
+    /// Where `key` stands, and what stands there: for the writer.
+    pub(super) fn place_of(&self, hash: u64, key: &str) -> Option<(usize, Loaded)> {
+        let home = self.home(hash);
+        let over = match self.walk(home, self.tags.len(), tag(hash), key) {
+            Walk::Ended => self.walk(0, home, tag(hash), key),
+            over => over,
+        };
+        if let Walk::Found(place, found) = over { Some((place, found)) } else { None }
+    }
+
+    /// Looks for `key`, whose tag is `wanted`, in the places from `begin` up to, and without, `end`.
+    #[inline(always)] // what comes of it is told in registers then, and not in memory
+    fn walk(&self, begin: usize, end: usize, wanted: u16, key: &str) -> Walk {
+        let places = self.tags[begin..end].iter().zip(&self.slots[begin..end]);
+        for (passed, (tag, slot)) in places.enumerate() {
             // Acquire: pairs with the Release in `fill`, so that what the tag announces is there.
-            let tag = self.tags[place].load(Ordering::Acquire);
+            let tag = tag.load(Ordering::Acquire);
             if tag == wanted {
-                let found = self.slots[place].load();
+                let found = slot.load();
                 if found.as_ref().is_some_and(|entry| entry.has_key(key)) {
-                    return Some((place, found));
+                    return Walk::Found(begin + passed, found);
                 }
             } else if tag == EMPTY {
-                return None;
+                return Walk::Nothing;
             }
-            place = self.next(place);
         }
-        None
+        Walk::Ended
     }
 
     /// Puts `entry`, whose key stands nowhere here, into a free place; returns whether that was never used before.
@@ -210,8 +251,9 @@ impl Drop for Table {
     }
 }
 
-/// The other half of the hash.
+/// Of the other half of the hash: one key in 65,534 that stands in the way looks like the one that is wanted, until the entry
+/// is looked at.
 #[inline]
-fn tag(hash: u64) -> u32 {
-    ((hash >> 32) as u32).max(GONE + 1)
+fn tag(hash: u64) -> u16 {
+    ((hash >> 48) as u16).max(GONE + 1)
 }

@@ -62,6 +62,7 @@ const MEASURES: &[(&str, Measure)] = &[
     ("get_or_load_hit", reads::get_or_load_hit),
     ("get_or_load_cold", writes::get_or_load_cold),
     ("set_awaited_1", writes::set_awaited_1),
+    ("set_inline", writes::set_inline),
     ("set_awaited_64", writes::set_awaited_64),
     ("set_many_100", writes::set_many_100),
     ("set_unawaited", writes::set_unawaited),
