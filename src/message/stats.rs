@@ -161,7 +161,8 @@ pub struct WarmStats {
     pub failures: u64,
     /// Entries stored by all runs.
     pub stored: u64,
-    /// Entries of the run under way that have been handed to the tier, of how many; `None` when none is under way.
+    /// Entries of the run under way that have been handed to the tier, of how many: of 0 while it reads its source. `None`
+    /// when none is under way.
     pub progress: Option<(u64, u64)>,
     /// How long the last run took.
     pub last_took: Option<Duration>,

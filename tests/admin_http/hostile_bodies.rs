@@ -156,7 +156,7 @@ fn paths(table: &mut Table<'_>) {
         "/%2e%2e/%2e%2e/etc/passwd",
         "/page/index.html",
         "/index.html",
-        "/app.js/../style.css",
+        "/page/app.js/../style.css",
         "/.git/config",
         "/api/stats%00",
         "/api/stats%0d%0aX:1",
@@ -166,7 +166,7 @@ fn paths(table: &mut Table<'_>) {
         "/favicon.ico",
         "/admin",
         "/api/tokens",
-        "/static/../app.js",
+        "/page/../app.js",
         "/api/%ff",
     ] {
         table.get(path, &[400, 404]);

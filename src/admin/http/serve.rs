@@ -14,12 +14,14 @@ use super::routes::{ANSWER_WITHIN, Answer};
 /// Bytes of a body.
 pub(super) const BODY_MAX: usize = 64 << 10;
 
-/// What every answer bears: no foreign script, no frame, no guess at types, nothing kept on the way. No CORS header at all.
+/// What every answer bears: no foreign script, no text that becomes a script or markup, no frame, no guess at types, nothing
+/// kept on the way. No CORS header at all.
 const HEADERS: [(&str, &str); 6] = [
     (
         "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'",
     ),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
