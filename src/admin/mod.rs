@@ -4,6 +4,9 @@
 //! [`Cache::command`](crate::Cache::command) puts the steps together: parse, send, audit, show.
 
 pub mod audit;
+#[cfg(feature = "cli")]
+#[doc(hidden)] // for src/bin/apex-cache.rs alone
+pub mod cli;
 pub mod command;
 mod entries;
 mod explain_panel;
