@@ -10,6 +10,8 @@ mod changes;
 mod client;
 #[path = "admin_http/events.rs"]
 mod events;
+#[path = "admin_http/exposition.rs"]
+mod exposition;
 #[path = "admin_http/hostile.rs"]
 mod hostile;
 #[path = "admin_http/hostile_bodies.rs"]
@@ -26,3 +28,5 @@ mod looks;
 mod metrics;
 #[path = "admin_http/openapi.rs"]
 mod openapi;
+#[path = "admin_http/promtool.rs"]
+mod promtool;

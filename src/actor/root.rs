@@ -14,8 +14,10 @@ use tokio::sync::Notify;
 use super::stats::StatsActor;
 use super::supervisor::Supervisor;
 use super::tier::TierActor;
+use super::tier_shared::TierShared;
 use super::warmer::Warmer;
 use super::wiring::{Phase, Wiring};
+use crate::engine::counters::Count;
 use crate::engine::route::TierId;
 use crate::engine::seeded::{self, Bug};
 use crate::telemetry;
@@ -41,6 +43,8 @@ pub enum Who {
 pub(crate) struct Root {
     dead: Mutex<Vec<Who>>,
     changed: Notify,
+    /// Of the actors that are no tiers; a tier counts its own, with those that its guard caught.
+    restarts: [Count; 3],
 }
 
 impl Root {
@@ -53,6 +57,13 @@ impl Root {
     /// Has the root look at the phase again.
     pub(crate) fn wake(&self) {
         self.changed.notify_one();
+    }
+
+    /// How often each actor that is no tier was started again, with its name.
+    #[cfg(feature = "admin-http")]
+    pub(crate) fn restarts(&self) -> [(&'static str, u64); 3] {
+        let [supervisor, warmer, stats] = self.restarts.each_ref().map(Count::get);
+        [("supervisor", supervisor), ("warmer", warmer), ("stats", stats)]
     }
 
     /// Deaths reported and not yet seen to: for tests that stand in for the root.
@@ -69,18 +80,25 @@ impl Wiring {
 
     /// Clears up behind a dead actor, before another takes its place: for tests that stand in for the root task.
     pub fn bury(&self, who: Who) {
-        if let Who::Tier(id) = who {
-            let tier = self.tier(id);
-            tier.incarnation.fetch_add(1, Ordering::Relaxed);
-            tier.counters.restarts.one();
-            let lost = tier.view.len() as u64;
-            tier.counters.lost.add(lost);
-            self.events.restarted(&tier.name, lost);
-            // Their landings will be ignored, so they are counted here.
-            tier.counters.loads_lost.add(tier.counters.loads_now.0.swap(0, Ordering::Relaxed));
-            drop(tier.view.take_all());
-            tier.crashed(self.env.now());
+        let [supervisor, warmer, stats] = &self.root.restarts;
+        match who {
+            Who::Supervisor => supervisor.one(),
+            Who::Warmer => warmer.one(),
+            Who::Stats => stats.one(),
+            Who::Tier(id) => self.bury_tier(self.tier(id)),
         }
+    }
+
+    fn bury_tier(&self, tier: &TierShared) {
+        tier.incarnation.fetch_add(1, Ordering::Relaxed);
+        tier.counters.restarts.one();
+        let lost = tier.view.len() as u64;
+        tier.counters.lost.add(lost);
+        self.events.restarted(&tier.name, lost);
+        // Their landings will be ignored, so they are counted here.
+        tier.counters.loads_lost.add(tier.counters.loads_now.0.swap(0, Ordering::Relaxed));
+        drop(tier.view.take_all());
+        tier.crashed(self.env.now());
     }
 }
 
