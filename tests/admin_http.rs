@@ -8,6 +8,8 @@ mod access;
 mod changes;
 #[path = "admin_http/client.rs"]
 mod client;
+#[path = "admin_http/dashboard.rs"]
+mod dashboard;
 #[path = "admin_http/events.rs"]
 mod events;
 #[path = "admin_http/exposition.rs"]

@@ -35,7 +35,8 @@ fn ask(arguments: &[&str], input: &str) {
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     assert!(output.status.success(), "promtool {} refuses: {said}\n{input}", arguments.join(" "));
-    assert!(arguments.contains(&"rules") || said.is_empty(), "promtool complains: {said}");
+    // Of metrics it says nothing when all is well; of files that they are.
+    assert!(!arguments.contains(&"metrics") || said.is_empty(), "promtool complains: {said}");
 }
 
 /// Reads `text` as Prometheus would.
@@ -52,9 +53,19 @@ pub(crate) fn check_queries(queries: &[String]) {
         .map(|(number, query)| serde_json::json!({ "record": format!("panel:{number}"), "expr": query }))
         .collect();
     let file = serde_json::json!({ "groups": [{ "name": "dashboard", "rules": rules }] });
+    ask_of_file(&["check", "rules", "--lint-fatal"], &file.to_string());
+}
+
+/// Reads `text` as the settings of a Prometheus.
+pub(crate) fn check_scrape(text: &str) {
+    ask_of_file(&["check", "config", "--syntax-only"], text);
+}
+
+fn ask_of_file(arguments: &[&str], text: &str) {
     let mut place = tempfile::NamedTempFile::with_suffix(".yml").expect("a file");
-    place.write_all(file.to_string().as_bytes()).expect("it is written");
-    ask(&["check", "rules", "--lint-fatal", place.path().to_str().expect("a path")], "");
+    place.write_all(text.as_bytes()).expect("it is written");
+    let path = place.path().to_str().expect("a path");
+    ask(&[arguments, &[path]].concat(), "");
 }
 
 #[test]

@@ -10,8 +10,8 @@
 //! Why the crate `prometheus`, without its default features: the counters live in the cache already, as one snapshot, and
 //! what is left to do is the text. The crate has that encoder on plain data, with the escapes, and takes histograms whose
 //! buckets were counted elsewhere; it ties the host to no registry. The `metrics` facade wants every event a second time, on the way of every read, and takes no buckets.
-//! `prometheus-client` writes OpenMetrics alone, which `promtool check metrics` does not read: its counters have the suffix
-//! in the sample and not in the name of the family.
+//! `prometheus-client` writes OpenMetrics alone, which `promtool check metrics` refuses: there a counter has its suffix in
+//! the sample and not in the name of the family.
 
 mod families;
 
