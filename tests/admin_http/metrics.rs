@@ -182,3 +182,20 @@ fn number_of(cache: &apex_cache::Cache) -> u64 {
     let stats = runtime.block_on(cache.stats()).expect("the cache lives");
     stats.total().reads()
 }
+
+#[test]
+fn the_table_in_the_readme_names_every_metric_and_no_other() {
+    let host = Host::new();
+    work(&host);
+    let readme = include_str!("../../README.md");
+    let table = readme.split("\n### Metrics\n").nth(1).expect("it has the section");
+    let table = table.split("\n#").next().unwrap_or_default();
+    let first_columns = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let named: BTreeSet<String> = first_columns
+        .flat_map(|column| column.split([',', ';']))
+        .map(|name| name.trim().trim_start_matches('`').split('`').next().unwrap_or_default())
+        .map(|name| format!("apex_cache_{name}"))
+        .collect();
+    let told: BTreeSet<String> = scrape(&host).0.into_keys().collect();
+    assert_eq!(named, told);
+}
