@@ -138,6 +138,7 @@ fn the_audit_is_told_of_every_change_and_of_nothing_else() {
         ("/api/warm", r#"{"scope":"reference"}"#),
         ("/api/revive", r#"{"tier":"user"}"#),
         ("/api/forget", r#"{"user":"7"}"#),
+        ("/api/budget", r#"{"bytes":52428800}"#),
         ("/api/enabled", r#"{"enabled":false}"#),
         ("/api/clear", "{"),
     ] {
@@ -154,6 +155,7 @@ fn the_audit_is_told_of_every_change_and_of_nothing_else() {
         "warm tier:reference 1 true",
         "revive tier:user 0 true",
         "forget user::7 0 true",
+        "set max_size_mb = 50 MB 0 true",
         "set enabled = off 0 true",
     ];
     assert_eq!(audited, wanted.map(|told| format!("{who} {told}")));
