@@ -1,6 +1,8 @@
-//! Everything this crate logs: targets, words and fields, once.
+//! Everything this crate logs: targets, words and fields, once; its spans are in `spans`.
 //!
 //! Owns: the events. Never: names a key or shows a value. In steady state nothing is logged.
+
+pub(crate) mod spans;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@
 //! [`request`] describes. Beside that nothing here is promised to stay as it is.
 
 mod batch;
+mod batch_run;
 mod budgeting;
 mod call;
 mod change;

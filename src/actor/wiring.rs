@@ -125,7 +125,7 @@ pub struct Wiring {
     pub(crate) address: RwLock<Option<Addr<Supervisor>>>,
     /// How long the supervisor's turns took.
     pub(crate) supervisor_turns: Recorder,
-    strangers: Strangers,
+    pub(crate) strangers: Strangers,
     phase: AtomicU8,
 }
 

@@ -1,6 +1,7 @@
 //! Who changed what by hand, told to the log and to the host.
 //!
-//! Owns: audit events and the way they are told. Never: names a key in the log; the host's callback gets the full scope.
+//! Owns: audit events and the way they are told, once for each change however it ends. Never: names a key in the log; the
+//! host's callback gets the full scope.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,6 +12,7 @@ use super::render::{Answer, Style};
 use super::text::foreign;
 use crate::engine::key::{SEPARATOR, first_segment};
 use crate::engine::scope::Scope;
+use crate::env::Stopwatch;
 use crate::error::Result;
 use crate::message::{Change, Reloaded, WarmScope};
 use crate::telemetry;
@@ -71,7 +73,8 @@ pub struct AuditEvent {
     pub count: u64,
     /// How long it took.
     pub took: Duration,
-    /// Whether it ended well.
+    /// Whether it ended well. `false` also when whoever asked stopped waiting before the end; what was accepted by then is
+    /// done all the same.
     pub ok: bool,
     /// The scope as the log may have it.
     logged_scope: String,
@@ -163,6 +166,36 @@ impl AuditEvent {
             Err(_) => (false, 0),
         };
         self.ended(ok, count, took)
+    }
+}
+
+/// A change under way. Told when it has ended; dropped before, with the task that waits for it, it is told as one that did not
+/// end well.
+pub(super) struct Audited<'s> {
+    event: Option<AuditEvent>,
+    began: Stopwatch,
+    sink: Option<&'s AuditSink>,
+}
+
+impl<'s> Audited<'s> {
+    /// `event` begins now. `None`: nothing is changed, and nothing is told.
+    pub(super) fn begin(event: Option<AuditEvent>, sink: Option<&'s AuditSink>) -> Self {
+        Self { event, began: Stopwatch::start(), sink }
+    }
+
+    /// Tells how it ended: `end` is given the event and how long it took.
+    pub(super) fn end(mut self, end: impl FnOnce(AuditEvent, Duration) -> AuditEvent) {
+        if let Some(event) = self.event.take() {
+            emit(&end(event, self.began.elapsed()), self.sink);
+        }
+    }
+}
+
+impl Drop for Audited<'_> {
+    fn drop(&mut self) {
+        if let Some(event) = self.event.take() {
+            emit(&event.ended(false, 0, self.began.elapsed()), self.sink);
+        }
     }
 }
 

@@ -2,10 +2,9 @@
 //!
 //! Owns: the order of these steps. Never: parses or renders itself.
 
-use super::audit::{AuditEvent, emit};
+use super::audit::{AuditEvent, Audited};
 use super::{Answer, Command, Style};
 use crate::engine::scope::Scope;
-use crate::env::Stopwatch;
 use crate::error::Result;
 use crate::handle::Cache;
 #[cfg(feature = "admin-http")]
@@ -40,42 +39,33 @@ impl Cache {
         }
     }
 
-    /// Carries out `command` for `who`; what it changes is told to the audit.
+    /// Carries out `command` for `who`; what it changes is told to the audit, also when you stop waiting.
     pub async fn run(&self, command: Command, who: &str) -> Result<Answer> {
-        let audit = command.audit(who);
-        let began = Stopwatch::start();
+        let audited = Audited::begin(command.audit(who), self.life().audit.as_ref());
         let answer = self.carry_out(command).await;
-        if let Some(event) = audit {
-            emit(&event.answered(&answer, began.elapsed()), self.life().audit.as_ref());
-        }
+        audited.end(|event, took| event.answered(&answer, took));
         answer
     }
 
     /// Carries out `invalidate` for `who`, and tells the audit unless it only counts.
     #[cfg(feature = "admin-http")]
     pub(crate) async fn take_away(&self, invalidate: Invalidate, who: &str) -> Result<Invalidated> {
-        let dry_run = invalidate.dry_run;
-        let event = AuditEvent::clear(who, &invalidate.scope);
-        let began = Stopwatch::start();
+        let event = (!invalidate.dry_run).then(|| AuditEvent::clear(who, &invalidate.scope));
+        let audited = Audited::begin(event, self.life().audit.as_ref());
         let taken = self.send(invalidate).await;
-        if !dry_run {
-            let count = taken.as_ref().map_or(0, |taken| taken.matched);
-            let event = event.ended(taken.is_ok(), count, began.elapsed());
-            emit(&event, self.life().audit.as_ref());
-        }
+        let count = taken.as_ref().map_or(0, |taken| taken.matched);
+        audited.end(|event, took| event.ended(taken.is_ok(), count, took));
         taken
     }
 
     /// Has the settings read again for `who`, and tells the audit.
     pub(crate) async fn reload_audited(&self, reload: Reload, who: &str) -> Result<Reloaded> {
-        let event = AuditEvent::reload(who);
-        let began = Stopwatch::start();
+        let audited = Audited::begin(Some(AuditEvent::reload(who)), self.life().audit.as_ref());
         let reloaded = self.send(reload).await;
-        let event = match &reloaded {
-            Ok(reloaded) => event.reloaded(reloaded, began.elapsed()),
-            Err(_) => event.ended(false, 0, began.elapsed()),
-        };
-        emit(&event, self.life().audit.as_ref());
+        audited.end(|event, took| match &reloaded {
+            Ok(reloaded) => event.reloaded(reloaded, took),
+            Err(_) => event.ended(false, 0, took),
+        });
         reloaded
     }
 

@@ -171,6 +171,7 @@ fn the_audit_is_told_of_every_change_and_of_nothing_else() {
         ("/api/revive", r#"{"tier":"user"}"#),
         ("/api/reload", "{}"),
         ("/api/forget", r#"{"user":"7"}"#),
+        ("/api/budget", r#"{"bytes":52428800}"#),
         ("/api/enabled", r#"{"enabled":false}"#),
         ("/api/clear", "{"),
     ] {
@@ -188,6 +189,7 @@ fn the_audit_is_told_of_every_change_and_of_nothing_else() {
         "revive tier:user 0 true",
         "reload tiers.user.ttl is now 1h, was 1m 1 true",
         "forget user::7 0 true",
+        "set max_size_mb = 50 MB 0 true",
         "set enabled = off 0 true",
     ];
     assert_eq!(audited, wanted.map(|told| format!("{who} {told}")));
