@@ -23,8 +23,9 @@ use crate::engine::tier::Item;
 use crate::engine::weigh::weigh;
 use crate::error::{Error, Result};
 use crate::message::{
-    Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed, ReviveTier, Sample, Set,
-    SetBudget, SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
+    Advice, AdviceSnapshot, Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed,
+    ReviveTier, Sample, Set, SetBudget, SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm,
+    WarmReport,
 };
 
 /// Bytes of a bulk message that go to a tier at once.
@@ -310,6 +311,13 @@ impl Request for History {
     type Reply = Vec<Sample>;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         wiring.post_control(|reply| ControlRequest::Stats(ToStats::History(self, reply)))
+    }
+}
+
+impl Request for Advice {
+    type Reply = AdviceSnapshot;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        wiring.post_control(|reply| ControlRequest::Stats(ToStats::Advise(self, reply)))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::codec::value::Wanted;
 use crate::engine::entry::{Freshness, ReadEntry};
 use crate::engine::given::Given;
 use crate::engine::moment::Moment;
+use crate::engine::sampler::Facts;
 use crate::engine::stamp::{At, Stamp};
 use crate::engine::tag::Tags;
 use crate::engine::view::Served;
@@ -114,7 +115,7 @@ impl Wiring {
                 }
                 None => tier.counters.miss(),
             }
-            tier.counters.sampler.saw(at.hash, || entry.as_ref().map_or(0, ReadEntry::weight));
+            tier.counters.sampler.saw(at.hash, now, || entry.as_ref().map(Facts::of));
         }
         entry.map(|entry| Seen { entry, now, tier })
     }

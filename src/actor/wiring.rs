@@ -31,13 +31,14 @@ use crate::engine::histogram::Recorder;
 use crate::engine::key::{IntoKey, Key, first_segment};
 use crate::engine::moment::Moment;
 use crate::engine::planner::Planner;
+use crate::engine::policy::Choice;
 use crate::engine::route::{Routes, TierId};
 use crate::engine::scope::Scope;
 use crate::engine::tier::Rules;
 use crate::engine::view::View;
 use crate::env::{Env, Spawner};
 use crate::error::{Error, Result, Shown};
-use crate::settings::Plan;
+use crate::settings::{Plan, TierPlan};
 use crate::warm::WarmSource;
 
 /// Control messages accepted and not yet handled.
@@ -118,7 +119,7 @@ pub struct Wiring {
     pub(crate) address: RwLock<Option<Addr<Supervisor>>>,
     /// How long the supervisor's turns took.
     pub(crate) supervisor_turns: Recorder,
-    strangers: Strangers,
+    pub(super) strangers: Strangers,
     phase: AtomicU8,
 }
 
@@ -152,7 +153,7 @@ impl Wiring {
             terms: LiveTerms::new(tier.terms, true),
             view: Arc::new(View::new(env.seed().wrapping_add(index as u64))),
             keeps_decoded: tier.keep_decoded,
-            counters: Arc::new(if plan.moving_budget { Counters::sampled() } else { Counters::default() }),
+            counters: Arc::new(Counters::sampled()),
             permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
             place: Place::default(),
             packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
@@ -166,6 +167,7 @@ impl Wiring {
         };
         let tiers: Vec<TierShared> = plan.tiers.iter().enumerate().map(tier).collect();
         let budget = Budget::new(plan.budget, plan.floor, plan.max_entry, tiers.len());
+        let choices: Vec<Choice> = plan.tiers.iter().map(TierPlan::choice).collect();
         let required = plan.enabled && sources.iter().any(WarmSource::is_required);
         Arc::new(Self {
             id: next_id(),
@@ -178,7 +180,7 @@ impl Wiring {
             sources,
             spawner,
             budget: Mutex::new(budget),
-            planner: Mutex::new(Planner::new(plan.budget, plan.tiers.len())),
+            planner: Mutex::new(Planner::new(plan.budget, &choices)),
             inbox: Inbox::default(),
             control: Permits::new("control".into(), CONTROL_MESSAGES, u64::MAX),
             supervisor: Place::default(),

@@ -29,6 +29,7 @@ pub(super) enum Target {
     Stats,
     Info,
     History,
+    Advice,
     Warming,
     Entries,
     Explain,
@@ -65,7 +66,7 @@ const fn change_by(path: &'static str, target: Target) -> Route {
     Route { method: "POST", path, target, guarded: true }
 }
 
-const ROUTES: [Route; 22] = [
+const ROUTES: [Route; 23] = [
     open("/", Target::Page(&page::INDEX)),
     open("/app.js", Target::Page(&page::SCRIPT)),
     open("/style.css", Target::Page(&page::STYLE)),
@@ -76,6 +77,7 @@ const ROUTES: [Route; 22] = [
     open("/api/stats", Target::Stats),
     open("/api/info", Target::Info),
     open("/api/history", Target::History),
+    open("/api/advice", Target::Advice),
     open("/api/warm", Target::Warming),
     open("/api/events", Target::Events),
     guarded("/api/entries", Target::Entries),
@@ -208,6 +210,7 @@ impl Admin {
             Target::Stats => look::stats(self, asked.granted).await,
             Target::Info => look::info(self, asked.granted).await,
             Target::History => look::history(self).await,
+            Target::Advice => look::advice(self, asked.granted).await,
             Target::Warming => Ok(look::warming(self, asked.granted)),
             _ => Ok(page::openapi()),
         }
