@@ -41,6 +41,8 @@ pub struct Cache {
 pub(crate) struct Life {
     pub(crate) wiring: Arc<Wiring>,
     pub(crate) audit: Option<crate::admin::AuditSink>,
+    /// Whether the cache goes on without it: for what belongs to the cache itself.
+    pub(crate) guest: bool,
 }
 
 impl std::fmt::Debug for Life {
@@ -51,7 +53,9 @@ impl std::fmt::Debug for Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
-        begin_shutdown(&self.wiring);
+        if !self.guest {
+            begin_shutdown(&self.wiring);
+        }
     }
 }
 
@@ -63,6 +67,13 @@ impl Cache {
 
     pub(crate) fn of(life: Life) -> Self {
         Self { life: Arc::new(life) }
+    }
+
+    /// A handle that does not keep the cache from ending.
+    #[cfg(feature = "admin-http")]
+    pub(crate) fn guest(&self) -> Self {
+        let Life { wiring, audit, .. } = &*self.life;
+        Self::of(Life { wiring: Arc::clone(wiring), audit: audit.clone(), guest: true })
     }
 
     #[inline]

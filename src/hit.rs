@@ -13,10 +13,11 @@ use serde::{Serialize, Serializer};
 use crate::actor::Seen;
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::value::decode_stored;
+use crate::engine::copied::{AsWritten, Copied, ReadAs};
 use crate::engine::entry::{ReadEntry, packed};
 use crate::engine::given::{Given, Source};
 use crate::engine::moment::Moment;
-use crate::engine::view::Served;
+use crate::engine::view::{Fronted, Served, View};
 use crate::error::{Error, Result, Shown};
 
 /// Why what was seen is of no use, and what that was. In a box: it is seldom, and the way of a hit is short.
@@ -28,14 +29,13 @@ pub(crate) type Undecoded<'w> = (Error, Seen<'w>);
 /// another thread and held across an `.await`. Each thread keeps up to eight without counting references.
 pub struct Hit<T>(Inner<T>);
 
-/// A decoded copy of the type that its entry was written from: who finds one need not ask what that was.
-struct AsWritten<T>(T);
-
 /// Lends a copy as what it is. A function that is picked where the type is known to live for ever, so that those who only use a
 /// hit need not say so.
-type Lend<T> = fn(&(dyn Any + Send + Sync)) -> Option<&T>;
+type Lend<T> = fn(&dyn Copied) -> Option<&T>;
 
 enum Inner<T> {
+    /// A copy that was found without its entry.
+    InFront { copy: Fronted<T>, now: Moment },
     /// An entry with a decoded copy that is a `T`.
     Found { entry: Served, now: Moment, lend: Lend<T> },
     /// A value of its own. In a box, for most hits are of the first kind, and are moved a few times on their way.
@@ -55,16 +55,10 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
         Ok(Self::given(given.value.decode(key)?, given))
     }
 
-    /// The type of the decoded copy of what was written from a `T`.
-    #[inline]
-    pub(crate) fn copy() -> TypeId {
-        TypeId::of::<AsWritten<T>>()
-    }
-
-    /// An entry that has such a copy, as it was at `now`.
+    /// What was found in front at `now`, if anything was.
     #[inline(always)] // put together where it is wanted, and not moved there
-    pub(crate) fn found(entry: Served, now: Moment) -> Self {
-        Self(Inner::Found { entry, now, lend: lend_as_written })
+    pub(crate) fn in_front(copy: Fronted<T>, now: Moment) -> Option<Self> {
+        copy.is_some().then_some(Self(Inner::InFront { copy, now }))
     }
 
     /// What was seen under `key`, if it was written from a `T`. Errors: `WrongType`, `Decode`.
@@ -80,30 +74,31 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
     #[inline]
     pub(crate) fn of_any(seen: Seen<'_>) -> Result<Self, Box<Undecoded<'_>>> {
         let as_written = seen.entry.fingerprint() == Fingerprint::of::<T>();
-        let copy = if as_written { Self::copy() } else { TypeId::of::<T>() };
+        let copy = if as_written { TypeId::of::<AsWritten<T>>() } else { TypeId::of::<ReadAs<T>>() };
         if !seen.entry.has_copy(copy) {
             let (value, heap): (T, usize) = match decode_stored(seen.entry.bytes(), packed(&seen.entry)) {
                 Ok(decoded) => decoded,
                 Err(error) => return Err(Box::new((error, seen))),
             };
-            let kept = if as_written {
-                seen.keep(AsWritten(value), heap).map_err(|AsWritten(value)| value)
-            } else {
-                seen.keep(value, heap)
-            };
+            let kept = if as_written { seen.keep_as_written(value, heap) } else { seen.keep(value, heap) };
             if let Err(value) = kept {
                 return Ok(Self::given(value, &seen.given()));
             }
+        } else if as_written {
+            seen.put_in_front::<T>();
         }
-        let lend: Lend<T> =
-            if as_written { lend_as_written } else { <dyn Any + Send + Sync>::downcast_ref::<T> };
+        let lend: Lend<T> = if as_written { lend_as_written } else { lend_read_as };
         let Seen { entry, now, .. } = seen;
         Ok(Self(Inner::Found { entry, now, lend }))
     }
 }
 
-fn lend_as_written<T: 'static>(copy: &(dyn Any + Send + Sync)) -> Option<&T> {
-    copy.downcast_ref::<AsWritten<T>>().map(|AsWritten(value)| value)
+fn lend_as_written<T: Send + Sync + 'static>(copy: &dyn Copied) -> Option<&T> {
+    (copy as &dyn Any).downcast_ref::<AsWritten<T>>().map(AsWritten::value)
+}
+
+fn lend_read_as<T: Send + Sync + 'static>(copy: &dyn Copied) -> Option<&T> {
+    (copy as &dyn Any).downcast_ref::<ReadAs<T>>().map(|ReadAs(value)| value)
 }
 
 impl<T> Hit<T> {
@@ -121,8 +116,9 @@ impl<T> Hit<T> {
     /// Where it came from: memory, a load of this call or of another, or a loader that ran past the cache.
     pub fn source(&self) -> Source {
         match &self.0 {
+            Inner::InFront { copy, now } if copied(copy).is_fresh(*now) => Source::Memory,
             Inner::Found { entry, now, .. } if entry.is_fresh(*now) => Source::Memory,
-            Inner::Found { .. } => Source::Stale,
+            Inner::InFront { .. } | Inner::Found { .. } => Source::Stale,
             Inner::Own(own) => own.source,
         }
     }
@@ -135,6 +131,7 @@ impl<T> Hit<T> {
     /// Time since it was set, or since its load ended, when it was read; exact to some milliseconds.
     pub fn age(&self) -> Duration {
         match &self.0 {
+            Inner::InFront { copy, now } => now.since(copied(copy).stored()),
             Inner::Found { entry, now, .. } => now.since(entry.life().stored),
             Inner::Own(own) => own.age,
         }
@@ -151,9 +148,17 @@ impl<T> Hit<T> {
     }
 }
 
+/// What a hit was found as.
+#[inline]
+fn copied<T>(copy: &Fronted<T>) -> &AsWritten<T> {
+    copy.as_ref().expect("what was found in front is there")
+}
+
 impl<T> Hit<T> {
+    #[inline]
     fn value(&self) -> &T {
         let (copy, lend) = match &self.0 {
+            Inner::InFront { copy, .. } => return copied(copy).value(),
             Inner::Found { entry, lend, .. } => (entry.decoded(), lend),
             Inner::Own(own) => return &own.value,
         };
@@ -168,7 +173,7 @@ impl<T> Hit<T> {
     {
         match self.0 {
             Inner::Own(own) => own.value,
-            Inner::Found { .. } => self.value().clone(),
+            Inner::InFront { .. } | Inner::Found { .. } => self.value().clone(),
         }
     }
 }
@@ -191,6 +196,7 @@ impl<T> AsRef<T> for Hit<T> {
 impl<T: Clone> Clone for Hit<T> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
+            Inner::InFront { copy, now } => Inner::InFront { copy: View::front_counted(copy), now: *now },
             Inner::Found { entry, now, lend } => {
                 Inner::Found { entry: entry.counted(), now: *now, lend: *lend }
             }

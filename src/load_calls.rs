@@ -17,7 +17,6 @@ use crate::codec::value::Wanted;
 use crate::deadline::Deadline;
 use crate::engine::given::Given;
 use crate::engine::key::{IntoKey, Key};
-use crate::engine::moment::Moment;
 use crate::engine::stamp::Stamp;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
@@ -151,11 +150,10 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some((key, load)) = self.start.take() {
-            if self.options.after.is_none() {
-                let mut at = Moment::START;
-                if let Some(entry) = self.cache.at_hand(&key, Hit::<T>::copy(), &mut at).served() {
-                    return Poll::Ready(Ok(Hit::found(entry, at)));
-                }
+            if self.options.after.is_none()
+                && let Some(hit) = self.cache.in_front(&key)
+            {
+                return Poll::Ready(Ok(hit));
             }
             let (mut options, wanted) = (std::mem::take(&mut self.options), Wanted::of::<T>());
             let due = match options.look(self.cache, &key, wanted)? {
@@ -232,11 +230,10 @@ where
         let Self { cache, key, make, mut options, .. } = self;
         Box::pin(async move {
             let key = key?;
-            if options.after.is_none() {
-                let mut at = Moment::START;
-                if let Some(entry) = cache.at_hand(&&key, Hit::<T>::copy(), &mut at).served() {
-                    return Ok(Some(Hit::found(entry, at)));
-                }
+            if options.after.is_none()
+                && let Some(hit) = cache.in_front(&&key)
+            {
+                return Ok(Some(hit));
             }
             let wanted = Wanted::of::<T>().or_nothing();
             match options.look(cache, &&key, wanted)? {

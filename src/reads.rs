@@ -3,8 +3,6 @@
 //! Owns: the calls of [`Cache`] that look and never load. Never: sends a message, or waits.
 #![allow(clippy::needless_pass_by_value)] // a key is given as every call is given one
 
-use std::any::TypeId;
-
 use serde::de::DeserializeOwned;
 
 use crate::actor::{Seen, TierShared};
@@ -12,7 +10,6 @@ use crate::codec::value::{Value, Wanted};
 use crate::engine::entry::ReadEntry;
 use crate::engine::key::IntoKey;
 use crate::engine::moment::Moment;
-use crate::engine::view::Looked;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
@@ -56,25 +53,24 @@ impl Cache {
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
-        let mut at = Moment::START;
-        match self.at_hand(&key, Hit::<T>::copy(), &mut at).served() {
-            Some(entry) => Ok(Some(Hit::found(entry, at))),
+        match self.in_front(&key) {
+            Some(hit) => Ok(Some(hit)),
             None => self.get_decoded(key),
         }
     }
 
-    /// What is at hand for `key`: fresh, and with a decoded copy of that type. Nothing says nothing of the key; see
-    /// [`Wiring::hit`].
-    #[inline(always)]
-    pub(crate) fn at_hand(&self, key: &impl IntoKey, copy: TypeId, at: &mut Moment) -> Looked {
+    /// The short way of a hit, see [`Wiring::hit`]. `None` says nothing of the key.
+    #[inline(always)] // what is found is told in registers then, and not in memory
+    pub(crate) fn in_front<T>(&self, key: &impl IntoKey) -> Option<Hit<T>>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
         let wiring = self.wiring();
-        if wiring.open().is_err() {
-            return Looked::nothing();
-        }
-        match wiring.tier_and_hash(key) {
-            Some((tier, hash)) => wiring.hit(tier, key.text(), hash, copy, at),
-            None => Looked::nothing(),
-        }
+        wiring.open().ok()?;
+        let (tier, hash) = wiring.tier_and_hash(key)?;
+        let mut at = Moment::START;
+        let found = wiring.hit::<T>(tier, key.text(), hash, &mut at);
+        Hit::in_front(found, at)
     }
 
     /// As [`Cache::get_now`], for what is not at hand.

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::change::Was;
 use super::reply::Reply;
 use super::tier_shared::TierShared;
 use super::wiring::Wiring;
@@ -13,20 +14,20 @@ use crate::engine::planner::TierNow;
 use crate::error::{Error, Result};
 use crate::telemetry;
 
-/// Calls that wait for a budget to hold.
+/// Changes that wait for their budget to hold, with what was before.
 #[derive(Debug, Default)]
-pub(super) struct Awaited(Vec<(u64, Reply<()>)>);
+pub(super) struct Awaited(Vec<(u64, Vec<Was>, Reply<Vec<Was>>)>);
 
 impl Awaited {
     /// `reply` waits until no more than `bytes` are granted, or what is in force by then.
-    pub(super) fn add(&mut self, bytes: u64, reply: Reply<()>) {
-        self.0.push((bytes, reply));
+    pub(super) fn add(&mut self, bytes: u64, was: Vec<Was>, reply: Reply<Vec<Was>>) {
+        self.0.push((bytes, was, reply));
     }
 
     /// So much is `granted`, of so much that may be.
     pub(super) fn answer(&mut self, (granted, total): (u64, u64)) {
-        for (_, reply) in self.0.extract_if(.., |(bytes, _)| granted <= (*bytes).max(total)) {
-            reply.answer(Ok(()));
+        for (_, was, reply) in self.0.extract_if(.., |(bytes, ..)| granted <= (*bytes).max(total)) {
+            reply.answer(Ok(was));
         }
     }
 }
@@ -38,7 +39,12 @@ pub(super) fn resize(wiring: &Wiring, bytes: u64) -> Result<Vec<Told>> {
     if !(least..=budget::MOST).contains(&bytes) {
         return Err(refused);
     }
-    let told = wiring.budget.lock().resize(bytes).ok_or(refused)?;
+    let mut budget = wiring.budget.lock();
+    if budget.total() == bytes {
+        return Ok(Vec::new()); // what tiers were told before stands, and what a plan gave them too
+    }
+    let told = budget.resize(bytes).ok_or(refused)?;
+    drop(budget);
     wiring.planner.lock().resize(bytes);
     Ok(told)
 }

@@ -2,7 +2,6 @@
 //!
 //! Owns: which entry may be given to which call, and that the look is counted. Never: waits, or asks a tier.
 
-use std::any::TypeId;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use crate::engine::given::Given;
 use crate::engine::moment::Moment;
 use crate::engine::stamp::{At, Stamp};
 use crate::engine::tag::Tags;
-use crate::engine::view::{Looked, Served};
+use crate::engine::view::{Fronted, Served, View};
 
 /// What a call with a loader finds in the view.
 #[derive(Debug)]
@@ -63,31 +62,29 @@ impl TierShared {
 }
 
 impl Wiring {
-    /// The short way of a hit: what is fresh, lives a plain time, and has a decoded copy of type `copy`, counted as a read. It
-    /// notes in `at` when that was.
+    /// The short way of a hit: a copy that stands in front, counted as a read. It notes in `at` when that was.
     ///
     /// Nothing says nothing of the key: nothing was counted or marked, and [`Wiring::look`] tells more. It is the way of nearly
-    /// all reads, so it asks only what decides, and is compiled once for all types.
-    pub(crate) fn hit(
+    /// all reads, so it asks only what decides. What is in the sample goes the other way, for its weight stands there.
+    #[inline]
+    pub(crate) fn hit<T: Send + Sync + 'static>(
         &self,
         tier: &TierShared,
         key: &str,
         hash: u64,
-        copy: TypeId,
         at: &mut Moment,
-    ) -> Looked {
-        let looked = tier.view.peek_hashed(hash, key);
-        let Some(entry) = looked.entry() else { return looked };
-        // Behind the look-up: while the entry is on its way from memory there is time for the clock.
+    ) -> Fronted<T> {
+        let found = tier.view.in_front::<T>(hash, key);
+        let Some(copy) = found.as_ref() else { return found };
+        // Behind the look-up: while the copy is on its way from memory there is time for the clock.
         let now = self.env.now();
-        if !(entry.is_plainly_fresh(now) && entry.has_copy(copy) && self.is_enabled()) {
-            return Looked::nothing();
+        if !copy.is_fresh(now) || !self.is_enabled() || tier.counters.sampler.wants(hash) {
+            return View::nothing_in_front();
         }
-        tier.view.mark(entry);
+        tier.view.mark_copy(copy);
         tier.counters.hit();
-        tier.counters.sampler.saw(hash, || entry.weight());
         *at = now;
-        looked
+        found
     }
 
     /// What the view holds under `key` and may be served as it is, counted as a read.

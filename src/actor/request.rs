@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix::Message;
 
+use super::change::Was;
 use super::permit::Permit;
 use super::reply::Reply;
 use crate::batch_loader::BatchLoader;
@@ -27,8 +28,8 @@ use crate::env::Spawner;
 use crate::error::{Error, Result};
 use crate::loader::LoadCell;
 use crate::message::{
-    History, Info, InfoSnapshot, ReviveTier, Sample, SetBudget, SetEnabled, SetTtl, SourceReport,
-    StatsSnapshot, UserActive, Warm, WarmReport,
+    Change, History, Info, InfoSnapshot, ReviveTier, Sample, SourceReport, StatsSnapshot, UserActive, Warm,
+    WarmReport,
 };
 
 /// A request with its place in front of the tier, which is given back when the request is dropped.
@@ -232,17 +233,24 @@ pub enum ControlRequest {
     Stats(ToStats),
     /// Settings and status.
     Info(Info, Reply<InfoSnapshot>),
-    /// Change a time to live.
-    SetTtl(SetTtl, Reply<Duration>),
-    /// Switch on or off; with a reply slot for each tier.
-    SetEnabled(SetEnabled, Vec<Reply<Taken>>, Reply<bool>),
-    /// Another budget.
-    SetBudget(SetBudget, Reply<()>),
+    /// Change settings.
+    Change(ChangeRequest),
     /// Put a tier back into service.
     Revive(ReviveTier, Reply<bool>),
     /// Die, to see what happens.
     #[cfg(feature = "fault-injection")]
     Die,
+}
+
+/// Settings to be changed, all or none.
+#[derive(Debug)]
+pub struct ChangeRequest {
+    /// What they are to be.
+    pub changes: Vec<Change>,
+    /// Where each tier tells that it was switched on or off, if that is among them.
+    pub tiers: Vec<Reply<Taken>>,
+    /// Who waits for what was before, until a budget holds that is among them.
+    pub reply: Reply<Vec<Was>>,
 }
 
 /// What the warmer takes.

@@ -17,6 +17,12 @@ const TOLD_MAX: usize = 32;
 pub(crate) struct Strangers(Mutex<HashSet<Box<str>>>);
 
 impl Strangers {
+    /// How many were met; those past the first few count as one.
+    #[cfg(feature = "admin-http")]
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().len()
+    }
+
     /// `key` goes to `tier`, because no tier was made for its first segment.
     pub(crate) fn meet(&self, key: &str, tier: &Arc<str>) {
         // A key of one segment may be anything, a name or an address; logs name no keys.

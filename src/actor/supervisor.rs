@@ -13,14 +13,14 @@ use super::budgeting::{self, Awaited};
 use super::dispatch::{Pending, Request};
 use super::inbox::Parcel;
 use super::reply::Reply;
-use super::request::{Accepted, ControlRequest, TierRequest, ToSupervisor, ToTier};
+use super::request::{Accepted, ChangeRequest, ControlRequest, TierRequest, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
 use super::tier_shared::TierShared;
 use super::wiring::{Wiring, tell};
 use crate::engine::budget::Told;
 use crate::env::{Stopwatch, has_runtime, spawn_local, yield_now};
 use crate::error::Result;
-use crate::message::{InfoSnapshot, ReviveTier, SetBudget, SetEnabled, TierInfo};
+use crate::message::{Change, InfoSnapshot, ReviveTier, TierInfo};
 
 /// Parcels that one turn moves at most, so that tiers on the same thread get theirs.
 const DRAIN: usize = 1_024;
@@ -88,29 +88,37 @@ impl Supervisor {
             ControlRequest::Warm(request) => tell(&self.wiring.warmer, request),
             ControlRequest::Stats(request) => tell(&self.wiring.stats, request),
             ControlRequest::Info(_, reply) => reply.answer(Ok(info(&self.wiring))),
-            ControlRequest::SetTtl(change, reply) => reply.answer(self.wiring.set_ttl(&change)),
-            ControlRequest::SetEnabled(SetEnabled { enabled, .. }, parts, reply) => {
-                let was = self.wiring.enable(enabled);
-                for (tier, reply) in parts.into_iter().enumerate() {
-                    self.tell_tier(tier, TierRequest::Enable { enabled, reply });
-                }
-                reply.answer(Ok(was));
-            }
-            ControlRequest::SetBudget(SetBudget { bytes, .. }, reply) => {
-                match budgeting::resize(&self.wiring, bytes) {
-                    Ok(told) => {
-                        self.awaited.add(bytes, reply);
-                        self.carry_out(told);
-                    }
-                    Err(error) => reply.answer(Err(error)),
-                }
-            }
+            ControlRequest::Change(request) => self.change(request),
             ControlRequest::Revive(ReviveTier { tier, .. }, reply) => match self.wiring.routes.tier(&tier) {
                 Ok(id) => self.tell_tier(id.index(), TierRequest::Revive { reply }),
                 Err(error) => reply.answer(Err(error)),
             },
             #[cfg(feature = "fault-injection")]
             ControlRequest::Die => panic!("asked to die"),
+        }
+    }
+
+    fn change(&mut self, ChangeRequest { changes, tiers, reply }: ChangeRequest) {
+        let (was, told) = match self.wiring.change(&changes) {
+            Ok(changed) => changed,
+            Err(error) => return reply.answer(Err(error)),
+        };
+        if tiers.len() == self.wiring.tiers.len() {
+            let enabled = self.wiring.is_enabled();
+            for (tier, reply) in tiers.into_iter().enumerate() {
+                self.tell_tier(tier, TierRequest::Enable { enabled, reply });
+            }
+        }
+        let budget = changes.iter().find_map(|change| match change {
+            Change::MaxSize(bytes) => Some(*bytes),
+            _ => None,
+        });
+        match budget {
+            Some(bytes) => {
+                self.awaited.add(bytes, was, reply);
+                self.carry_out(told);
+            }
+            None => reply.answer(Ok(was)),
         }
     }
 
@@ -171,6 +179,7 @@ pub(crate) fn info(wiring: &Wiring) -> InfoSnapshot {
         max_entry: plan.max_entry,
         cleanup_interval: plan.cleanup_interval,
         warm_interval: plan.warm_interval,
+        admin: wiring.admin.get().copied(),
         default_tier: plan.default_tier.map(|index| Arc::clone(&wiring.tiers[index].name)),
         tiers: wiring.tiers.iter().enumerate().map(tier).collect(),
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
-use super::batch;
+use super::batch_run;
 use super::guard::{drop_guarded, guarded};
 use super::load::{self, Waiter};
 use super::reply::Reply;
@@ -30,7 +30,7 @@ use crate::engine::store::{Gone, Remains};
 use crate::engine::tier::{Effects, Taken, Tier};
 use crate::env::{Stopwatch, has_runtime, spawn_local, yield_now};
 use crate::message::TierState;
-use crate::telemetry;
+use crate::telemetry::{self, spans};
 
 use queue::Queue;
 
@@ -139,6 +139,8 @@ impl TierActor {
         let lost = guarded(|| wreck.store().len()).unwrap_or_default();
         shared.incarnation.store(self.tier.incarnation(), Ordering::Relaxed);
         let failed = shared.crashed(now);
+        let span = spans::restart("tier", Some(&shared.name), "panic").entered();
+        spans::restarted(&span, lost, failed);
         telemetry::tier_broke(&shared.name, words, failed);
         // Who waited is answered: replies and waiters answer when they are dropped. All of it may be half changed, so
         // it is dropped behind the guard.
@@ -162,7 +164,7 @@ impl TierActor {
             }
         }
         for started in batches {
-            batch::start(&self.wiring, self.id, started, &mut self.tier);
+            batch_run::start(&self.wiring, self.id, started, &mut self.tier);
         }
         self.acknowledge();
         self.ask_for_room();

@@ -15,6 +15,7 @@ use crate::engine::key::Key;
 use crate::engine::weigh::weigh;
 use crate::error::{Error, Result, Shown};
 use crate::message::{Invalidate, Set, Written};
+use crate::telemetry::spans;
 
 fn nobody<R>(tier: &TierShared) -> Reply<R> {
     Reply::unawaited(Arc::clone(&tier.name), &tier.counters)
@@ -50,6 +51,7 @@ impl Wiring {
     /// As [`Invalidate`], without an answer.
     pub(crate) fn send_invalidate(&self, invalidate: Invalidate) -> Result<()> {
         let Invalidate { scope, how, dry_run } = invalidate;
+        let _span = spans::invalidation(spans::kind(&scope), spans::how(how), dry_run, false).entered();
         let part = |(id, permit): (_, Option<Permit>)| {
             let mut reply = nobody(self.tier(id));
             permit.into_iter().for_each(|permit| reply.hold(permit));

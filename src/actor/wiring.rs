@@ -5,8 +5,9 @@
 //! are in.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use actix::{Addr, Recipient};
 use parking_lot::{Mutex, RwLock};
@@ -37,7 +38,7 @@ use crate::engine::tier::Rules;
 use crate::engine::view::View;
 use crate::env::{Env, Spawner};
 use crate::error::{Error, Result, Shown};
-use crate::settings::Plan;
+use crate::settings::{Plan, Settings, TierPlan};
 use crate::warm::WarmSource;
 
 /// Control messages accepted and not yet handled.
@@ -76,6 +77,12 @@ pub(crate) enum Phase {
 pub struct Wiring {
     /// No other cache of this process has it.
     pub(crate) id: u64,
+    /// The settings that it was started with.
+    pub(crate) settings: Settings,
+    /// Held by who reads them again.
+    pub(crate) reloading: Mutex<()>,
+    /// Where the admin listens that the settings switched on.
+    pub(crate) admin: OnceLock<SocketAddr>,
     /// The checked settings.
     pub plan: Plan,
     /// Which tier takes which key.
@@ -118,8 +125,30 @@ pub struct Wiring {
     pub(crate) address: RwLock<Option<Addr<Supervisor>>>,
     /// How long the supervisor's turns took.
     pub(crate) supervisor_turns: Recorder,
-    strangers: Strangers,
+    pub(crate) strangers: Strangers,
     phase: AtomicU8,
+}
+
+/// What all share of one tier.
+fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan) -> TierShared {
+    TierShared {
+        id,
+        name: Arc::clone(&tier.name),
+        terms: LiveTerms::new(tier.terms, true),
+        view: Arc::new(View::new(env.seed().wrapping_add(id.index() as u64))),
+        keeps_decoded: tier.keep_decoded,
+        counters: Arc::new(if plan.moving_budget { Counters::sampled() } else { Counters::default() }),
+        permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
+        place: Place::default(),
+        packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
+        weigher: tier.weigher,
+        bypass: Semaphore::new(plan.load_concurrency),
+        incarnation: AtomicU64::new(0),
+        warn_bypass: Throttle::default(),
+        warn_unawaited: Throttle::default(),
+        failed: AtomicBool::new(false),
+        lives: Mutex::default(),
+    }
 }
 
 impl Wiring {
@@ -130,11 +159,12 @@ impl Wiring {
     /// Outside a tokio runtime.
     pub fn new(plan: Plan, env: Env, sources: Vec<WarmSource>) -> Arc<Self> {
         let spawner = Spawner::current().expect("the wiring of a cache is made within a runtime");
-        Self::hosted(plan, env, sources, spawner.clone(), spawner)
+        Self::hosted(Settings::default(), plan, env, sources, spawner.clone(), spawner)
     }
 
     /// As [`Wiring::new`], for a host on a runtime of its own.
     pub(crate) fn hosted(
+        settings: Settings,
         plan: Plan,
         env: Env,
         sources: Vec<WarmSource>,
@@ -146,24 +176,7 @@ impl Wiring {
         let prefixes =
             plan.prefixes.iter().map(|one| (Arc::clone(&one.prefix), id(one.tier), one.ttl)).collect();
         let routes = Routes::new(names, prefixes, plan.default_tier.map(id));
-        let tier = |(index, tier): (usize, &crate::settings::TierPlan)| TierShared {
-            id: id(index),
-            name: Arc::clone(&tier.name),
-            terms: LiveTerms::new(tier.terms, true),
-            view: Arc::new(View::new(env.seed().wrapping_add(index as u64))),
-            keeps_decoded: tier.keep_decoded,
-            counters: Arc::new(if plan.moving_budget { Counters::sampled() } else { Counters::default() }),
-            permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
-            place: Place::default(),
-            packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
-            weigher: tier.weigher,
-            bypass: Semaphore::new(plan.load_concurrency),
-            incarnation: AtomicU64::new(0),
-            warn_bypass: Throttle::default(),
-            warn_unawaited: Throttle::default(),
-            failed: AtomicBool::new(false),
-            lives: Mutex::default(),
-        };
+        let tier = |(index, of)| tier_shared(&plan, &env, id(index), of);
         let tiers: Vec<TierShared> = plan.tiers.iter().enumerate().map(tier).collect();
         let budget = Budget::new(plan.budget, plan.floor, plan.max_entry, tiers.len());
         let required = plan.enabled && sources.iter().any(WarmSource::is_required);
@@ -200,6 +213,9 @@ impl Wiring {
             supervisor_turns: Recorder::default(),
             strangers: Strangers::default(),
             phase: AtomicU8::new(Phase::Open as u8),
+            settings,
+            reloading: Mutex::default(),
+            admin: OnceLock::new(),
             plan,
         })
     }

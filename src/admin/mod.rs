@@ -25,5 +25,6 @@ pub use entries::{Entries, EntryLine, EntryPage, EntrySort, EntryState};
 pub use explain_panel::explain_panel;
 pub use info_panel::info_panel;
 pub use render::{Answer, Style};
-pub use set::Change;
 pub use stats_panel::{stats_panel, stats_panel_top};
+
+pub use crate::message::Change;

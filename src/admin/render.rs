@@ -5,12 +5,12 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::set::Change;
 use super::text::{counted, foreign, size, time};
 use crate::engine::scope::Scope;
 use crate::forget::Forgotten;
 use crate::message::{
-    Explanation, InfoSnapshot, Invalidated, SourceReport, StatsSnapshot, WarmReport, WarmScope,
+    Change, Explanation, InfoSnapshot, Invalidated, Reloaded, SourceReport, StatsSnapshot, WarmReport,
+    WarmScope,
 };
 
 pub use super::explain_panel::explain_panel;
@@ -79,6 +79,8 @@ pub enum Answer {
         /// What was before.
         before: Change,
     },
+    /// To `/cache-reload`.
+    Reloaded(Reloaded),
     /// To `/cache-forget`.
     Forgot {
         /// Of whom.
@@ -107,6 +109,7 @@ impl Answer {
             Self::ClearUsage(preview) => clear_usage(preview, style),
             Self::Warmed { scope, report } => warmed(report, scope, style),
             Self::Changed { now, before } => changed(now, before, style),
+            Self::Reloaded(reloaded) => self::reloaded(reloaded, style),
             Self::Forgot { user, gone } => forgot(user, gone, style),
             Self::Revived { tier, was_out } => revived(tier, *was_out, style),
         }
@@ -123,6 +126,7 @@ pub fn help(style: Style) -> String {
         \x20 /cache-clear OBJECT      take entries away; with --dry-run only count them\n\
         \x20 /cache-warm [TIER]       run the warm sources of a tier, or of all\n\
         \x20 /cache-set NAME VALUE    change ttl, enabled or max_size_mb while the cache runs\n\
+        \x20 /cache-reload            read the settings again that the cache was started with\n\
         \x20 /cache-forget USER       take everything of a user away, in all tiers\n\
         \x20 /cache-revive TIER       put a tier back into service that is bypassed\n\n",
     );
@@ -235,6 +239,19 @@ pub fn changed(now: &Change, before: &Change, style: Style) -> String {
     }
     let words = format!("{setting} is now {value}, was {}; {}", before.value(), now.consequence());
     style.heading("🔧", &words)
+}
+
+/// What reading the settings again came to.
+pub fn reloaded(reloaded: &Reloaded, style: Style) -> String {
+    let changed = match reloaded.changed.len() as u64 {
+        0 => "nothing has changed".to_owned(),
+        count => format!("{} changed", counted(count, "setting has", "settings have")),
+    };
+    let mut text = style.heading("🔧", &format!("the settings were read again; {changed}"));
+    for changed in &reloaded.changed {
+        let _ = writeln!(text, "  {}", foreign(&changed.to_string(), style));
+    }
+    text
 }
 
 /// What forgetting a user came to.

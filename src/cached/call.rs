@@ -77,8 +77,8 @@ where
             Ok(Call { cache, key: Key::parse(&text)?, policy, tags: tags()?, share, after })
         };
         let (at, mut now) = (KeyAt::of(tier, &text), Moment::START);
-        if let Some(entry) = wiring.hit(tier, at.key, at.hash, Hit::<V>::copy(), &mut now).served() {
-            return Ok(Looked::Hit(Hit::found(entry, now)));
+        if let Some(hit) = Hit::in_front(wiring.hit::<V>(tier, at.key, at.hash, &mut now), now) {
+            return Ok(Looked::Hit(hit));
         }
         let allowed = policy.serves_at_once(terms.planned());
         Ok(match wiring.look_to_load(tier, allowed, at, A::wanted(), None) {

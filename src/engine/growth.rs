@@ -42,9 +42,11 @@ pub(super) struct Writer {
 }
 
 impl View {
-    /// Goes on with what was begun, without a write: `places` more are moved.
-    pub(crate) fn settle(&self, places: usize) {
-        self.go_on(&mut self.writer.lock(), places);
+    /// Goes on with what was begun, without a write: `places` more are moved. Returns whether that was all.
+    pub(crate) fn settle(&self, places: usize) -> bool {
+        let mut writer = self.writer.lock();
+        self.go_on(&mut writer, places);
+        writer.tables.old.is_none() && writer.next.is_none()
     }
 
     pub(super) fn go_on(&self, writer: &mut Writer, moves: usize) {

@@ -15,6 +15,7 @@ pub mod budget;
 #[cfg(test)]
 mod budget_tests;
 mod column;
+pub(crate) mod copied;
 #[cfg(all(test, shuttle))]
 mod copies_shuttle;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub mod explain;
 mod fence_race_tests;
 pub mod fences;
 pub mod flight;
+mod front;
 pub mod given;
 mod groups;
 #[cfg(test)]
@@ -46,6 +48,7 @@ mod kept;
 pub mod key;
 mod landing;
 mod links;
+mod marks;
 pub mod moment;
 mod nothings;
 pub mod often;

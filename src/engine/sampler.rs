@@ -76,9 +76,15 @@ impl Sampler {
         self.tell(hash, || 0, What::Gone);
     }
 
+    /// Whether the key of `hash` is in the sample.
+    #[inline]
+    pub fn wants(&self, hash: u64) -> bool {
+        hash & self.mask.load(Relaxed) == 0
+    }
+
     #[inline]
     fn tell(&self, hash: u64, weight: impl FnOnce() -> u64, what: What) {
-        if hash & self.mask.load(Relaxed) == 0 {
+        if self.wants(hash) {
             let weight = u32::try_from(weight()).unwrap_or(u32::MAX);
             if self.ring.push(Sampled { hash, weight, what }).is_err() {
                 self.dropped.one();

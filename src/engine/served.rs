@@ -19,11 +19,6 @@ impl Looked {
     }
 
     #[inline]
-    pub(crate) fn entry(&self) -> Option<&impl ReadEntry> {
-        self.0.as_ref()
-    }
-
-    #[inline]
     pub(crate) fn served(self) -> Option<Served> {
         self.0.is_some().then_some(Served(self.0))
     }

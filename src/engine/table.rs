@@ -9,9 +9,12 @@
 
 use std::sync::Arc;
 
+use super::copied::AsWritten;
 use super::entry::{Entry, ReadEntry};
+use super::front::{Front, Fronts};
 use super::room::Room;
-use super::slot::{Loaded, Slot, nothing};
+use super::seeded::{self, Bug};
+use super::slot::{Loaded, LoadedOf, Slot, nothing};
 use crate::sync::atomic::{AtomicU16, Ordering};
 
 const EMPTY: u16 = 0;
@@ -23,6 +26,8 @@ const GONE: u16 = 1;
 pub(super) struct Table {
     tags: Vec<AtomicU16>,
     slots: Vec<Slot>,
+    /// Copies of what stands here; none in front of a place that is empty.
+    fronts: Fronts,
 }
 
 /// What came of a walk over some places.
@@ -63,6 +68,18 @@ impl Tables {
         self.current.find(hash, key)
     }
 
+    /// A copy of `key` that stands in front, if there is one; while entries move none is looked for.
+    #[inline]
+    pub(super) fn find_in_front<T>(&self, hash: u64, key: &str) -> LoadedOf<Arc<AsWritten<T>>>
+    where
+        T: Send + Sync + 'static,
+    {
+        match (&self.old, self.current.fronts.of::<T>()) {
+            (None, Some(front)) => self.current.find_in(front, hash, key),
+            _ => nothing(),
+        }
+    }
+
     #[cold]
     fn find_while_moving(old: &Table, current: &Table, hash: u64, key: &str) -> Loaded {
         let found = old.find(hash, key);
@@ -101,7 +118,11 @@ impl Tables {
 impl Table {
     /// A table that will have `places`, none of them ready: see [`Table::prepare`].
     pub(super) fn with_room(places: usize) -> Self {
-        Self { tags: Vec::with_capacity(places), slots: Vec::with_capacity(places) }
+        Self {
+            tags: Vec::with_capacity(places),
+            slots: Vec::with_capacity(places),
+            fronts: Fronts::default(),
+        }
     }
 
     /// Makes up to `more` places ready; returns whether that were all.
@@ -146,6 +167,30 @@ impl Table {
             Walk::Found(_, found) => found,
             Walk::Nothing | Walk::Ended => nothing(),
         }
+    }
+
+    /// A copy of `key` in `front`, up to the first place in front of which none stands, or the last of all.
+    #[inline]
+    fn find_in<T>(&self, front: &Front<T>, hash: u64, key: &str) -> LoadedOf<Arc<AsWritten<T>>> {
+        let (home, wanted) = (self.home(hash), tag(hash));
+        for (passed, tag) in self.tags[home..].iter().enumerate() {
+            // Acquire: pairs with the Release in `fill`.
+            let tag = tag.load(Ordering::Acquire);
+            if tag == wanted {
+                let copy = front.at(home + passed);
+                if copy.as_ref().is_none_or(|copy| copy.has_key(key.as_bytes())) {
+                    return copy;
+                }
+            } else if tag == EMPTY {
+                break;
+            }
+        }
+        nothing()
+    }
+
+    /// The copies of type `T` in front, made if that can be.
+    pub(super) fn front<T: Send + Sync + 'static>(&self) -> Option<&Front<T>> {
+        self.fronts.of_or_new(self.places())
     }
 
     /// Where `key` stands, and what stands there: for the writer.
@@ -195,6 +240,10 @@ impl Table {
 
     /// Puts `entry` into the place where its forerunner stands, which is returned.
     pub(super) fn overwrite(&self, place: usize, entry: Entry) -> Option<Entry> {
+        // First: who sees the new entry must not find a copy of the old one afterwards.
+        if !seeded::has(Bug::CopyLeftInFront) {
+            self.fronts.clear(place);
+        }
         self.slots[place].swap(Some(entry.into_raw())).map(Entry::of)
     }
 
@@ -203,6 +252,8 @@ impl Table {
         if self.tags[place].load(Ordering::Relaxed) <= GONE {
             return None;
         }
+        // First: who finds nothing here must not find a copy afterwards.
+        self.fronts.clear(place);
         self.tags[place].store(GONE, Ordering::Release);
         self.slots[place].swap(None).map(Entry::of)
     }
@@ -228,6 +279,18 @@ impl Table {
         self.slots[place].load().as_ref().map(|raw| Entry::of(raw.clone()))
     }
 
+    /// Recomputes what stands in front.
+    ///
+    /// # Panics
+    /// When a copy stands in front of a place that does not show the entry that it is the copy of.
+    pub(super) fn check_fronts(&self) {
+        for place in 0..self.places() {
+            let copy = self.at(place).and_then(|entry| entry.shared_copy());
+            let of_entry = copy.as_ref().map(|copy| Arc::as_ptr(copy).cast::<()>());
+            self.fronts.check(place, of_entry);
+        }
+    }
+
     /// Counts what stands here, and the places that were ever used.
     pub(super) fn count(&self) -> (usize, usize) {
         let tags = self.tags.iter().map(|tag| tag.load(Ordering::Relaxed));
@@ -242,6 +305,7 @@ impl Table {
 /// nothing, so it is only forgotten.
 impl Drop for Table {
     fn drop(&mut self) {
+        self.fronts.forget_empty(|place| self.tags.get_mut(place).is_none_or(|tag| *tag.get_mut() <= GONE));
         let slots = std::mem::take(&mut self.slots);
         for (tag, slot) in self.tags.iter_mut().zip(slots) {
             if *tag.get_mut() <= GONE {

@@ -11,34 +11,38 @@
 //! see `table`. A reader that finds nothing looks whether the tables changed meanwhile, and if so begins again:
 //!   1 a reader has the tables of version 1   2 version 2 is published   3 the writer moves the key   4 the reader misses it
 
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
 
+use super::copied::AsWritten;
 use super::entry::{Decoded, Entry, ReadEntry};
+use super::marks::Marks;
 use super::moment::Moment;
 use super::room::Room;
 pub(crate) use super::served::Looked;
 pub use super::served::Served;
+use super::slot::{LoadedOf, counted, nothing};
 use super::table::Tables;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 #[path = "growth.rs"]
 mod growth;
+#[path = "remembered.rs"]
+mod remembered;
 #[path = "scan.rs"]
 mod scan;
 
 use growth::{LEAST, MOVES, Writer};
 pub use scan::{Scan, Shown};
 
-/// Views whose tables a thread remembers.
-const REMEMBERED: usize = 16;
+/// A copy that stands in front, or nothing.
+pub(crate) type Fronted<T> = LoadedOf<Arc<AsWritten<T>>>;
 
 /// What every read looks at and few writes change; a cache line of its own.
 #[derive(Debug)]
@@ -67,19 +71,6 @@ pub struct View {
     tables: Mutex<Arc<Tables>>,
     writer: Mutex<Writer>,
     len: AtomicUsize,
-}
-
-/// The tables of a view that a thread has seen.
-struct Seen {
-    id: u64,
-    version: u64,
-    tables: Arc<Tables>,
-    /// Whether the view is there yet.
-    alive: Weak<()>,
-}
-
-thread_local! {
-    static SEEN: [RefCell<Option<Seen>>; REMEMBERED] = const { [const { RefCell::new(None) }; REMEMBERED] };
 }
 
 impl View {
@@ -117,10 +108,15 @@ impl View {
         Some(served)
     }
 
+    #[inline]
+    fn read_of(&self, marks: Marks<'_>) {
+        marks.read(self.signs.stamp.load(Ordering::Relaxed));
+    }
+
     /// Marks an entry that was found as read.
     #[inline]
     pub(crate) fn mark(&self, entry: &impl ReadEntry) {
-        entry.mark(self.signs.stamp.load(Ordering::Relaxed));
+        self.read_of(entry.marks());
     }
 
     /// As [`View::read`], but leaves no mark: for `Contains` and for panels.
@@ -145,40 +141,6 @@ impl View {
         }
     }
 
-    /// Shows `look` the tables of `version`, or newer ones.
-    #[inline(always)] // what is found is told in registers then, and not in memory
-    fn with_tables<R>(&self, version: u64, look: impl Fn(&Tables) -> R) -> R {
-        // The model's threads all run on one, and may change in the middle of a look.
-        if cfg!(all(test, shuttle)) {
-            return look(&self.newest());
-        }
-        let remembered = SEEN.try_with(|seen| {
-            let seen = seen[self.id as usize % REMEMBERED].try_borrow().ok()?;
-            let seen = seen.as_ref().filter(|seen| seen.id == self.id && seen.version == version)?;
-            Some(look(&seen.tables))
-        });
-        match remembered {
-            Ok(Some(found)) => found,
-            _ => look(&self.remember(version)),
-        }
-    }
-
-    /// The tables of `version`, or newer ones, which this thread remembers from now on.
-    #[cold]
-    fn remember(&self, version: u64) -> Arc<Tables> {
-        let tables = self.newest();
-        // Ignored: a thread that is ending asks for them each time.
-        let _ = SEEN.try_with(|seen| {
-            // Taken: what ends with the last look at an entry is the host's, and may read on its way out.
-            let Ok(mut own) = seen[self.id as usize % REMEMBERED].try_borrow_mut() else { return };
-            let (tables, alive) = (Arc::clone(&tables), Arc::downgrade(&self.alive));
-            let before = own.replace(Seen { id: self.id, version, tables, alive });
-            drop((own, before));
-            forget_the_dead(seen);
-        });
-        tables
-    }
-
     /// The version of the tables, whether readers are let in or not.
     fn version(&self) -> u64 {
         self.signs.version.load(Ordering::Acquire) & !CLOSED
@@ -186,6 +148,64 @@ impl View {
 
     fn newest(&self) -> Arc<Tables> {
         Arc::clone(&self.tables.lock())
+    }
+
+    /// A copy of `key` as a `T` that stands in front, if there is one. Nothing says nothing of the key.
+    #[inline(always)]
+    pub(crate) fn in_front<T: Send + Sync + 'static>(&self, hash: u64, key: &str) -> Fronted<T> {
+        // Acquire: as in `peek_hashed`.
+        let version = self.signs.version.load(Ordering::Acquire);
+        if version & CLOSED != 0 {
+            return nothing();
+        }
+        self.with_tables(version, |tables| tables.find_in_front(hash, key))
+    }
+
+    /// What is found in front where nothing stands.
+    #[inline]
+    pub(crate) fn nothing_in_front<T>() -> Fronted<T> {
+        nothing()
+    }
+
+    /// A copy for one more holder.
+    pub(crate) fn front_counted<T>(copy: &Fronted<T>) -> Fronted<T> {
+        copy.as_ref().map_or_else(nothing, |copy| counted(Arc::clone(copy)))
+    }
+
+    /// Marks a copy that was found as read.
+    #[inline]
+    pub(crate) fn mark_copy<T>(&self, copy: &AsWritten<T>) {
+        self.read_of(copy.own_marks());
+    }
+
+    /// Whether there are copies enough for a front: they come to as many bytes as it takes at most, beyond the smallest.
+    pub(crate) fn is_worth_a_front(&self) -> bool {
+        let tables = self.newest();
+        tables.room.decoded() >= (tables.current.places().saturating_sub(LEAST) * size_of::<usize>()) as u64
+    }
+
+    /// Puts `copy`, which is that of `entry`, in front, where the next reader finds it. Not now, if the writer is at work.
+    pub(crate) fn put_in_front<T>(&self, entry: &Served, copy: Arc<AsWritten<T>>)
+    where
+        T: Send + Sync + 'static,
+    {
+        if !copy.stands_alone() {
+            return;
+        }
+        let hash = self.hash(entry.key());
+        let Some(writer) = self.writer.try_lock() else { return };
+        let tables = &writer.tables;
+        // While the index moves, places change with every write.
+        if tables.old.is_some() {
+            return;
+        }
+        // The place shows that very entry, and nothing else before the lock is given back.
+        if let Some((place, found)) = tables.current.place_of(hash, entry.key())
+            && Looked(found).served().is_some_and(|shown| shown.is(entry))
+            && let Some(front) = tables.current.front()
+        {
+            front.put(place, copy);
+        }
     }
 
     /// The entry of `key` for the writer, who may look while the view is closed.
@@ -337,16 +357,7 @@ impl View {
         assert_eq!(writer.live, self.len(), "len drifted");
         assert!(used < writer.tables.current.places(), "a walk for what is absent would never end");
         assert!(Arc::ptr_eq(&writer.tables, &self.newest()), "readers walk other tables than the writer");
-    }
-}
-
-/// Lets go of the tables of views that have ended. They are empty by then.
-#[cold]
-fn forget_the_dead(seen: &[RefCell<Option<Seen>>]) {
-    for seen in seen {
-        if let Ok(mut seen) = seen.try_borrow_mut() {
-            seen.take_if(|seen| seen.alive.strong_count() == 0);
-        }
+        writer.tables.current.check_fronts();
     }
 }
 

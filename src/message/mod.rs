@@ -22,7 +22,7 @@ mod since;
 mod stats;
 mod warm;
 
-pub use change::{SetEnabled, SetTtl, TtlOf};
+pub use change::{Change, Changed, Reload, Reloaded, SetEnabled, SetTtl, TtlOf};
 pub use control::{History, Info, ReviveTier, Sample, SetBudget, Shutdown, Stats, Written};
 pub use data::{Contains, Get, Remove, RemoveMany, Removed, Set, SetMany};
 pub use event::Event;

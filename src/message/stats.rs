@@ -2,6 +2,7 @@
 //!
 //! Owns: the shape of the numbers. Never: reads a counter or renders text (`admin::render` does).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -281,6 +282,8 @@ pub struct InfoSnapshot {
     pub warm_interval: Duration,
     /// Where keys with an unknown first segment go; `None`: they are refused.
     pub default_tier: Option<Arc<str>>,
+    /// Where the admin over HTTP listens that the settings switch on.
+    pub admin: Option<SocketAddr>,
     /// One for each tier, in the order of the settings.
     pub tiers: Vec<TierInfo>,
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Settings, TierSettings};
+use super::{AdminSettings, Settings, TierSettings};
 use crate::codec::pack::Compression;
 use crate::engine::policy::Eviction;
 use crate::engine::terms::Terms;
@@ -51,6 +51,8 @@ pub struct Plan {
     pub prefixes: Vec<PrefixPlan>,
     /// The tier (an index into `tiers`) of keys that no prefix takes; `None`: they are refused.
     pub default_tier: Option<usize>,
+    /// The admin over HTTP.
+    pub admin: AdminSettings,
 }
 
 /// A tier of a [`Plan`].

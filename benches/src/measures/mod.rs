@@ -1,9 +1,10 @@
-//! What `peers`, `scale`, `invalidate` and `latency` measure: one operation each, by us and by others.
+//! What `peers`, `scale`, `invalidate`, `latency` and `looks` measure: one operation each, by us and by others.
 //!
 //! Owns: the measures of `peers` by name, their sizes, and the comparison that all of them are. Never: compares figures of different runs.
 
 mod invalidations;
 pub mod latency;
+pub mod looks;
 mod reads;
 pub mod scale;
 pub mod scopes;

@@ -203,7 +203,7 @@ mod tests {
         let hostile = json!({ "a\u{9b}": "\u{1b}[2J\u{202e}\u{7f}\u{85}\u{1f47b}\u{e0001}é\"\\" });
         let text = harmless(&hostile);
         assert!(!text.contains(|c: char| c.is_control() || c == '\u{202e}' || c == '\u{e0001}'), "{text}");
-        assert!(text.contains("\u{1f47b}é"), "{text}");
+        assert!(text.contains('\u{1f47b}') && text.contains('é'), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), hostile);
     }
 
