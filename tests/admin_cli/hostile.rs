@@ -22,7 +22,7 @@ const LOOKS: [&[&str]; 6] = [
     &["health"],
     &["clear", "--all", "--dry-run"],
 ];
-const CHANGES: [&[&str]; 7] = [
+const CHANGES: [&[&str]; 8] = [
     &["clear", "a", "--yes"],
     &["forget", "42", "--yes"],
     &["warm"],
@@ -30,6 +30,7 @@ const CHANGES: [&[&str]; 7] = [
     &["set-ttl", "user", "90s"],
     &["set-enabled", "off"],
     &["revive", "user"],
+    &["reload"],
 ];
 
 fn tasks() -> impl Iterator<Item = &'static [&'static str]> {
