@@ -41,6 +41,7 @@ fn words(setting: &str, amount: &Amount, out: &Out) -> String {
         Amount::Whole(bytes) if setting == MAX_SIZE => limit(*bytes),
         Amount::Whole(seconds) => time(Duration::from_secs(*seconds)),
         Amount::Broken(seconds) => time(Seconds::from(*seconds).0),
+        Amount::Word(word) if word == "tier" => "that of its tier".to_owned(),
         Amount::Word(word) => out.shown(word),
     }
 }
