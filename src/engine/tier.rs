@@ -20,6 +20,7 @@ use super::journal::Journal;
 use super::key::Key;
 use super::moment::Moment;
 use super::policy::Choice;
+use super::sampler::Facts;
 use super::scope::Scope;
 use super::seeded::{self, Bug};
 use super::slice::{CHANGES, LOOKS};
@@ -192,7 +193,7 @@ impl<W: Waiter, J> Tier<W, J> {
             let (origin, took) = (Origin::Set, Duration::ZERO);
             let draft = Draft { key, value, tags, life, took, seq, since: seq, origin };
             self.counters.sets.one();
-            self.sample_stored(&draft, weight);
+            self.sample_stored(&draft, weight, now);
             self.store.insert(draft, now, &mut fx.gone);
         } else {
             self.journal.lost(seq, key.as_str());
@@ -263,7 +264,7 @@ impl<W: Waiter, J> Tier<W, J> {
             Right::Extra(ticket) => (Origin::Load, ticket.seq0),
         };
         let draft = Draft { key, value, tags, life, took, seq, since, origin };
-        self.sample_stored(&draft, weigh(&draft.key, &draft.value, &draft.tags));
+        self.sample_stored(&draft, weigh(&draft.key, &draft.value, &draft.tags), now);
         let first_gone = fx.gone.len();
         let stored = if let Right::Warm(ticket) | Right::Extra(ticket) = right {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
@@ -279,9 +280,11 @@ impl<W: Waiter, J> Tier<W, J> {
     }
 
     /// Tells what a key weighs now, for a read that misses does not know it.
-    fn sample_stored(&self, draft: &Draft, weight: u64) {
+    fn sample_stored(&self, draft: &Draft, weight: u64, now: Moment) {
         if self.counters.sampler.is_on() {
-            self.counters.sampler.stored(self.store.hash(draft.key.as_str()), weight);
+            let took_ms = u64::try_from(draft.took.as_millis()).unwrap_or(u64::MAX);
+            let facts = Facts { weight, dead_at: draft.life.dead_at, took_ms };
+            self.counters.sampler.stored(self.store.hash(draft.key.as_str()), now, facts);
         }
     }
 
@@ -318,6 +321,17 @@ impl<W: Waiter, J> Tier<W, J> {
             let Gone { entry, cause } = one;
             let hash = self.store.hash(entry.key());
             self.departures.gone(one, hash, seq);
+            let unread = entry.hits() == 0;
+            if *cause == Cause::Expired && unread {
+                counters.expired_unread.one();
+            }
+            // What was taken away would have been read, perhaps.
+            if entry.origin() == Origin::Warm
+                && matches!(cause, Cause::Expired | Cause::Evicted | Cause::Replaced)
+            {
+                counters.warm_left.one();
+                counters.warm_unread.add(unread.into());
+            }
             match cause {
                 Cause::Expired => counters.expired.one(),
                 Cause::Evicted => counters.evicted.one(),
