@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::stats;
@@ -48,14 +49,22 @@ pub(super) fn advise(wiring: &Wiring, samples: &VecDeque<Sample>) -> AdviceSnaps
     }
     let curves = curves(wiring);
     let mut warnings = Vec::new();
-    warnings.extend(budget_small(&curves[0], &tiers));
+    let (floor, pool) = {
+        let budget = wiring.budget.lock();
+        (budget.floor(), budget.pool())
+    };
+    // While some of the budget was never asked for, nobody wants more of it.
+    let short = pool == 0;
+    warnings.extend(budget_small(&curves[0], &tiers).filter(|_| short));
     for (index, NamedTierStats { name, stats, .. }) in tiers.iter().enumerate() {
         let shared = &wiring.tiers[index];
         let mut warn = |kind| warnings.push(Warning::new(Some(Arc::clone(name)), kind));
         if shared.state() == TierState::Failed {
             warn(WarningKind::Failed);
         }
-        starved(wiring, &curves[index + 1], stats).into_iter().for_each(&mut warn);
+        let moving_budget = wiring.plan.moving_budget;
+        let starved = starved(floor, &curves[index + 1], stats, moving_budget);
+        starved.into_iter().filter(|_| short && tiers.len() > 1).for_each(&mut warn);
         of_counts(stats).into_iter().for_each(&mut warn);
         let since = wiring.began.after(uptime.saturating_sub(window));
         for missed in shared.counters.fruitless.lock().often(IN_A_ROW, since).into_iter().take(NAMED) {
@@ -77,6 +86,11 @@ fn curves(wiring: &Wiring) -> Vec<WhatIfCurve> {
         let budget = wiring.budget.lock();
         (budget.total(), (0..wiring.tiers.len()).map(|tier| budget.grant(tier)).collect::<Vec<u64>>())
     };
+    let held = |(tier, &grant): (&super::TierShared, &u64)| Held {
+        bytes: tier.counters.bytes.load(Relaxed),
+        room: grant.saturating_sub(tier.view.decoded()),
+    };
+    let held: Vec<Held> = wiring.tiers.iter().zip(&grants).map(held).collect();
     let of_tier = |((tier, outlook), &grant): ((&super::TierShared, &Option<Outlook>), &u64)| {
         let curve =
             WhatIfCurve { tier: Some(Arc::clone(&tier.name)), now_bytes: grant, ..WhatIfCurve::default() };
@@ -92,21 +106,38 @@ fn curves(wiring: &Wiring) -> Vec<WhatIfCurve> {
         }
     };
     let tiers = wiring.tiers.iter().zip(&outlooks).zip(&grants).map(of_tier);
-    std::iter::once(together(budget, grants.iter().sum(), &outlooks)).chain(tiers).collect()
+    std::iter::once(together(budget, &held, &outlooks)).chain(tiers).collect()
 }
 
-/// All tiers of a cache with a `budget`, of which so much is `granted`: each with its share of now.
-fn together(budget: u64, granted: u64, outlooks: &[Option<Outlook>]) -> WhatIfCurve {
+/// What a tier holds, decoded copies aside.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    bytes: u64,
+    /// What it could.
+    room: u64,
+}
+
+/// All tiers of a cache with a `budget`: each with its share of now.
+fn together(budget: u64, held: &[Held], outlooks: &[Option<Outlook>]) -> WhatIfCurve {
     let curve = WhatIfCurve { now_bytes: budget, ..WhatIfCurve::default() };
     let known = || outlooks.iter().flatten();
     let reads: f64 = known().map(|known| known.reads).sum();
     if reads == 0.0 {
         return curve;
     }
-    // Of less than what is granted each has less in proportion; of more, what was never asked for is no loss.
+    let all: u64 = held.iter().map(|held| held.bytes).sum();
     let at = |quarters: u64| {
-        let part = budget as f64 * quarters as f64 / 4.0 / granted.max(1) as f64;
-        let hits: f64 = known().map(|known| with_part(&known.hits, part)).sum();
+        let times = quarters as f64 / 4.0;
+        let left = budget as f64 * times / all.max(1) as f64;
+        // What nobody uses goes first; then each has less of what it holds.
+        let part = |held: &Held| match times {
+            ..1.0 if left < 1.0 => left * held.bytes as f64 / held.room.max(1) as f64,
+            ..1.0 => 1.0,
+            _ => times,
+        };
+        let hits_of =
+            |(known, held): (&Option<Outlook>, &Held)| known.map(|known| with_part(&known.hits, part(held)));
+        let hits: f64 = outlooks.iter().zip(held).filter_map(hits_of).sum();
         WhatIfPoint::new(budget.saturating_mul(quarters) / 4, percent(hits, reads))
     };
     let off_by = known().map(|known| known.off_by * known.reads).sum::<f64>() / reads;
@@ -149,8 +180,7 @@ fn doubled(curve: &WhatIfCurve) -> Option<(f64, f64)> {
 
 fn budget_small(curve: &WhatIfCurve, tiers: &[NamedTierStats]) -> Option<Warning> {
     let sum = |field: fn(&TierStats) -> u64| tiers.iter().map(|tier| field(&tier.stats)).sum::<u64>();
-    let full = sum(|tier| tier.bytes) >= curve.now_bytes / 10 * 9;
-    if !full || sum(TierStats::reads) < READS || sum(|tier| tier.removals.evicted) < LEFT {
+    if sum(TierStats::reads) < READS || sum(|tier| tier.removals.evicted) < LEFT {
         return None;
     }
     let (hit_percent, doubled_percent) = doubled(curve)?;
@@ -158,19 +188,19 @@ fn budget_small(curve: &WhatIfCurve, tiers: &[NamedTierStats]) -> Option<Warning
     Some(Warning::new(None, kind))
 }
 
-fn starved(wiring: &Wiring, curve: &WhatIfCurve, stats: &TierStats) -> Option<WarningKind> {
-    let (floor, pool) = {
-        let budget = wiring.budget.lock();
-        (budget.floor(), budget.pool())
-    };
-    let at_floor = pool == 0 && wiring.tiers.len() > 1 && curve.now_bytes <= floor + floor / 10;
+fn starved(
+    floor_bytes: u64,
+    curve: &WhatIfCurve,
+    stats: &TierStats,
+    moving_budget: bool,
+) -> Option<WarningKind> {
+    let at_floor = curve.now_bytes <= floor_bytes + floor_bytes / 10;
     let full = stats.bytes >= curve.now_bytes / 10 * 9 && stats.removals.evicted >= LEFT;
     if !at_floor || !full || stats.reads() < READS {
         return None;
     }
     let (hit_percent, doubled_percent) = doubled(curve)?;
-    let moving_budget = wiring.plan.moving_budget;
-    Some(WarningKind::Starved { floor_bytes: floor, hit_percent, doubled_percent, moving_budget })
+    Some(WarningKind::Starved { floor_bytes, hit_percent, doubled_percent, moving_budget })
 }
 
 /// What the counters of a tier tell by themselves.

@@ -16,7 +16,7 @@ use crate::env::yield_now;
 use crate::error::{Error, Result};
 use crate::telemetry;
 
-/// Until the next look, where more was read than the rings hold.
+/// Until the next look, where more is read than the rings hold.
 pub(super) const SOON: Duration = Duration::from_millis(500);
 
 /// Changes that wait for their budget to hold, with what was before.
@@ -55,18 +55,18 @@ pub(super) fn resize(wiring: &Wiring, bytes: u64) -> Result<Vec<Told>> {
 }
 
 /// Looks at what readers left, a slice at a time, and lets others have their turn in between. `soon`: it will not be looked
-/// sooner than this time. Returns whether some of it was lost, so that it should.
+/// sooner than this time. Returns whether it should be looked soon again.
 pub(super) async fn look(wiring: &Wiring, soon: bool) -> bool {
-    let mut lost = false;
+    let mut again = false;
     for (index, now) in now(wiring).into_iter().enumerate() {
         let sampler = &wiring.tiers[index].counters.sampler;
         wiring.planner.lock().begin_look(index, now, wiring.env.now());
         while wiring.planner.lock().absorb(index, sampler, wiring.env.now()) {
             yield_now().await;
         }
-        lost |= wiring.planner.lock().end_look(index, sampler, soon);
+        again |= wiring.planner.lock().end_look(index, sampler, soon);
     }
-    lost
+    again
 }
 
 /// How the tiers are.

@@ -222,8 +222,8 @@ pub enum ToSupervisor {
     },
     /// What readers left was looked at.
     Looked {
-        /// Whether some of it was lost, because more was read than there is room for.
-        lost: bool,
+        /// Whether it should be looked soon again, because much is read.
+        soon: bool,
     },
     /// The cache has ended: stop, for a timer would keep the actor alive.
     End,

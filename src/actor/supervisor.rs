@@ -131,19 +131,19 @@ impl Supervisor {
         self.awaited.answer(granted);
     }
 
-    /// Armed anew after each look: what a stall made it miss is left out. `lost`: the last one came too late for some reads.
-    fn arm_look(&self, ctx: &mut Context<Self>, lost: bool) {
+    /// Armed anew after each look: what a stall made it miss is left out. `soon`: much is read.
+    fn arm_look(&self, ctx: &mut Context<Self>, soon: bool) {
         if !has_runtime() {
             return;
         }
         let interval = self.wiring.plan.stats_interval;
-        let pause = if lost { interval.min(budgeting::SOON) } else { interval };
+        let pause = if soon { interval.min(budgeting::SOON) } else { interval };
         ctx.run_later(pause, move |this, ctx| {
             let (wiring, this) = (Arc::clone(&this.wiring), ctx.address());
             spawn_local(async move {
-                let lost = budgeting::look(&wiring, pause <= budgeting::SOON).await;
+                let soon = budgeting::look(&wiring, pause <= budgeting::SOON).await;
                 // To this life of it: another has a timer of its own.
-                this.do_send(ToSupervisor::Looked { lost });
+                this.do_send(ToSupervisor::Looked { soon });
             });
         });
     }
@@ -225,10 +225,10 @@ impl Handler<ToSupervisor> for Supervisor {
                 let next = self.wiring.budget.lock().acknowledged(tier, order);
                 self.carry_out(next);
             }
-            ToSupervisor::Looked { lost } => {
+            ToSupervisor::Looked { soon } => {
                 let told = budgeting::plan(&self.wiring);
                 self.carry_out(told);
-                self.arm_look(ctx, lost);
+                self.arm_look(ctx, soon);
             }
             ToSupervisor::End => ctx.stop(),
         }

@@ -138,7 +138,7 @@ fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan) -> TierShare
         terms: LiveTerms::new(tier.terms, true),
         view: Arc::new(View::new(env.seed().wrapping_add(id.index() as u64))),
         keeps_decoded: tier.keep_decoded,
-        counters: Arc::new(if plan.moving_budget { Counters::sampled() } else { Counters::default() }),
+        counters: Arc::new(Counters::sampled()),
         permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
         place: Place::default(),
         packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),

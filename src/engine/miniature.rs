@@ -21,7 +21,7 @@ struct Held {
     weight: u32,
     took_ms: u16,
     dead_at: Moment,
-    /// As the view counts: odd where it was stored, even where it was read since, 0 once a policy has seen that.
+    /// Odd where it was stored, even where it was read since, 0 once a policy has seen that.
     mark: Cell<u32>,
     /// The tier itself missed it: the store that follows is no news here.
     missed_outside: bool,
@@ -91,7 +91,7 @@ impl Miniature {
             index: HashTable::new(),
             used: 0,
             capacity: 0,
-            epoch: 2,
+            epoch: 1,
         }
     }
 
@@ -102,6 +102,11 @@ impl Miniature {
             self.policy.resized(capacity);
             self.shed();
         }
+    }
+
+    /// Bytes held.
+    pub fn used(&self) -> u64 {
+        self.used
     }
 
     /// Keys held.
@@ -122,7 +127,8 @@ impl Miniature {
             }
             return false;
         };
-        let epoch = self.epoch;
+        // In a tier others are stored between two reads of the sample, so no two share an epoch.
+        let epoch = self.next_epoch().wrapping_add(1);
         let held = self.entries.held_mut(slot);
         held.mark.set(epoch);
         held.missed_outside = !event.was_hit();
@@ -135,7 +141,6 @@ impl Miniature {
         if u64::from(event.weight) > self.capacity {
             return self.remove(slot);
         }
-        let epoch = self.next_epoch();
         let held = self.entries.held_mut(slot);
         let before = std::mem::replace(&mut held.weight, event.weight);
         let is_news = !std::mem::take(&mut held.missed_outside);
@@ -143,7 +148,8 @@ impl Miniature {
         held.took_ms = event.took_ms;
         self.used = self.used - u64::from(before) + u64::from(event.weight);
         if is_news {
-            held.mark.set(epoch);
+            let epoch = self.next_epoch();
+            self.entries.held(slot).mark.set(epoch);
             self.policy.overwritten(slot, before.into(), &self.entries);
         } else {
             self.policy.reweighed(slot, before.into(), &self.entries);
@@ -223,12 +229,11 @@ impl Miniature {
         }
     }
 
-    /// The epoch of a store; reads that follow carry the next.
+    /// The epoch of a store; a read has the one above it.
     fn next_epoch(&mut self) -> u32 {
-        let stored = self.epoch.wrapping_add(1);
-        // 0 stands for what a policy has seen.
-        self.epoch = self.epoch.wrapping_add(2).max(2);
-        stored
+        // Never 0 or 1 behind it: 0 stands for what a policy has seen.
+        self.epoch = self.epoch.wrapping_add(2).max(3);
+        self.epoch
     }
 
     /// Recomputes what is derived.

@@ -103,15 +103,15 @@ impl Planner {
     /// Begins a look at `tier`: fits the samples to what it holds.
     pub fn begin_look(&mut self, tier: usize, now: TierNow, at: Moment) {
         let Seen { curve, what_if, .. } = &mut self.seen[tier];
-        let mean = now.used.checked_div(now.entries);
-        if let Some(mean) = mean {
+        if let Some(mean) = now.used.checked_div(now.entries) {
             let fitting = curve.fitting_shift(mean);
             // A little less than could be is left as it is: with more, what was learned is worth less.
             if fitting > curve.shift() || fitting + 1 < curve.shift() {
                 curve.thin_to(fitting);
             }
         }
-        what_if.fit(now.grant.saturating_sub(now.copies), mean, at);
+        let of_entries = |bytes: u64| bytes.saturating_sub(now.copies);
+        what_if.fit(of_entries(now.grant), of_entries(now.used), now.entries, at);
     }
 
     /// Takes in a slice of what readers of `tier` left; returns whether there may be more.
@@ -127,8 +127,7 @@ impl Planner {
         *events < TAKEN
     }
 
-    /// Ends a look at `tier`. `soon`: it will not be looked sooner than this time. Returns whether events were lost, so that it
-    /// should.
+    /// Ends a look at `tier`. `soon`: it will not be looked sooner than this time. Returns whether it should be looked soon again.
     pub fn end_look(&mut self, tier: usize, sampler: &Sampler, soon: bool) -> bool {
         let Seen { curve, what_if, events, dropped, .. } = &mut self.seen[tier];
         let all = sampler.dropped();
@@ -136,9 +135,8 @@ impl Planner {
         if lost {
             curve.tear();
         }
-        what_if.looked(std::mem::take(events), lost, soon);
         sampler.thin_to(curve.shift().min(what_if.shift()));
-        lost
+        what_if.looked(std::mem::take(events), lost, soon)
     }
 
     /// The budget is `total` bytes from now on.

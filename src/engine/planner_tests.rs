@@ -62,10 +62,10 @@ impl World {
             while self.planner.absorb(tier, sampler, Moment::START) {}
             self.planner.end_look(tier, sampler, false);
         }
-        self.planner.check();
     }
 
     fn decide(&mut self) -> Option<Vec<u64>> {
+        self.planner.check();
         let aims = self.planner.decide(TOTAL, FLOOR, &self.now, true)?;
         assert!(aims.iter().sum::<u64>() <= TOTAL, "{aims:?}");
         assert!(aims.iter().all(|&aim| aim >= FLOOR), "{aims:?}");
@@ -161,6 +161,8 @@ fn while_there_is_enough_for_all_it_learns_and_moves_nothing() {
 }
 
 proptest! {
+    // Each reads some ten thousand times.
+    #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn whatever_is_read_a_plan_keeps_the_floors_and_the_budget(
         rounds in prop::collection::vec(prop::collection::vec((0_u64..3_000, 1_u64..5_000, 0_u64..4), 4), 1..12),

@@ -20,6 +20,10 @@ pub const NOW: usize = 2;
 const SAMPLE: u64 = 256;
 /// By how many powers of two the sample is thinned out further where so much is read that not all can be looked at.
 const THINNED: u32 = 2;
+/// With more events in a look the next comes soon, for the ring might be full before another interval has passed; and the same
+/// of a look that came soon itself.
+const MANY: usize = RING / 2;
+const MANY_SOON: usize = RING / 32;
 /// So many looks at hardly any events, until it is tried with more keys again.
 const QUIET: u32 = 16;
 /// How much of what was counted is left after a period.
@@ -92,6 +96,8 @@ pub struct WhatIf {
     past: Counts,
     /// Reads in which the miniatures come to hold again what they should, and which are not counted.
     blind: usize,
+    /// What the tier holds, as far as the sample stands for it.
+    held: u64,
     /// Some reads of the period were not counted.
     torn: bool,
     thinned: u32,
@@ -108,6 +114,7 @@ impl WhatIf {
             fresh: Counts::default(),
             past: Counts::default(),
             blind: 0,
+            held: 0,
             torn: false,
             thinned: 0,
             quiet: 0,
@@ -119,11 +126,12 @@ impl WhatIf {
         self.shift
     }
 
-    /// Fits the miniatures to a tier that has `room` bytes for entries, and the sample to entries that weigh `mean`, if it holds any.
-    pub fn fit(&mut self, room: u64, mean: Option<u64>, now: Moment) {
-        if let Some(mean) = mean {
+    /// Fits the miniatures to a tier that has `room` bytes for entries, of which it uses `held`, and the sample to their number.
+    pub fn fit(&mut self, room: u64, held: u64, entries: u64, now: Moment) {
+        if let Some(mean) = held.checked_div(entries) {
             self.thin(room / mean.max(1));
         }
+        self.held = held >> self.shift;
         let mask = (1_u64 << self.shift) - 1;
         for (small, quarters) in self.small.iter_mut().zip(QUARTERS) {
             small.retain(now, |hash| hash & mask == 0);
@@ -146,8 +154,8 @@ impl WhatIf {
     }
 
     /// All that there was to look at was looked at: `events`, but for those that were `lost` because there were too many. `soon`:
-    /// it will not be looked sooner than this time.
-    pub fn looked(&mut self, events: usize, lost: bool, soon: bool) {
+    /// it will not be looked sooner than this time. Returns whether it should be looked soon again.
+    pub fn looked(&mut self, events: usize, lost: bool, soon: bool) -> bool {
         if lost {
             self.tear();
             self.thinned = (self.thinned + u32::from(soon)).min(THINNED);
@@ -156,6 +164,7 @@ impl WhatIf {
         if self.quiet >= QUIET {
             (self.quiet, self.thinned) = (0, self.thinned.saturating_sub(1));
         }
+        lost || events > if soon { MANY_SOON } else { MANY }
     }
 
     /// Reads were lost here.
@@ -175,8 +184,9 @@ impl WhatIf {
             What::Gone => self.small.iter_mut().for_each(|small| small.gone(event.hash)),
             What::Read => {
                 let hits = self.small.each_mut().map(|small| small.read(event, at));
-                if self.blind > 0 {
-                    self.blind -= 1;
+                if self.blind > 0 || self.small[NOW].used() < self.held / 4 * 3 {
+                    self.blind = self.blind.saturating_sub(1);
+                    self.torn = true;
                     return;
                 }
                 let one = |hit| f64::from(u8::from(hit));

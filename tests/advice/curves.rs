@@ -39,7 +39,7 @@ fn nothing_is_known_before_some_thousand_reads() {
 }
 
 #[test]
-fn of_keys_that_do_not_fit_half_the_budget_brings_half_the_hits_and_double_brings_all() {
+fn of_keys_that_do_not_fit_half_the_budget_brings_half_the_hits_and_double_twice_as_many() {
     for moving in [true, false] {
         paused(move || async move {
             let cache = cache_with(small().moving_budget(moving)).await;
@@ -52,11 +52,11 @@ fn of_keys_that_do_not_fit_half_the_budget_brings_half_the_hits_and_double_bring
             let now = user.hit_percent.expect("enough was read");
             assert_eq!(percents[2], now, "what is now was counted");
             assert!((percents[1] - now / 2.0).abs() < 2.0, "half of {now}: {percents:?}");
-            assert!(percents[3] > 97.0, "{percents:?}");
+            assert!((percents[3] - now * 2.0).abs() < 3.0, "double of {now}: {percents:?}");
             assert!(user.off_by.expect("known") < 3.0, "{user:?}");
             assert_eq!(user.points[2].budget_bytes, user.now_bytes);
             assert_eq!(all.hit_percent, Some(now), "nothing else is read");
-            assert!(all.points[3].hit_percent > 97.0, "{all:?}");
+            assert_eq!(all.points[3].hit_percent, percents[3], "{all:?}");
             let warned = words(&cache).await;
             assert_eq!(warned, ["- budget_small"], "moving_budget = {moving}");
         });
@@ -74,7 +74,7 @@ fn of_keys_that_fit_no_budget_is_said_to_bring_more_and_nothing_is_warned_of() {
             user.points[2..].iter().all(|point| point.hit_percent == user.points[2].hit_percent),
             "{user:?}"
         );
-        assert!(all.points[1].hit_percent > all.points[2].hit_percent - 0.5, "half would do, too: {all:?}");
+        assert_eq!(all.points[1].hit_percent, all.points[2].hit_percent, "half would do, too: {all:?}");
         assert_eq!(words(&cache).await, [""; 0]);
     });
 }
@@ -90,7 +90,10 @@ fn a_tier_that_is_held_to_its_floor_and_would_do_better_is_warned_of() {
             read(&cache, "user", 4_000, 100, &noise(20_000)).await;
         }
         let warnings = advice(&cache).await.warnings;
-        let starved = warnings.iter().find(|warning| warning.word() == "starved").expect("it is starved");
+        let starved = warnings.iter().find(|warning| warning.word() == "starved");
+        let Some(starved) = starved else {
+            panic!("{:?} {:?}", advice(&cache).await, cache.info().await.expect("answered"))
+        };
         assert_eq!(starved.tier.as_deref(), Some("user"));
         let WarningKind::Starved { hit_percent, doubled_percent, moving_budget, .. } = starved.kind else {
             panic!()

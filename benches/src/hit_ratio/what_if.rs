@@ -23,7 +23,7 @@ use crate::Failure;
 pub const CAPACITIES: [u64; 4] = [20, 50, 100, 200];
 /// Those of them that are replayed in a hurry.
 pub const QUICK: [u64; 2] = [20, 100];
-/// Seconds between two looks, and until the next where some reads were lost.
+/// Seconds between two looks, and where much is read.
 const INTERVAL: f64 = 10.0;
 const SOON: f64 = 0.5;
 /// The tiers side by side, as places in [`QUARTERS`].
@@ -101,6 +101,8 @@ struct World<'t> {
     now: TierNow,
     at: Moment,
     hits: [u64; 3],
+    /// Entries that were stored, and their bytes.
+    stored: (u64, u64),
     /// When the period began.
     before: (u64, [u64; 3]),
     /// Of the periods before, faded.
@@ -119,6 +121,7 @@ impl<'t> World<'t> {
             now: TierNow { grant, ..TierNow::default() },
             at: Moment::START,
             hits: [0; 3],
+            stored: (0, 0),
             before: (0, [0; 3]),
             past: (0.0, [0.0; 3]),
         }
@@ -136,25 +139,28 @@ impl<'t> World<'t> {
         self.now.hits = self.hits[1];
         if !hit[1] {
             self.sampler.stored(spread(id), self.at, facts);
-            // The mean weight is that of all that was stored; what is beyond the grant was evicted.
-            (self.now.used, self.now.entries) = (self.now.used + weight, self.now.entries + 1);
-            self.now.evicted = self.now.used.saturating_sub(self.grant);
+            // What it holds is the last of what was stored, at the mean; what is beyond the grant was evicted.
+            let (stored, bytes) = &mut self.stored;
+            (*stored, *bytes) = (*stored + 1, *bytes + weight);
+            self.now.used = self.grant.min(*bytes);
+            self.now.entries = (*stored * self.now.used).div_ceil(*bytes);
+            self.now.evicted = *stored - self.now.entries;
         }
     }
 
-    /// Looks as the supervisor does. Returns whether reads were lost, and what was found if a period ended.
+    /// Looks as the supervisor does. Returns whether it should look soon again, and what was found if a period ended.
     fn look(&mut self, soon: bool) -> (bool, Option<Period>) {
         self.planner.begin_look(0, self.now, self.at);
         while self.planner.absorb(0, &self.sampler, self.at) {}
-        let lost = self.planner.end_look(0, &self.sampler, soon);
+        let again = self.planner.end_look(0, &self.sampler, soon);
         let before = self.planner.curve(0).reads();
         self.planner.decide(self.grant, 0, &[self.now], false);
-        self.planner.check();
         let ended = self.planner.curve(0).reads().to_bits() != before.to_bits();
-        (lost, ended.then(|| self.end_period()).flatten())
+        (again, ended.then(|| self.end_period()).flatten())
     }
 
     fn end_period(&mut self) -> Option<Period> {
+        self.planner.check();
         let fade = |past: f64, now: u64, before: u64| past * DECAY + (now - before) as f64;
         self.past.0 = fade(self.past.0, self.now.reads, self.before.0);
         for side in 0..3 {
@@ -196,8 +202,8 @@ pub fn run(
             world.at = at;
             world.access(id);
             if seconds >= looked + pause {
-                let (lost, period) = world.look(pause <= SOON);
-                (looked, pause) = (seconds, if lost { SOON } else { INTERVAL });
+                let (soon, period) = world.look(pause <= SOON);
+                (looked, pause) = (seconds, if soon { SOON } else { INTERVAL });
                 periods.extend(period);
             }
         }
