@@ -1,10 +1,11 @@
 //! The arithmetic of curves: of all tiers together, and when twice as much is worth a warning.
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::float_cmp)] // percents are rounded, and hits whole numbers
 
 use super::*;
 
-fn outlook(reads: f64, hits: [f64; 5]) -> Option<Outlook> {
-    Some(Outlook { reads, hits, off_by: 0.01 })
+fn outlook(reads: f64, hits: [f64; 5]) -> Outlook {
+    Outlook { reads, hits, off_by: 0.01 }
 }
 
 fn percents(curve: &WhatIfCurve) -> Vec<f64> {
@@ -18,9 +19,9 @@ fn full(bytes: u64) -> Held {
 #[test]
 fn all_tiers_together_hit_what_each_hits_with_its_share() {
     let outlooks = [
-        outlook(1_000.0, [0.0, 200.0, 400.0, 600.0, 800.0]),
+        Some(outlook(1_000.0, [0.0, 200.0, 400.0, 600.0, 800.0])),
         None,
-        outlook(3_000.0, [300.0, 300.0, 600.0, 600.0, 600.0]),
+        Some(outlook(3_000.0, [300.0, 300.0, 600.0, 600.0, 600.0])),
     ];
     let curve = together(100, &[full(30), full(20), full(50)], &outlooks);
     assert_eq!(percents(&curve), [7.5, 12.5, 25.0, 30.0, 35.0]);
@@ -33,7 +34,7 @@ fn all_tiers_together_hit_what_each_hits_with_its_share() {
 
 #[test]
 fn what_nobody_uses_is_no_loss() {
-    let known = outlook(100.0, [10.0, 20.0, 40.0, 60.0, 80.0]);
+    let known = Some(outlook(100.0, [10.0, 20.0, 40.0, 60.0, 80.0]));
     // Of 100 bytes 25 are used, of 30 that were granted: with a quarter of the budget all of it still fits.
     let curve = together(100, &[Held { bytes: 25, room: 30 }], &[known]);
     assert_eq!(percents(&curve), [40.0, 40.0, 40.0, 60.0, 80.0]);

@@ -66,6 +66,9 @@ proptest! {
             if op == 0 && budget > 64 {
                 curve.take(event(What::Gone, key, 0));
                 row.gone(key);
+            } else if op == 1 && key == 0 {
+                curve.take(event(What::Emptied, key, 0));
+                row = Row::default();
             } else {
                 curve.take(read(key, weight));
                 needs.extend(row.read(key, weight));
@@ -96,6 +99,7 @@ proptest! {
                 3 => curve.end_period(weight * 10),
                 4 => curve.take(event(What::Gone, key, 0)),
                 5 => curve.take(event(What::Stored, key, weight + 1)),
+                6 if key < 300 => curve.take(event(What::Emptied, key, 0)),
                 _ => curve.take(read(key, weight)),
             }
             curve.check();

@@ -90,6 +90,9 @@ mod tag_model_tests;
 #[cfg(test)]
 mod tag_race_tests;
 mod tags;
+mod tally;
+#[cfg(test)]
+mod tally_tests;
 pub mod terms;
 #[cfg(test)]
 mod testing;

@@ -103,15 +103,17 @@ impl Planner {
     /// Begins a look at `tier`: fits the samples to what it holds.
     pub fn begin_look(&mut self, tier: usize, now: TierNow, at: Moment) {
         let Seen { curve, what_if, .. } = &mut self.seen[tier];
+        let of_entries = |bytes: u64| bytes.saturating_sub(now.copies);
+        what_if.fit(of_entries(now.grant), of_entries(now.used), now.entries, at);
         if let Some(mean) = now.used.checked_div(now.entries) {
-            let fitting = curve.fitting_shift(mean);
+            // Where too much is read for a look, the curve does with the keys that the miniatures have.
+            let least = if what_if.is_thinned() { what_if.shift() } else { 0 };
+            let fitting = curve.fitting_shift(mean).max(least);
             // A little less than could be is left as it is: with more, what was learned is worth less.
             if fitting > curve.shift() || fitting + 1 < curve.shift() {
                 curve.thin_to(fitting);
             }
         }
-        let of_entries = |bytes: u64| bytes.saturating_sub(now.copies);
-        what_if.fit(of_entries(now.grant), of_entries(now.used), now.entries, at);
     }
 
     /// Takes in a slice of what readers of `tier` left; returns whether there may be more.

@@ -27,6 +27,8 @@ pub enum What {
     Stored,
     /// Its time was over, or it was taken away: keeping it longer would have brought nothing.
     Gone,
+    /// As [`What::Gone`], of all keys that there were.
+    Emptied,
 }
 
 /// What is told of an entry.
@@ -145,6 +147,13 @@ impl Sampler {
     pub fn gone(&self, hash: u64) {
         if self.takes(hash) {
             self.tell(Sampled::new(What::Gone, hash, Moment::START, None));
+        }
+    }
+
+    /// All keys left for another reason than want of room.
+    pub fn emptied(&self) {
+        if self.takes(0) {
+            self.tell(Sampled::new(What::Emptied, 0, Moment::START, None));
         }
     }
 

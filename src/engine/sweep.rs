@@ -204,8 +204,7 @@ impl<W: Waiter, J> Tier<W, J> {
         // What other invalidations were looking for is gone with the rest.
         fx.taken.extend(std::mem::take(&mut self.walking).into_iter().map(Walking::abandon));
         let Emptied { entries, bytes, remains } = self.store.clear(now);
-        self.count_cleared(entries);
-        self.departures.everything(Why::Cleared, seq);
+        self.note_cleared(entries, seq);
         self.tell(fx, || Happened::Cleared { entries, bytes });
         fx.remains.push(remains);
         Taken { matched: entries, bytes, revoked_loads, at: self.at() }

@@ -126,6 +126,11 @@ impl WhatIf {
         self.shift
     }
 
+    /// Whether the sample is thinner than it would be if less was read.
+    pub fn is_thinned(&self) -> bool {
+        self.thinned > 0
+    }
+
     /// Fits the miniatures to a tier that has `room` bytes for entries, of which it uses `held`, and the sample to their number.
     pub fn fit(&mut self, room: u64, held: u64, entries: u64, now: Moment) {
         if let Some(mean) = held.checked_div(entries) {
@@ -182,9 +187,15 @@ impl WhatIf {
         match event.what {
             What::Stored => self.small.iter_mut().for_each(|small| small.stored(event, at)),
             What::Gone => self.small.iter_mut().for_each(|small| small.gone(event.hash)),
+            What::Emptied => {
+                self.small.iter_mut().for_each(|small| small.retain(now, |_| false));
+                self.held = 0; // until it is looked at anew
+            }
             What::Read => {
+                // What the tier was filled with before the sample began is not known, and how it was used.
+                let filled = self.small[NOW].used() >= self.held / 4 * 3;
                 let hits = self.small.each_mut().map(|small| small.read(event, at));
-                if self.blind > 0 || self.small[NOW].used() < self.held / 4 * 3 {
+                if self.blind > 0 || !filled {
                     self.blind = self.blind.saturating_sub(1);
                     self.torn = true;
                     return;

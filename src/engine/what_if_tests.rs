@@ -1,5 +1,6 @@
 //! What a tier would hit with other sizes, against tiers of those sizes.
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::float_cmp)] // whole numbers are counted
 
 use proptest::prelude::*;
 
@@ -176,6 +177,21 @@ fn where_too_much_is_read_the_sample_is_thinned_out_and_comes_back_when_it_is_qu
     assert_eq!(what_if.shift(), 4);
 }
 
+#[test]
+fn what_was_emptied_holds_nothing_in_small_and_counts_on() {
+    let mut what_if = WhatIf::new(Choice::default());
+    what_if.fit(100 * WEIGHT, 100 * WEIGHT, 100, NOW_AT);
+    let facts = Facts { weight: WEIGHT, dead_at: Moment::NEVER, took_ms: 0 };
+    let read = |key, known: bool| Sampled::new(What::Read, spread(key), NOW_AT, known.then_some(facts));
+    (0..100).for_each(|key| what_if.take(&read(key, true), NOW_AT));
+    let before = what_if.fresh.events;
+    what_if.take(&Sampled::new(What::Emptied, 0, NOW_AT, None), NOW_AT);
+    assert!(what_if.is_empty());
+    (0..100).for_each(|key| what_if.take(&read(key, false), NOW_AT));
+    assert_eq!(what_if.fresh.events, before + 100.0, "there is nothing that is not known");
+    assert_eq!(what_if.fresh.small[NOW], 0.0, "what the tier misses, every size does");
+}
+
 proptest! {
     #[test]
     fn more_bytes_are_never_guessed_to_hit_less_and_never_more_than_all(
@@ -191,7 +207,8 @@ proptest! {
                     0..4 => (What::Read, true),
                     4..6 => (What::Read, false),
                     6 => (What::Stored, true),
-                    _ => (What::Gone, false),
+                    7 if key > 0 => (What::Gone, false),
+                    _ => (What::Emptied, false),
                 };
                 what_if.take(&Sampled::new(what, spread(key), NOW_AT, known.then_some(facts)), NOW_AT);
             }
