@@ -205,7 +205,8 @@ impl Actor for Supervisor {
         }
         // A forerunner may have died with the wake-up in its mailbox.
         ctx.notify(ToSupervisor::Wake);
-        self.arm_look(ctx, false);
+        // Soon: with the host much may begin to be read.
+        self.arm_look(ctx, true);
     }
 }
 

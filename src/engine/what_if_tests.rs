@@ -117,11 +117,11 @@ fn with_all_keys_in_the_sample_every_size_is_guessed_exactly() {
 #[test]
 fn with_one_key_of_many_in_the_sample_half_and_double_are_guessed_within_two_points() {
     for eviction in [Eviction::Lgtc, Eviction::LgtcBytes, Eviction::Lru] {
-        let mut world = World::new(eviction, 8_000);
+        let mut world = World::new(eviction, 4_000);
         world.fit();
-        world.period(200_000, 100_000);
-        let off = world.period(200_000, 100_000);
-        assert_eq!(world.what_if.shift(), 4);
+        world.period(100_000, 50_000);
+        let off = world.period(100_000, 50_000);
+        assert_eq!(world.what_if.shift(), 3);
         assert!(off[1].abs() < 2.0 && off[3].abs() < 2.0, "{eviction:?}: {off:?}");
         assert!(off[NOW].abs() < 0.01, "what is now was counted: {off:?}");
         assert!(world.what_if.len() < 8 * 2 * SAMPLE as usize, "it holds {}", world.what_if.len());

@@ -163,10 +163,8 @@ impl Warning {
             WarningKind::UnknownPrefixes { .. } => "Make a tier for them, or add them to the prefixes of one; the log names them (no tier takes keys with this prefix).".to_owned(),
             WarningKind::WarmUnread { .. } => format!("Warm less in {tier}, or later: what nobody reads costs its loads and its room."),
             WarningKind::WarmFails { .. } => "Read what its last failure said in /cache-stats, then run it with /cache-warm.".to_owned(),
-            WarningKind::WarmNoRoom { .. } | WarningKind::TooLarge { .. } if matches!(self.kind, WarningKind::WarmNoRoom { .. }) => {
-                "Raise max_size_mb, or warm less.".to_owned()
-            }
-            WarningKind::WarmNoRoom { .. } | WarningKind::TooLarge { .. } => "Raise max_entry_size, or cache less in one value.".to_owned(),
+            WarningKind::WarmNoRoom { .. } => "Raise max_size_mb, or warm less.".to_owned(),
+            WarningKind::TooLarge { .. } => "Raise max_entry_size, or cache less in one value.".to_owned(),
             WarningKind::LoadsFail { .. } => "Look at the source and its log; stale serves old values meanwhile, and load_timeout is how long a load may take.".to_owned(),
             WarningKind::Revoked { .. } => "Invalidate less at once: a narrower scope, or only what has changed.".to_owned(),
             WarningKind::Overloaded { .. } => "Look at Queue and Loads in /cache-info; the error names the setting to raise.".to_owned(),

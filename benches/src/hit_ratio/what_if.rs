@@ -194,7 +194,7 @@ pub fn run(
     for share in capacities {
         let capacity = trace.total() * share / 1_000;
         let mut world = World::new(trace, eviction, capacity);
-        let (mut periods, mut pause, mut looked) = (Vec::new(), INTERVAL, 0.0);
+        let (mut periods, mut pause, mut looked) = (Vec::new(), SOON, 0.0);
         for (place, &id) in trace.accesses().iter().enumerate() {
             let seconds = place as f64 / rate;
             #[allow(clippy::cast_sign_loss)] // time only goes on
