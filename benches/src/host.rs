@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Barrier;
+use tokio::task::LocalSet;
 
 use crate::Failure;
 use crate::contestant::{Done, Entrant, Work};
@@ -19,6 +20,25 @@ pub const WORKERS: usize = 2;
 /// Errors: a sentence, when the machine gives no threads.
 pub fn start() -> Result<Runtime, Failure> {
     Ok(Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?)
+}
+
+/// A thread that does what it is given, and on which a cache of ours can live.
+#[derive(Debug)]
+pub struct OneThread {
+    runtime: Runtime,
+    local: LocalSet,
+}
+
+impl OneThread {
+    /// Errors: a sentence, when the machine gives none.
+    pub fn start() -> Result<Self, Failure> {
+        Ok(Self { runtime: Builder::new_current_thread().enable_all().build()?, local: LocalSet::new() })
+    }
+
+    /// Drives `work`, and all else on this thread, until it is done.
+    pub fn block_on<F: Future>(&self, work: F) -> F::Output {
+        self.local.block_on(&self.runtime, work)
+    }
 }
 
 /// Does each piece of `work` in a thread of its own, all at the same time.

@@ -8,12 +8,13 @@ use serde_json::Value;
 use super::client::Host;
 
 /// What the environment of a test may not say.
-const UNSET: [&str; 9] = [
+const UNSET: [&str; 10] = [
     "APEX_CACHE_URL",
     "APEX_CACHE_ADMIN_TOKEN",
     "NO_COLOR",
     "CLICOLOR",
     "CLICOLOR_FORCE",
+    "CI",
     "LC_ALL",
     "LC_CTYPE",
     "HTTP_PROXY",

@@ -19,7 +19,7 @@ use thirtyfour::{ChromeCapabilities, LoggingPrefsLogLevel, TimeoutConfiguration}
 use tokio::runtime::Runtime;
 
 /// Longer than anything here takes, so that a test fails and does not hang.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Nothing of what a browser does by itself, and nothing from outside. Without a sandbox, for as root it begins with none;
 /// it opens only our own page.

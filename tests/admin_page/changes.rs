@@ -130,6 +130,12 @@ fn settings_are_changed_and_what_was_before_is_told() {
         page.press(Key::Enter).await;
         page.until_says("#said", "4\u{a0}MB before, 8\u{a0}MB now").await;
         assert_eq!(shop.cache.info().await.expect("it answers").budget, 8 << 20);
+        page.click("#reload").await;
+        page.until_says("#said", "max_size_mb: 8\u{a0}MB before, 4\u{a0}MB now").await;
+        page.until_says("#said", "tiers.user.ttl: 1h\u{a0}30m before, 1h now").await;
+        page.until_says("#budget-words", "Now 4\u{a0}MB").await;
+        page.click("#reload").await;
+        page.until_says("#said", "nothing has changed").await;
         page.click("#enabled").await;
         page.until_says("#confirm", "drops all that it holds").await;
         assert_eq!(page.focus().await, "confirm-no", "the safe answer is the near one");

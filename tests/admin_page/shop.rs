@@ -8,7 +8,16 @@ use std::time::Duration;
 
 use apex_cache::admin::http::{AdminServer, AdminSettings, random_token};
 use apex_cache::{Cache, Pattern, Settings, WarmEntries, WarmSource};
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+const SETTINGS: &str = r#"
+    max_size_mb = 4
+    max_entry_size = "32KB"
+    stats_interval = 1
+    cleanup_interval = 2
+    tiers.query.ttl = 8
+"#;
 
 /// What the readers ask for: first segment, different keys, bytes of a value, milliseconds of its query.
 const KINDS: [(&str, u64, usize, u64); 5] = [
@@ -21,6 +30,8 @@ const KINDS: [(&str, u64, usize, u64); 5] = [
 
 /// The cache, its admin, and those who read.
 pub(crate) struct Shop {
+    /// With the settings, which can be read again.
+    _folder: TempDir,
     runtime: Runtime,
     pub(crate) cache: Cache,
     pub(crate) token: String,
@@ -39,12 +50,10 @@ impl Shop {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let token = random_token();
-        let settings = Settings::default()
-            .max_size_mb(4)
-            .max_entry_size(32 << 10)
-            .stats_interval(Duration::from_secs(1))
-            .cleanup_interval(Duration::from_secs(2))
-            .tier("query", |tier| tier.ttl(Duration::from_secs(8)));
+        let folder = TempDir::new().expect("a temporary folder");
+        let file = folder.path().join("app.toml");
+        std::fs::write(&file, SETTINGS).expect("a file in it");
+        let settings = Settings::load().file(file).read().expect("good settings");
         let admin = AdminSettings::new().bind(([127, 0, 0, 1], 0)).token(&token);
         let (cache, admin) = runtime.block_on(async {
             let menu = WarmSource::new("menu", "reference", |_run| std::future::ready(menu())).required();
@@ -55,7 +64,7 @@ impl Shop {
             let admin = AdminServer::start(&cache, &admin).await.expect("it listens");
             (cache, admin)
         });
-        Self { runtime, cache, token, admin, goes_on: Arc::new(AtomicBool::new(true)) }
+        Self { _folder: folder, runtime, cache, token, admin, goes_on: Arc::new(AtomicBool::new(true)) }
     }
 
     /// The address of the page.

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
+
 use super::{Bench, Gone, KEYS, Peer, check};
 use crate::contestant::{Entrant, Setup, Taken, Work};
-use crate::host::nanos_in_all;
-use crate::ours::Ours;
+use crate::host::{OneThread, nanos_in_all};
+use crate::ours::{Inline, Ours};
 use crate::peers::MokaSync;
 use crate::samples::Samples;
 use crate::work::{Profile, Random, Requests, key as profile_key, shared_key, zipf};
@@ -51,15 +53,45 @@ struct Crowd {
     users: BTreeMap<&'static str, u64>,
     many: u64,
     gone: Gone,
+    /// Where all is done: on this one thread, ours too, or else in a host with threads, beside that of ours.
+    inline: Option<OneThread>,
+    host: Runtime,
 }
 
 impl Crowd {
     fn gather(bench: &Bench<'_>) -> Result<Self, Failure> {
         let many = bench.many;
-        let setup = Setup { predicates: true, ..Setup::of(many) };
-        let entrants = bench.entrants::<Profile, Ours>(setup, many, shared_key, PREDICATES)?;
+        let entrants = bench.entrants::<Profile, Ours>(Self::setup(many), many, shared_key, PREDICATES)?;
         let users = entrants.iter().map(|one| (one.name, many / GROUP)).collect();
-        Ok(Self { entrants, users, many, gone: Gone::default() })
+        let host = crate::host::start()?;
+        Ok(Self { entrants, users, many, gone: Gone::default(), inline: None, host })
+    }
+
+    /// With ours on the thread that calls it.
+    fn gather_inline(bench: &Bench<'_>) -> Result<Self, Failure> {
+        let (mut crowd, thread) = (Self::gather(bench)?, OneThread::start()?);
+        let order: Arc<[u64]> = Random::new(crowd.many).shuffled(crowd.many).into();
+        let ours = Entrant::start::<Profile, Inline>(Self::setup(crowd.many), &order, shared_key);
+        crowd.entrants[0] = thread.block_on(ours)?;
+        crowd.inline = Some(thread);
+        Ok(crowd)
+    }
+
+    fn setup(many: u64) -> Setup {
+        Setup { predicates: true, ..Setup::of(many) }
+    }
+
+    fn block_on<F: Future>(&self, work: F) -> F::Output {
+        match &self.inline {
+            Some(thread) => thread.block_on(work),
+            None => self.host.block_on(work),
+        }
+    }
+
+    /// Whether the entries of `keys` are gone from `one`.
+    fn check_gone(&mut self, one: &Entrant, keys: &Requests) -> Result<(), Failure> {
+        let read = self.block_on(one.run(&Work::Get(keys.clone())))?;
+        self.gone.note(one, keys, read.count)
     }
 
     /// Work that takes the next `count` users of `entrant`, the least popular ones first, and the keys of these.
@@ -86,10 +118,10 @@ impl Crowd {
         mut self,
         bench: &mut Bench<'_>,
         measure: &str,
-        mut turn: impl FnMut(&mut Self, &Entrant, &tokio::runtime::Runtime) -> Result<f64, Failure>,
+        mut turn: impl FnMut(&mut Self, &Entrant) -> Result<f64, Failure>,
     ) -> Result<(), Failure> {
-        let (entrants, host, many) = (self.entrants.clone(), crate::host::start()?, self.many);
-        bench.compare(measure, (1, many), &entrants, |one| turn(&mut self, one, &host))?;
+        let (entrants, many) = (self.entrants.clone(), self.many);
+        bench.compare(measure, (1, many), &entrants, |one| turn(&mut self, one))?;
         self.gone.tell(measure, bench.report);
         Ok(())
     }
@@ -97,12 +129,21 @@ impl Crowd {
 
 /// The ten entries of a user, until no reader sees them.
 pub(super) fn visible(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure> {
+    until_unseen(Crowd::gather(bench)?, bench, measure)
+}
+
+/// The same, on the thread of the cache: what it comes to without a wake-up.
+pub(super) fn visible_inline(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure> {
+    until_unseen(Crowd::gather_inline(bench)?, bench, measure)
+}
+
+fn until_unseen(crowd: Crowd, bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure> {
     const USERS: u64 = 5;
-    Crowd::gather(bench)?.compare(bench, measure, |crowd, one, host| {
+    crowd.compare(bench, measure, |crowd, one| {
         let (take, keys) = crowd.next(one, USERS);
-        let done = host.block_on(one.run(&take))?;
-        crowd.gone.check(host, one, &keys)?;
-        host.block_on(one.run(&crowd.settle(one)))?;
+        let done = crowd.block_on(one.run(&take))?;
+        crowd.check_gone(one, &keys)?;
+        crowd.block_on(one.run(&crowd.settle(one)))?;
         Ok(nanos_in_all(&[done], USERS as usize))
     })
 }
@@ -110,14 +151,24 @@ pub(super) fn visible(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failur
 /// The ten entries of a user, until they are no longer in memory. Ours is asked for its status to know that, which is
 /// counted.
 pub(super) fn freed(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure> {
-    Crowd::gather(bench)?.compare(bench, measure, |crowd, one, host| {
+    until_freed(Crowd::gather(bench)?, bench, measure)
+}
+
+/// The same, on the thread of the cache.
+pub(super) fn freed_inline(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure> {
+    until_freed(Crowd::gather_inline(bench)?, bench, measure)
+}
+
+fn until_freed(crowd: Crowd, bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure> {
+    crowd.compare(bench, measure, |crowd, one| {
         let (take, keys) = crowd.next(one, 1);
-        let done = host.block_on(async {
-            let done = [one.run(&take).await?, one.run(&crowd.settle(one)).await?];
+        let settle = crowd.settle(one);
+        let done = crowd.block_on(async {
+            let done = [one.run(&take).await?, one.run(&settle).await?];
             Ok::<_, Failure>(done)
         })?;
         check(one, &done[1..], crowd.left(one))?;
-        crowd.gone.check(host, one, &keys)?;
+        crowd.check_gone(one, &keys)?;
         Ok(nanos_in_all(&done, 1))
     })
 }
@@ -127,25 +178,25 @@ pub(super) fn get_after(bench: &mut Bench<'_>, measure: &str) -> Result<(), Fail
     const USERS: u64 = 5;
     let ids = zipf(bench.many / 2, bench.reads, 1);
     let (reads, count) = (Requests::of(ids, shared_key), bench.reads);
-    Crowd::gather(bench)?.compare(bench, measure, |crowd, one, host| {
+    Crowd::gather(bench)?.compare(bench, measure, |crowd, one| {
         let (take, _) = crowd.next(one, USERS);
-        host.block_on(one.run(&take))?;
-        let done = host.block_on(one.run(&Work::Get(reads.clone())))?;
+        crowd.block_on(one.run(&take))?;
+        let done = crowd.block_on(one.run(&Work::Get(reads.clone())))?;
         check(one, &[done], count as u64)?;
-        host.block_on(one.run(&crowd.settle(one)))?;
+        crowd.block_on(one.run(&crowd.settle(one)))?;
         Ok(nanos_in_all(&[done], count))
     })
 }
 
 /// All users whose number begins with two digits, as `products:*` names all products: a pattern that ends inside a segment.
 pub(super) fn pattern(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure> {
-    Crowd::gather(bench)?.compare(bench, measure, |crowd, one, host| {
+    Crowd::gather(bench)?.compare(bench, measure, |crowd, one| {
         let taken = Taken::Like("user::42".into());
         let ids: Arc<[u64]> = (0..crowd.many).filter(|&id| taken.takes(&shared_key(id))).collect();
-        let done = host.block_on(one.run(&Work::Take([taken].into())))?;
-        crowd.gone.check(host, one, &Requests::of(ids.iter().copied(), shared_key))?;
-        host.block_on(one.run(&Work::SetMany(Arc::clone(&ids), shared_key, 1_000)))?;
-        host.block_on(one.run(&Work::Settle(crowd.many)))?;
+        let done = crowd.block_on(one.run(&Work::Take([taken].into())))?;
+        crowd.check_gone(one, &Requests::of(ids.iter().copied(), shared_key))?;
+        crowd.block_on(one.run(&Work::SetMany(Arc::clone(&ids), shared_key, 1_000)))?;
+        crowd.block_on(one.run(&Work::Settle(crowd.many)))?;
         Ok(nanos_in_all(&[done], 1))
     })
 }

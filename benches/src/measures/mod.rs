@@ -69,7 +69,9 @@ const MEASURES: &[(&str, Measure)] = &[
     ("set_unawaited", writes::set_unawaited),
     ("invalidate_key", invalidations::key),
     ("invalidate_visible", invalidations::visible),
+    ("invalidate_visible_inline", invalidations::visible_inline),
     ("invalidate_freed", invalidations::freed),
+    ("invalidate_freed_inline", invalidations::freed_inline),
     ("get_after_invalidate", invalidations::get_after),
     ("invalidate_pattern", invalidations::pattern),
     ("expire_1m", invalidations::expire),
@@ -227,7 +229,13 @@ struct Gone {
 impl Gone {
     /// Reads `keys`, none of which should be there.
     fn check(&mut self, host: &Runtime, one: &Entrant, keys: &Requests) -> Result<(), Failure> {
-        match host.block_on(one.run(&Work::Get(keys.clone())))?.count {
+        let read = host.block_on(one.run(&Work::Get(keys.clone())))?;
+        self.note(one, keys, read.count)
+    }
+
+    /// `served` of `keys` were read, none of which should be there.
+    fn note(&mut self, one: &Entrant, keys: &Requests, served: u64) -> Result<(), Failure> {
+        match served {
             0 => Ok(()),
             count if one.name == "apex" => {
                 Err(format!("{count} of {} entries are served after they were taken", keys.len()).into())

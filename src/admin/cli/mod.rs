@@ -32,6 +32,7 @@ mod warm;
 mod warm_report;
 mod watch;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -44,6 +45,10 @@ use out::Out;
 /// Reads the arguments of this process, does what they say, and tells how it went.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // anstream would colour there all the same where `CI` is set, for the logs that such a machine shows in a browser.
+    if std::io::stdout().is_terminal() && screen::is_dumb() {
+        anstream::ColorChoice::Never.write_global();
+    }
     let out = Out::new(arguments.json);
     let exit = match run(arguments, &out) {
         Ok(exit) => exit,

@@ -25,8 +25,7 @@ impl Screen {
     /// Takes the terminal; `None` where standard output is none, or one that cannot move its cursor.
     pub(super) fn enter() -> io::Result<Option<Self>> {
         let terminal = Term::stdout();
-        let dumb = std::env::var_os("TERM").is_none_or(|kind| kind.is_empty() || kind == "dumb");
-        if !terminal.is_term() || (dumb && !cfg!(windows)) {
+        if !terminal.is_term() || is_dumb() {
             return Ok(None);
         }
         let colours = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
@@ -66,6 +65,11 @@ impl Drop for Screen {
     fn drop(&mut self) {
         let _ = send(LEAVE);
     }
+}
+
+/// Whether the terminal says that it knows nothing but lines.
+pub(super) fn is_dumb() -> bool {
+    !cfg!(windows) && std::env::var_os("TERM").is_none_or(|kind| kind.is_empty() || kind == "dumb")
 }
 
 /// In one piece, so that no half of a picture is seen.

@@ -106,7 +106,7 @@ export class Chart {
       ...this.#timeAxis(bottom, right),
       ...areas.map(({ tone, low, high, soft }) => s("path", { class: `area ${tone}${soft ? " soft" : ""}`, d: areaPath(xs, low, high, y) })),
       ...lines.map(({ tone, values, dashed }) => s("path", { class: `line ${tone}${dashed ? " dashed" : ""}`, d: linePath(xs, values, y) })),
-      ...marks.filter((t) => t >= times[0]).map((t) => s("path", { class: "mark", d: `M${this.x(t).toFixed(1)},${MARGIN.top}V${bottom}` })),
+      ...marks.map((t) => s("path", { class: "mark", d: `M${this.x(t).toFixed(1)},${MARGIN.top}V${bottom}` })),
     );
     this.follow();
     if (this.#parts.details.open) this.#tabulate();

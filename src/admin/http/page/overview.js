@@ -144,7 +144,8 @@ function tile({ name }) {
 
 function drawCharts(frame) {
   const clock = (t) => known.began + t;
-  const marks = restarts(frame);
+  // When a tier broke and was put back in place.
+  const marks = frame.rises((tier) => tier.restarts);
   const give = (chart, parts) => chart.show({ times: frame.times, clock, marks, ...parts });
   const named = (tone, name, values, more = {}) => ({ tone, name, values, ...more });
 
@@ -211,10 +212,4 @@ function memory(times) {
   const budget = { name: "budget", tone: "t-ink", dashed: true, values: times.map(() => known.stats?.budget ?? null) };
   const legend = tiers.map(({ name, tone, used }) => ({ name, tone, values: used }));
   return { legend: [...legend, budget], lines: [budget], areas };
-}
-
-/// When a tier broke and was put back in place.
-function restarts(frame) {
-  const grown = frame.growth((tier) => tier.restarts);
-  return frame.times.filter((_, place) => grown[place] > 0);
 }

@@ -96,7 +96,15 @@ export class Frame {
     });
   }
 
-  /// The same for each second.
+  /// When a counter was seen to have grown: each sample within the frame, and not only at the end of a step, for what is
+  /// rare may come before the first whole one.
+  rises(read) {
+    const grew = ({ t }, place, samples) => place > 0 && t >= this.times[0]
+      && this.#sum(samples[place], read) > this.#sum(samples[place - 1], read);
+    return this.#samples.filter(grew).map(({ t }) => t);
+  }
+
+  /// What a counter grew by in each step, for each second.
   rate(read) {
     const { times } = this;
     return this.growth(read).map((grown, place) => (grown === null ? null : grown / (times[place] - times[place - 1])));

@@ -11,6 +11,7 @@ const MB = 1024 * 1024;
 export function begin() {
   byId("enabled").addEventListener("click", ({ currentTarget }) => busy(currentTarget, turn));
   onSubmit(byId("budget-form"), setBudget);
+  byId("reload").addEventListener("click", ({ currentTarget }) => busy(currentTarget, reload));
 }
 
 export function draw() {
@@ -86,6 +87,21 @@ async function turn() {
   if (!agreed) return;
   told(await post("api/enabled", { enabled: !enabled }), (value) => (value ? "on" : "off"));
   await refresh();
+}
+
+async function reload() {
+  const { changed } = await post("api/reload", {});
+  const line = ({ key, value, before }) => `${key}: ${inWords(key, before)} before, ${inWords(key, value)} now.`;
+  say(changed.length === 0 ? "The settings were read again; nothing has changed."
+    : `The settings were read again. ${changed.map(line).join(" ")}`);
+  await refresh();
+}
+
+/// The value of a setting as a person writes it; `tier` stands for the time to live of the tier.
+function inWords(key, value) {
+  if (typeof value === "boolean") return value ? "on" : "off";
+  if (typeof value !== "number") return String(value);
+  return key === "max_size_mb" ? bytes(value) : span(value);
 }
 
 function told({ setting, value, before, note }, format) {
