@@ -1,4 +1,5 @@
 //! What-if curves of a whole cache: when they are known, what they say, and the warnings that rest on them.
+#![allow(clippy::float_cmp)] // percents are rounded to a hundredth
 
 use apex_cache::message::WarningKind;
 use apex_cache::{Cache, Settings};
