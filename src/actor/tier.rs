@@ -326,6 +326,7 @@ impl Handler<ToTier> for TierActor {
                 self.turn(|this, now, fx| this.tier.land_batch(*landed, now, fx));
             }
             ToTier::GoOn => self.slice(),
+            ToTier::NoRoom => self.ask_for_room(),
             // Who still waits for a load is answered by the drop.
             ToTier::End => ctx.stop(),
         }
