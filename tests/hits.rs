@@ -94,6 +94,33 @@ fn a_hit_lives_on_when_its_value_is_taken_away_and_where_it_is_sent() {
 }
 
 #[test]
+fn copies_of_what_is_only_read_get_what_is_free_of_the_budget() {
+    let _alone = alone();
+    paused(async || {
+        let settings = Settings::default().max_size_mb(10).max_entry_size(10_000);
+        let cache = cache_with(settings.moving_budget(false)).await;
+        let (name, text) = (|number: u32| format!("user::{number}"), Counted(common::noise(1_000)));
+        let grant = async || {
+            let stats = cache.stats().await.unwrap();
+            stats.tiers.into_iter().find(|tier| &*tier.name == "user").unwrap().stats.grant
+        };
+        // So much of what the tier has at first that it asks for nothing, and copies of all do not fit.
+        for number in 0..500 {
+            cache.set(name(number), &text).await.unwrap();
+        }
+        let before = grant().await;
+        for _ in 0..4 {
+            (0..500).for_each(|number| drop(cache.get_now::<Counted>(name(number)).unwrap()));
+            settle().await;
+        }
+        assert!(before == 1 << 20 && grant().await > before, "{before}, then {}", grant().await);
+        DECODED.set(0);
+        (0..500).for_each(|number| drop(cache.get_now::<Counted>(name(number)).unwrap()));
+        assert_eq!(DECODED.get(), 0, "all have a copy");
+    });
+}
+
+#[test]
 fn copies_are_charged_and_go_before_any_entry_when_room_is_wanted() {
     let _alone = alone();
     paused(async || {
@@ -111,7 +138,6 @@ fn copies_are_charged_and_go_before_any_entry_when_room_is_wanted() {
         let (_, plain, _) = stats().await;
         (0..100).for_each(|number| drop(cache.get_now::<Counted>(name(number)).unwrap()));
         let (_, with_copies, _) = stats().await;
-        // As many as there was room for: readers do not ask for more.
         assert!(with_copies > plain + 20 * 1_000, "{with_copies} after {plain}");
         // The copies make room, and no entry has to before them.
         let mut number = 100;

@@ -198,6 +198,8 @@ pub enum ToTier {
     BatchLanded(Box<BatchLanded>),
     /// Take the next slice of long work.
     GoOn,
+    /// A reader found no room for a decoded copy. Told once for each grant.
+    NoRoom,
     /// The cache has ended: stop, for a timer would keep the actor alive.
     End,
 }

@@ -6,6 +6,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::request::ToTier;
 use super::tier_shared::TierShared;
 use crate::engine::copied::{AsWritten, Copied, ReadAs};
 use crate::engine::entry::{DECODED, Decoded, ReadEntry};
@@ -78,6 +79,10 @@ impl Seen<'_> {
             Ok(()) => Ok(copy),
             Err(refused) => {
                 drop(refused);
+                // A tier that is only read takes no turn in which it would ask by itself.
+                if self.tier.view.asks_for_copy(weight) {
+                    self.tier.tell(ToTier::NoRoom);
+                }
                 Err(Arc::into_inner(copy).expect("nobody else was given it"))
             }
         }

@@ -37,6 +37,8 @@ type Fx = Effects<Waiter, Reply<Taken>>;
 
 /// A tier asks for more when less than this part of its grant is left.
 const NEAR: u64 = 4;
+/// Kinds of long work.
+const KINDS: usize = 5;
 /// Pause before it asks again when it was given nothing.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -220,6 +222,7 @@ impl TierActor {
         self.sweeping
             || self.tier.is_walking()
             || !self.remains.is_empty()
+            || self.shared().view.is_moving()
             || !self.queue.is_empty()
             || !self.tier.store().holds()
     }
@@ -247,8 +250,8 @@ impl TierActor {
     /// Does a slice of one kind of long work, each kind in its turn, and a slice of what was asked meanwhile.
     fn slice(&mut self) {
         self.going_on = false;
-        for _ in 0..4 {
-            self.rota = (self.rota + 1) % 4;
+        for _ in 0..KINDS {
+            self.rota = (self.rota + 1) % KINDS;
             match self.rota {
                 0 if self.tier.is_walking() => drop(self.turn(|this, _, fx| this.tier.go_on(fx))),
                 1 if self.sweeping => {
@@ -257,6 +260,10 @@ impl TierActor {
                 2 if !self.remains.is_empty() => self.drop_some(),
                 3 if !self.tier.store().holds() => {
                     self.turn(|this, now, fx| this.tier.come_down(now, fx));
+                }
+                // Where writes end in the middle of a move, all reads would go on to look into both tables.
+                4 if self.shared().view.is_moving() => {
+                    self.turn(|this, _, _| this.shared().view.settle(CHANGES));
                 }
                 _ => continue,
             }
@@ -318,6 +325,7 @@ impl Handler<ToTier> for TierActor {
                 self.turn(|this, now, fx| this.tier.land_batch(*landed, now, fx));
             }
             ToTier::GoOn => self.slice(),
+            ToTier::NoRoom => self.ask_for_room(),
             // Who still waits for a load is answered by the drop.
             ToTier::End => ctx.stop(),
         }

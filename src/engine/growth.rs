@@ -42,11 +42,15 @@ pub(super) struct Writer {
 }
 
 impl View {
-    /// Goes on with what was begun, without a write: `places` more are moved. Returns whether that was all.
-    pub(crate) fn settle(&self, places: usize) -> bool {
-        let mut writer = self.writer.lock();
-        self.go_on(&mut writer, places);
-        writer.tables.old.is_none() && writer.next.is_none()
+    /// Whether another table was begun, and not all is in it yet.
+    pub fn is_moving(&self) -> bool {
+        let writer = self.writer.lock();
+        writer.tables.old.is_some() || writer.next.is_some()
+    }
+
+    /// Goes on with what was begun, without a write: `places` more are moved.
+    pub(crate) fn settle(&self, places: usize) {
+        self.go_on(&mut self.writer.lock(), places);
     }
 
     pub(super) fn go_on(&self, writer: &mut Writer, moves: usize) {

@@ -5,7 +5,7 @@
 //! The turn takes what it stores, also where that is more than there is, and sheds before it ends. A reader, who wants to keep
 //! a decoded copy, takes only what is free.
 
-use crate::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 /// The bytes of one tier.
 #[derive(Debug, Default)]
@@ -14,6 +14,8 @@ pub(crate) struct Room {
     free: AtomicI64,
     /// Bytes of decoded copies, which are part of those in use.
     decoded: AtomicU64,
+    /// A reader has asked for more than this grant.
+    asked: AtomicBool,
 }
 
 // Relaxed: each number is exact by itself, and what it counts is published by the view.
@@ -42,6 +44,17 @@ impl Room {
     pub(crate) fn set_grant(&self, grant: u64) {
         let before = self.grant.swap(grant, Relaxed);
         self.free.fetch_add(signed(grant) - signed(before), Relaxed);
+        if grant != before {
+            self.asked.store(false, Relaxed);
+        }
+    }
+
+    /// Whether a reader whose copy of `bytes` there is no room for is the first one under this grant. Looked at before it is
+    /// written, for all readers come here as long as there is no room.
+    pub(crate) fn asks_for_copy(&self, bytes: u64) -> bool {
+        self.free.load(Relaxed) < signed(bytes)
+            && !self.asked.load(Relaxed)
+            && !self.asked.swap(true, Relaxed)
     }
 
     /// Takes `bytes`, free or not. For the turn.

@@ -302,12 +302,10 @@ impl<W: Waiter, J> Tier<W, J> {
         }
     }
 
-    /// Takes out entries whose time is over, a slice of them, and moves a slice of the index; returns whether that was all.
+    /// Takes out entries whose time is over, a slice of them; returns whether that was all.
     pub fn expire(&mut self, now: Moment, fx: &mut Effects<W, J>) -> bool {
         let first_gone = fx.gone.len();
-        // Here, and not wherever a store makes room: a write moves its own share of the index.
-        let settled = self.store.view.settle(CHANGES);
-        let all = self.store.expire(now, CHANGES, &mut fx.gone) && settled;
+        let all = self.store.expire(now, CHANGES, &mut fx.gone);
         self.note_gone(&fx.gone[first_gone..]);
         all
     }

@@ -220,6 +220,11 @@ impl View {
         Arc::clone(&self.newest().room)
     }
 
+    /// See [`Room::asks_for_copy`].
+    pub(crate) fn asks_for_copy(&self, weight: u32) -> bool {
+        self.newest().room.asks_for_copy(weight.into())
+    }
+
     /// Bytes of the decoded copies that there are now.
     pub fn decoded(&self) -> u64 {
         self.room().decoded()

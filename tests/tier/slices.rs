@@ -94,6 +94,22 @@ fn a_hundred_thousand_entries_expire_in_slices_while_reads_and_writes_go_on() {
     });
 }
 
+/// Reads look into both tables until then, for as long as nobody writes.
+#[test]
+fn an_index_that_grows_has_moved_also_when_no_write_follows() {
+    paused(|| async {
+        let tier = Alone::new();
+        let mut under_way = 0;
+        for number in 0..500 {
+            tier.set(&format!("user::{number}::x"), value(number)).await.expect("it fits");
+            under_way += u32::from(tier.shared().view.is_moving());
+            tier.drained().await;
+            assert!(!tier.shared().view.is_moving(), "after {number}");
+        }
+        assert!(under_way > 2, "it grew {under_way} times");
+    });
+}
+
 #[test]
 fn a_pattern_that_takes_everything_goes_on_in_slices_of_changes_not_of_looks() {
     paused(|| async {
