@@ -222,7 +222,7 @@ impl WhatIf {
     /// What is known; `None` while too little was read.
     pub fn outlook(&self) -> Option<Outlook> {
         let Counts { reads, hits, evicted, sampled, sampled_hits, small, events } = self.past;
-        if events < EVENTS {
+        if events < EVENTS || sampled <= 0.0 {
             return None;
         }
         let mut guess = small.map(|small| (hits + small - self.past.small[NOW]).clamp(0.0, reads));
