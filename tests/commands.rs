@@ -1,7 +1,9 @@
 //! Commands as a person meets them: what is understood, and what is refused with which words.
 //!
-//! The panels are in `commands/panels.rs`.
+//! The panels are in `commands/panels.rs`, what is said of a key in `commands/explanations.rs`.
 
+#[path = "commands/explanations.rs"]
+mod explanations;
 #[path = "commands/panels.rs"]
 mod panels;
 

@@ -25,8 +25,8 @@ use crate::engine::tier::{Item, Taken};
 use crate::engine::weigh::weigh;
 use crate::error::{Error, Result};
 use crate::message::{
-    Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed, ReviveTier, Sample, Set,
-    SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
+    Advice, AdviceSnapshot, Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed,
+    ReviveTier, Sample, Set, SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
 };
 
 use crate::telemetry::spans::{self, Took};
@@ -320,6 +320,13 @@ impl Request for History {
     type Reply = Vec<Sample>;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         wiring.post_control(|reply| ControlRequest::Stats(ToStats::History(self, reply)))
+    }
+}
+
+impl Request for Advice {
+    type Reply = AdviceSnapshot;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        wiring.post_control(|reply| ControlRequest::Stats(ToStats::Advise(self, reply)))
     }
 }
 

@@ -131,15 +131,20 @@ impl Supervisor {
         self.awaited.answer(granted);
     }
 
-    /// Armed anew after each look: what a stall made it miss is left out.
-    fn arm_plan(&self, ctx: &mut Context<Self>) {
-        if !self.wiring.plan.moving_budget || !has_runtime() {
+    /// Armed anew after each look: what a stall made it miss is left out. `soon`: much is read.
+    fn arm_look(&self, ctx: &mut Context<Self>, soon: bool) {
+        if !has_runtime() {
             return;
         }
-        ctx.run_later(self.wiring.plan.stats_interval, |this, ctx| {
-            let told = budgeting::plan(&this.wiring);
-            this.carry_out(told);
-            this.arm_plan(ctx);
+        let interval = self.wiring.plan.stats_interval;
+        let pause = if soon { interval.min(budgeting::SOON) } else { interval };
+        ctx.run_later(pause, move |this, ctx| {
+            let (wiring, this) = (Arc::clone(&this.wiring), ctx.address());
+            spawn_local(async move {
+                let soon = budgeting::look(&wiring, pause <= budgeting::SOON).await;
+                // To this life of it: another has a timer of its own.
+                this.do_send(ToSupervisor::Looked { soon });
+            });
         });
     }
 }
@@ -200,7 +205,8 @@ impl Actor for Supervisor {
         }
         // A forerunner may have died with the wake-up in its mailbox.
         ctx.notify(ToSupervisor::Wake);
-        self.arm_plan(ctx);
+        // Soon: with the host much may begin to be read.
+        self.arm_look(ctx, true);
     }
 }
 
@@ -219,6 +225,11 @@ impl Handler<ToSupervisor> for Supervisor {
             ToSupervisor::Holds { tier, order } => {
                 let next = self.wiring.budget.lock().acknowledged(tier, order);
                 self.carry_out(next);
+            }
+            ToSupervisor::Looked { soon } => {
+                let told = budgeting::plan(&self.wiring);
+                self.carry_out(told);
+                self.arm_look(ctx, soon);
             }
             ToSupervisor::End => ctx.stop(),
         }

@@ -32,6 +32,7 @@ use crate::engine::histogram::Recorder;
 use crate::engine::key::{IntoKey, Key, first_segment};
 use crate::engine::moment::Moment;
 use crate::engine::planner::Planner;
+use crate::engine::policy::Choice;
 use crate::engine::route::{Routes, TierId};
 use crate::engine::scope::Scope;
 use crate::engine::tier::Rules;
@@ -137,7 +138,7 @@ fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan) -> TierShare
         terms: LiveTerms::new(tier.terms, true),
         view: Arc::new(View::new(env.seed().wrapping_add(id.index() as u64))),
         keeps_decoded: tier.keep_decoded,
-        counters: Arc::new(if plan.moving_budget { Counters::sampled() } else { Counters::default() }),
+        counters: Arc::new(Counters::sampled()),
         permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
         place: Place::default(),
         packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
@@ -179,6 +180,7 @@ impl Wiring {
         let tier = |(index, of)| tier_shared(&plan, &env, id(index), of);
         let tiers: Vec<TierShared> = plan.tiers.iter().enumerate().map(tier).collect();
         let budget = Budget::new(plan.budget, plan.floor, plan.max_entry, tiers.len());
+        let choices: Vec<Choice> = plan.tiers.iter().map(TierPlan::choice).collect();
         let required = plan.enabled && sources.iter().any(WarmSource::is_required);
         Arc::new(Self {
             id: next_id(),
@@ -191,7 +193,7 @@ impl Wiring {
             sources,
             spawner,
             budget: Mutex::new(budget),
-            planner: Mutex::new(Planner::new(plan.budget, plan.tiers.len())),
+            planner: Mutex::new(Planner::new(plan.budget, &choices)),
             inbox: Inbox::default(),
             control: Permits::new("control".into(), CONTROL_MESSAGES, u64::MAX),
             supervisor: Place::default(),

@@ -47,6 +47,10 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new() -> Self {
+        Self::counted(Counters::default())
+    }
+
+    pub(super) fn counted(counters: Counters) -> Self {
         let rules = Rules {
             name: "user".into(),
             enabled: true,
@@ -54,7 +58,7 @@ impl Bench {
             load_concurrency: 8,
             load_queue: 8,
         };
-        let (view, counters) = (Arc::new(View::new(1)), Arc::new(Counters::default()));
+        let (view, counters) = (Arc::new(View::new(1)), Arc::new(counters));
         let tier = Tier::new(rules, Arc::clone(&view), Arc::clone(&counters), 4 << 20, NOW);
         Self { tier, view, counters }
     }

@@ -143,15 +143,15 @@ impl Budget {
         if !pending.is_empty() {
             return pending;
         }
-        let spare = |from: usize| {
-            let share = self.shares[from];
-            let spare = share.aim.saturating_sub(used[from].max(self.floor));
-            if share.kept { 0 } else { spare }
-        };
+        let unused = |tier: usize| self.shares[tier].aim.saturating_sub(used[tier].max(self.floor));
+        let spare = |from: usize| if self.shares[from].kept { 0 } else { unused(from) };
         let others = (0..self.shares.len()).filter(|&from| from != tier);
         let Some(from) = others.max_by_key(|&from| spare(from)) else { return Vec::new() };
-        // Half of what it does not use: a tier that is just filling up should not be asked back at once.
-        let bytes = (spare(from) / 2).min(self.chunk);
+        // Half of what it has unused beyond the other: then both have the same, and it does not ask back at once. Order that
+        // bites without it:
+        //   1 two tiers are full but for a little   2 one asks, and is given some of it   3 the other has less than before, and
+        //   asks   4 so does the first, and so on for ever, though nobody stores anything
+        let bytes = (spare(from).saturating_sub(unused(tier)) / 2).min(self.chunk);
         self.shares[from].aim -= bytes;
         self.shares[tier].aim += bytes;
         self.advance()

@@ -190,3 +190,24 @@ fn floors_have_room_for_the_largest_entry() {
         assert!(floor_of(least(1 << 20, tiers) - 1, tiers) < 1 << 20);
     }
 }
+
+#[test]
+fn tiers_that_are_all_but_full_do_not_take_the_last_bytes_from_each_other_for_ever() {
+    let (total, floor) = (3_000, 300);
+    let mut budget = Budget::new(total, floor, 10, 3);
+    assert_eq!(budget.aim(&[1_200, 1_100, 700]).len(), 3);
+    assert_eq!(budget.aim(&[1_200, 1_100, 700]), [], "what the last plan gave more is kept");
+    // Each has a little left, asks when it was told a grant, and stores nothing.
+    let used = [1_150, 1_000, 697];
+    let mut told: VecDeque<Told> = (0..3).map(|tier| budget.told(tier)).collect();
+    let mut steps = 0;
+    while let Some(Told { tier, order, .. }) = told.pop_front() {
+        steps += 1;
+        assert!(steps < 100, "they still ask: {:?}", budget.aims());
+        told.extend(budget.acknowledged(tier, order));
+        told.extend(budget.ask(tier, &used));
+        budget.check();
+    }
+    let unused: Vec<u64> = budget.aims().iter().zip(used).map(|(aim, used)| aim - used).collect();
+    assert!(unused[0].abs_diff(unused[1]) <= 1, "those two share what is left: {unused:?}");
+}

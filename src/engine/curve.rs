@@ -112,9 +112,14 @@ impl Curve {
         }
         self.shift = shift;
         let mask = (1_u64 << shift) - 1;
+        self.retain(|hash| hash & mask == 0);
+    }
+
+    /// Forgets the keys whose hash `keeps` does not take.
+    fn retain(&mut self, keeps: impl Fn(u64) -> bool) {
         for slot in 0..self.held.len() as u32 {
             let Held { hash, place, .. } = self.held[slot as usize];
-            if place != NOBODY && hash & mask != 0 {
+            if place != NOBODY && !keeps(hash) {
                 self.forget(slot);
             }
         }
@@ -141,7 +146,7 @@ impl Curve {
 
     /// Takes in what became of a key of the sample.
     pub fn take(&mut self, event: Sampled) {
-        let Sampled { hash, weight, what } = event;
+        let Sampled { hash, weight, what, .. } = event;
         if hash & ((1 << self.shift) - 1) != 0 {
             return; // told before the sample was thinned out
         }
@@ -151,6 +156,7 @@ impl Curve {
             (What::Stored, Some(slot)) => self.weigh(slot, weight),
             (What::Gone, Some(slot)) => self.forget(slot),
             (What::Stored | What::Gone, None) => {}
+            (What::Emptied, _) => self.retain(|_| false),
         }
     }
 

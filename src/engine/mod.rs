@@ -33,6 +33,7 @@ mod fence_race_tests;
 pub mod fences;
 pub mod flight;
 mod front;
+mod fruitless;
 pub mod given;
 mod groups;
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub mod key;
 mod landing;
 mod links;
 mod marks;
+pub mod miniature;
 pub mod moment;
 mod nothings;
 pub mod often;
@@ -88,6 +90,9 @@ mod tag_model_tests;
 #[cfg(test)]
 mod tag_race_tests;
 mod tags;
+mod tally;
+#[cfg(test)]
+mod tally_tests;
 pub mod terms;
 #[cfg(test)]
 mod testing;
@@ -103,4 +108,5 @@ mod view_shuttle;
 mod view_tests;
 mod warming;
 pub mod weigh;
+pub mod what_if;
 mod wheel;

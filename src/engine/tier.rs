@@ -7,7 +7,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::counters::Counters;
@@ -129,6 +128,7 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn live_as(&mut self, incarnation: u64) {
         self.incarnation = incarnation;
         if incarnation > 0 {
+            self.counters.sampler.emptied();
             self.departures.everything(Why::Restarted, self.seq);
         }
     }
@@ -187,12 +187,13 @@ impl<W: Waiter, J> Tier<W, J> {
             fx.answers.push((waiter, Ok(given)));
         }
         let first_gone = fx.gone.len();
+        let mut sampled = None;
         if kept {
             let life = terms.life(now, self.store.draw(&key, seq));
             let (origin, took) = (Origin::Set, Duration::ZERO);
             let draft = Draft { key, value, tags, life, took, seq, since: seq, origin };
             self.counters.sets.one();
-            self.sample_stored(&draft, weight);
+            sampled = self.sampled(&draft);
             self.store.insert(draft, now, &mut fx.gone);
         } else {
             self.journal.lost(seq, key.as_str());
@@ -213,6 +214,7 @@ impl<W: Waiter, J> Tier<W, J> {
         let older = |gone: &Gone| matches!(gone.cause, Cause::Replaced | Cause::Displaced);
         let replaced = gone.iter().find(|gone| older(gone)).is_some_and(|gone| lived(gone, now));
         self.note_gone(gone);
+        self.note_stored(sampled, now);
         Ok(Stored { kept, replaced })
     }
 
@@ -263,7 +265,7 @@ impl<W: Waiter, J> Tier<W, J> {
             Right::Extra(ticket) => (Origin::Load, ticket.seq0),
         };
         let draft = Draft { key, value, tags, life, took, seq, since, origin };
-        self.sample_stored(&draft, weigh(&draft.key, &draft.value, &draft.tags));
+        let sampled = self.sampled(&draft);
         let first_gone = fx.gone.len();
         let stored = if let Right::Warm(ticket) | Right::Extra(ticket) = right {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
@@ -271,18 +273,12 @@ impl<W: Waiter, J> Tier<W, J> {
             self.store.insert(draft, now, &mut fx.gone);
             true
         };
+        self.note_gone(&fx.gone[first_gone..]);
         if stored {
             self.counters.sets.one();
+            self.note_stored(sampled, now);
         }
-        self.note_gone(&fx.gone[first_gone..]);
         stored
-    }
-
-    /// Tells what a key weighs now, for a read that misses does not know it.
-    fn sample_stored(&self, draft: &Draft, weight: u64) {
-        if self.counters.sampler.is_on() {
-            self.counters.sampler.stored(self.store.hash(draft.key.as_str()), weight);
-        }
     }
 
     /// Takes the first step of every invalidation: its number, and the loads that it overtakes.
@@ -306,55 +302,12 @@ impl<W: Waiter, J> Tier<W, J> {
         }
     }
 
-    /// Counts entries that left, remembers why, and keeps their keys for warm runs that began before they were stored.
-    pub(super) fn note_gone(&mut self, gone: &[Gone]) {
-        self.note_taken(gone, self.seq);
-    }
-
-    /// As [`Tier::note_gone`], for what the invalidation of number `seq` took.
-    pub(super) fn note_taken(&mut self, gone: &[Gone], seq: u64) {
-        let counters = &self.counters;
-        for one in gone {
-            let Gone { entry, cause } = one;
-            let hash = self.store.hash(entry.key());
-            self.departures.gone(one, hash, seq);
-            match cause {
-                Cause::Expired => counters.expired.one(),
-                Cause::Evicted => counters.evicted.one(),
-                Cause::Replaced => counters.replaced.one(),
-                Cause::Removed => counters.removed.one(),
-                Cause::Invalidated => counters.invalidated.one(),
-                Cause::Cleared => counters.cleared.one(),
-                Cause::Displaced => counters.displaced.one(),
-            }
-            if matches!(cause, Cause::Expired | Cause::Removed | Cause::Invalidated) {
-                counters.sampler.gone(hash);
-            }
-            if matches!(cause, Cause::Expired | Cause::Evicted) {
-                self.journal.lost(entry.seq(), entry.key());
-            }
-        }
-    }
-
-    pub(super) fn count_cleared(&self, entries: u64) {
-        self.counters.cleared.add(entries);
-    }
-
     /// Takes out entries whose time is over, a slice of them; returns whether that was all.
     pub fn expire(&mut self, now: Moment, fx: &mut Effects<W, J>) -> bool {
         let first_gone = fx.gone.len();
         let all = self.store.expire(now, CHANGES, &mut fx.gone);
         self.note_gone(&fx.gone[first_gone..]);
         all
-    }
-
-    /// Shows entries, bytes and loads to those who read the counters.
-    pub fn publish(&self) {
-        let (running, queued) = self.flights.counts();
-        self.counters.entries.store(self.store.len(), Relaxed);
-        self.counters.bytes.store(self.store.used().saturating_sub(self.store.decoded()), Relaxed);
-        self.counters.loads_now.0.store(running as u64, Relaxed);
-        self.counters.loads_now.1.store(queued as u64, Relaxed);
     }
 
     /// Begins a new life, empty, behind the same view, whose readers must have been shut out before. What was there

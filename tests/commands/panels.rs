@@ -6,14 +6,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use apex_cache::Key;
 use apex_cache::admin::{Answer, Command, Style, render};
 use apex_cache::engine::histogram::Recorder;
 use apex_cache::message::{
-    Absence, Explanation, Held, InfoSnapshot, Invalidated, KeyState, LoadPhase, NamedTierStats, Origin,
-    Reason, SourceReport, StatsSnapshot, TierInfo, TierState, TierStats, TopEntry, WarmReport, WarmScope,
-    WarmStats,
+    AdviceSnapshot, InfoSnapshot, Invalidated, NamedTierStats, SourceReport, StatsSnapshot, TierInfo,
+    TierState, TierStats, TopEntry, WarmReport, WarmScope, WarmStats, Warning, WarningKind, WhatIfCurve,
+    WhatIfPoint,
 };
-use apex_cache::{ErrorKind, Key, Pattern, Scope, Tag, Tags};
 use proptest::prelude::*;
 
 /// The panel of the system that this one replaces, as its document shows it.
@@ -40,7 +40,7 @@ const ORIGINAL: &str = "\
 const MIB: u64 = 1 << 20;
 
 /// A value of a type that is made by default and then filled, as its fields may become more.
-fn filled<T: Default>(fill: impl FnOnce(&mut T)) -> T {
+pub(crate) fn filled<T: Default>(fill: impl FnOnce(&mut T)) -> T {
     let mut value = T::default();
     fill(&mut value);
     value
@@ -114,6 +114,33 @@ fn busy() -> StatsSnapshot {
     snapshot
 }
 
+/// Curves of which one is not known, and some warnings.
+fn advice() -> AdviceSnapshot {
+    let curve = |tier: Option<&str>, mb: u64, percents: &[f64]| {
+        filled(|curve: &mut WhatIfCurve| {
+            (curve.tier, curve.now_bytes, curve.off_by) = (tier.map(Into::into), mb * MIB, Some(0.42));
+            let point =
+                |(quarters, &percent): (u64, &f64)| WhatIfPoint::new(mb * MIB * quarters / 4, percent);
+            curve.points = [1, 2, 4, 8, 16].into_iter().zip(percents).map(point).collect();
+        })
+    };
+    let user = || Some("user".into());
+    let unused = WarningKind::ExpireUnused { hit_percent: 31.25, expired: 1_200, unread: 1_100 };
+    let prefixes = ["café", "sessions"].map(Into::into).into();
+    filled(|advice: &mut AdviceSnapshot| {
+        advice.curves = vec![
+            curve(None, 100, &[61.0, 74.25, 85.34, 91.0, 93.5]),
+            curve(Some("user"), 30, &[40.0, 55.0, 66.04, 70.0, 72.0]),
+            curve(Some("query"), 10, &[]),
+        ];
+        advice.warnings = vec![
+            Warning::new(user(), unused),
+            Warning::new(user(), WarningKind::TakesNothing { shape: "users::..".into(), times: 120 }),
+            Warning::new(None, WarningKind::UnknownPrefixes { prefixes, count: 7, keys: 345 }),
+        ];
+    })
+}
+
 fn info() -> InfoSnapshot {
     let tier = |name: &str, description: &str, ttl: u64, prefixes: &[(&str, Option<u64>)]| {
         filled(|tier: &mut TierInfo| {
@@ -180,99 +207,8 @@ fn report() -> WarmReport {
     })
 }
 
-fn pattern(text: &str) -> Scope {
-    Scope::Pattern(Pattern::parse(text).expect("a pattern"))
-}
-
-fn explained(key: &str, tier: &str, fill: impl FnOnce(&mut Explanation)) -> Answer {
-    let mut known = Explanation::of_unknown(Key::parse(key).expect("a key"), tier);
-    fill(&mut known);
-    Answer::Explained(known)
-}
-
-fn held(age: u64, fresh: u64, served: u64, fill: impl FnOnce(&mut Held)) -> Held {
-    filled(|held: &mut Held| {
-        (held.age, held.fresh_for, held.served_for) =
-            (Duration::from_secs(age), Duration::from_secs(fresh), Duration::from_secs(served));
-        fill(held);
-    })
-}
-
-/// A key in each state, and with each thing that can be said of it.
-fn states() -> Vec<Answer> {
-    vec![
-        explained("user::123456::profile", "user", |known| {
-            (known.state, known.route, known.last_absence) = (KeyState::Fresh, Some("user".into()), None);
-            known.held = Some(held(720, 2_880, 2_880, |held| (held.size, held.hits) = (312, 89)));
-        }),
-        explained("query::café", "query", |known| {
-            (known.state, known.load) = (KeyState::Stale, Some(LoadPhase::Runs));
-            let tags = ["author:7", "shop:1"].map(|tag| Tag::new(tag).expect("a tag"));
-            known.held = Some(held(2_100, 0, 300, |held| {
-                (held.origin, held.took, held.failures) = (Origin::Load, Duration::from_millis(84), 3);
-                (held.size, held.hits, held.tags) = (12_345, 1_234, Tags::new(tags).expect("two tags"));
-            }));
-            let scope = pattern("query::*");
-            known.last_absence =
-                Some(Absence::new(Reason::Invalidated(Some(scope)), Duration::from_secs(5_400)));
-        }),
-        explained("user::9", "user", |known| {
-            (known.state, known.route) = (KeyState::NothingThere, Some("user".into()));
-            known.held = Some(held(3, 27, 27, |held| (held.origin, held.size) = (Origin::Load, 180)));
-            known.last_absence = Some(Absence::new(Reason::Expired, Duration::from_secs(3)));
-        }),
-        explained("user::10", "user", |known| {
-            (known.state, known.load) = (KeyState::Loading, Some(LoadPhase::Waits));
-        }),
-        explained("user::11", "user", |known| {
-            known.held = Some(held(3_700, 0, 0, |held| (held.origin, held.size) = (Origin::Warm, 99)));
-            known.load = Some(LoadPhase::RunsRevoked);
-            known.last_absence = Some(Absence::new(Reason::Expired, Duration::from_secs(100)));
-        }),
-        explained("user::12", "user", |known| known.bypassed = true),
-        explained("user::14", "user", |known| {
-            (known.state, known.held) = (KeyState::Stale, Some(held(60, 0, 300, |held| held.size = 99)));
-            let reason = Reason::Outdated(Some(pattern("user::*")));
-            known.last_absence = Some(Absence::new(reason, Duration::from_secs(5)));
-        }),
-        explained("user::13", "user", |known| known.enabled = false),
-    ]
-}
-
-/// An absent key for each reason.
-fn reasons() -> Vec<Answer> {
-    let scope = pattern("user::1*");
-    let reasons = [
-        Reason::NeverStored,
-        Reason::NoRecord,
-        Reason::Expired,
-        Reason::Evicted,
-        Reason::Removed,
-        Reason::Invalidated(Some(scope)),
-        Reason::Invalidated(None),
-        Reason::Outdated(Some(pattern("user::1*"))),
-        Reason::Outdated(None),
-        Reason::Cleared,
-        Reason::Restarted,
-        Reason::Revoked,
-        Reason::TooLarge,
-        Reason::NotKept,
-        Reason::NoRoom,
-        Reason::LoadFailed(ErrorKind::LoadFailed),
-        Reason::LoadFailed(ErrorKind::LoadPanicked),
-        Reason::LoadFailed(ErrorKind::LoadTimeout),
-        Reason::LoadFailed(ErrorKind::LoadLost),
-        Reason::LoadFailed(ErrorKind::Encode),
-    ];
-    let absent = |reason| {
-        let absence = Some(Absence::new(reason, Duration::from_secs(75)));
-        explained("user::1", "user", |known| known.last_absence = absence)
-    };
-    reasons.map(absent).into()
-}
-
 /// Holds the text of `answer` against its golden file, in both styles.
-fn golden(name: &str, answers: &[Answer]) {
+pub(crate) fn golden(name: &str, answers: &[Answer]) {
     for (style, kind) in [(Style::Emoji, "emoji"), (Style::Plain, "plain")] {
         let texts: Vec<_> = answers.iter().map(|answer| answer.show(style)).collect();
         let text = texts.join("--\n");
@@ -300,11 +236,12 @@ fn the_panel_of_the_original_appears_to_the_letter() {
 fn every_panel_is_as_it_was_agreed() {
     golden(
         "stats",
-        &[Answer::Stats { snapshot: original(), top: 3 }, Answer::Stats { snapshot: busy(), top: 10 }],
+        &[
+            Answer::Stats { snapshot: original(), top: 3, advice: AdviceSnapshot::default() },
+            Answer::Stats { snapshot: busy(), top: 10, advice: advice() },
+        ],
     );
     golden("info", &[Answer::Info(info())]);
-    golden("explain", &states());
-    golden("explain_reasons", &reasons());
     golden("help", &[Answer::Help]);
     golden("clear_usage", &[Answer::ClearUsage(taken(156, 47_395_635, 0, 4))]);
 }

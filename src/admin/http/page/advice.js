@@ -18,9 +18,9 @@ export async function ask() {
 }
 
 function draw({ curves, warnings }) {
-  show(byId("advice"), curves.length > 0 || warnings.length > 0);
   const name = (tier) => tier ?? "all tiers";
   const known = curves.filter(({ points }) => points.length > 1);
+  show(byId("advice"), known.length > 0 || warnings.length > 0);
   keyed(byId("curves"), known, ({ tier }) => name(tier), ({ tier }) => curve(name(tier)));
   keyed(byId("warnings"), warnings, ({ tier, what }) => `${name(tier)} ${what}`, (item) => {
     const node = h("li", {}, h("b", {}, name(item.tier)), h("p", {}, item.what), h("p", { class: "do" }, item.do));
