@@ -66,10 +66,7 @@ impl Request for SetTtl {
 impl Request for SetEnabled {
     type Reply = bool;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        let slot = |tier: &super::tier_shared::TierShared| {
-            let (reply, answer) = Reply::new(Arc::clone(&tier.name));
-            (reply.behind(&tier.view), answer)
-        };
+        let slot = |tier: &super::tier_shared::TierShared| Reply::of(&tier.answerer);
         let (parts, answers): (Vec<_>, Vec<_>) = wiring.tiers.iter().map(slot).unzip();
         let was = wiring.post_control(|reply| ControlRequest::SetEnabled(self, parts, reply));
         Pending::task(async move {

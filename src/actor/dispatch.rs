@@ -19,8 +19,7 @@ use super::wiring::Wiring;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
-use crate::engine::tier::Item;
-use crate::engine::weigh::weigh;
+use crate::engine::tier::{Item, Made};
 use crate::error::{Error, Result};
 use crate::message::{
     Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed, ReviveTier, Sample, Set,
@@ -115,9 +114,7 @@ impl Wiring {
         permit: Permit,
         request: impl FnOnce(Reply<R>) -> TierRequest,
     ) -> oneshot::Receiver<Result<R>> {
-        let tier = self.tier(id);
-        let (reply, answer) = Reply::new(Arc::clone(&tier.name));
-        let reply = reply.behind(&tier.view);
+        let (reply, answer) = Reply::of(&self.tier(id).answerer);
         self.post(Parcel::Tier(id, Accepted::with(request(reply), permit)));
         answer
     }
@@ -147,11 +144,14 @@ impl Wiring {
         Ok(answer).into()
     }
 
-    pub(super) fn item(&self, set: Set) -> Result<(TierId, Item)> {
+    /// Makes the entry that `set` will be, in the task of the caller, and says to which tier it goes.
+    pub(super) fn make(&self, set: Set) -> Result<(TierId, Made)> {
         let (tier, terms) = self.route_told(set.key.as_str())?;
         let Set { key, value, tags, policy } = set;
         let value = self.pack(tier, &key, value);
-        Ok((tier.id, Item { key, value, tags, terms: policy.over(&terms.now()) }))
+        let made = Made::from(Item { key, value, tags, terms: policy.over(&terms.now()) });
+        let hash = tier.view.hash(made.key());
+        Ok((tier.id, made.hashed(hash)))
     }
 }
 
@@ -172,11 +172,10 @@ impl Request for Contains {
 impl Request for Set {
     type Reply = Stored;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        let post = |(id, item): (TierId, Item)| {
-            let bytes = weigh(&item.key, &item.value, &item.tags);
-            wiring.post_to(id, Lane::Data, bytes, |reply| TierRequest::Set { item, reply })
+        let post = |(id, item): (TierId, Made)| {
+            wiring.post_to(id, Lane::Data, item.weight(), |reply| TierRequest::Set { item, reply })
         };
-        wiring.item(self).and_then(post).into()
+        wiring.make(self).and_then(post).into()
     }
 }
 
@@ -215,7 +214,7 @@ fn partial(error: Error) -> Error {
 struct Chunk {
     tier: TierId,
     bytes: u64,
-    items: Vec<Item>,
+    items: Vec<Made>,
     places: Vec<usize>,
 }
 
@@ -225,7 +224,7 @@ impl SetMany {
         let mut results: Vec<Option<Result<Stored>>> = Vec::with_capacity(self.entries.len());
         let mut chunks: Vec<Chunk> = Vec::new();
         for (place, set) in self.entries.into_iter().enumerate() {
-            let (tier, item) = match wiring.item(set) {
+            let (tier, item) = match wiring.make(set) {
                 Ok(found) => found,
                 Err(error) => {
                     results.push(Some(Err(error)));
@@ -233,7 +232,7 @@ impl SetMany {
                 }
             };
             results.push(None);
-            let bytes = weigh(&item.key, &item.value, &item.tags);
+            let bytes = item.weight();
             match chunks.iter_mut().rev().find(|chunk| chunk.tier == tier) {
                 Some(chunk) if chunk.bytes + bytes <= CHUNK => {
                     chunk.bytes += bytes;
@@ -263,8 +262,7 @@ impl Request for SetMany {
         let mut parts = Vec::new();
         let mut waits = Vec::new();
         for (Chunk { tier, items, places, .. }, permit) in chunks.into_iter().zip(permits) {
-            let (reply, answer) = Reply::new(Arc::clone(&wiring.tier(tier).name));
-            let reply = reply.behind(&wiring.tier(tier).view);
+            let (reply, answer) = Reply::of(&wiring.tier(tier).answerer);
             parts.push((tier, Accepted::with(TierRequest::SetMany { items, reply }, permit)));
             waits.push((places, answer));
         }

@@ -27,15 +27,25 @@ pub(crate) enum Parcel {
 
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    ring: Mutex<VecDeque<Parcel>>,
+    ring: Mutex<Ring>,
     /// A wake-up is on its way to the supervisor.
     woken: AtomicBool,
+}
+
+/// Parcels that an empty ring keeps room for at most.
+const SPARE: usize = 1_024;
+
+#[derive(Debug, Default)]
+struct Ring {
+    parcels: VecDeque<Parcel>,
+    /// The empty ring of the last drain, to be filled next: one that grew from nothing each time would be moved many times.
+    spare: VecDeque<Parcel>,
 }
 
 impl Inbox {
     /// Puts `parcel` behind all that came before. `true`: the caller has to wake the supervisor.
     pub(crate) fn push(&self, parcel: Parcel) -> bool {
-        self.ring.lock().push_back(parcel);
+        self.ring.lock().parcels.push_back(parcel);
         // AcqRel: pairs with the Release in `drain`. Whoever finds the flag clear sends the one wake-up.
         !self.woken.swap(true, Ordering::AcqRel)
     }
@@ -48,14 +58,18 @@ impl Inbox {
     pub(crate) fn drain(&self, limit: usize) -> Drained<'_> {
         self.woken.store(false, Ordering::Release);
         let mut ring = self.ring.lock();
-        let parcels =
-            if ring.len() <= limit { std::mem::take(&mut *ring) } else { ring.drain(..limit).collect() };
+        let mut parcels = std::mem::take(&mut ring.spare);
+        if ring.parcels.len() <= limit {
+            std::mem::swap(&mut ring.parcels, &mut parcels);
+        } else {
+            parcels.extend(ring.parcels.drain(..limit));
+        }
         Drained { inbox: self, parcels }
     }
 
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.ring.lock().is_empty()
+        self.ring.lock().parcels.is_empty()
     }
 }
 
@@ -72,14 +86,23 @@ impl Iterator for Drained<'_> {
     fn next(&mut self) -> Option<Parcel> {
         self.parcels.pop_front()
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.parcels.len(), Some(self.parcels.len()))
+    }
 }
+
+impl ExactSizeIterator for Drained<'_> {}
 
 impl Drop for Drained<'_> {
     fn drop(&mut self) {
+        let mut ring = self.inbox.ring.lock();
         if !self.parcels.is_empty() {
-            let mut ring = self.inbox.ring.lock();
-            self.parcels.append(&mut ring);
-            std::mem::swap(&mut self.parcels, &mut ring);
+            self.parcels.append(&mut ring.parcels);
+            std::mem::swap(&mut self.parcels, &mut ring.parcels);
+        }
+        if self.parcels.capacity() <= SPARE {
+            ring.spare = std::mem::take(&mut self.parcels);
         }
     }
 }

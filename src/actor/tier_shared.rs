@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::live_terms::LiveTerms;
 use super::permit::Permits;
+use super::reply::Answerer;
 use super::request::ToTier;
 use super::throttle::Throttle;
 use super::wiring::{Place, tell};
@@ -51,6 +52,8 @@ pub struct TierShared {
     pub counters: Arc<Counters>,
     /// Its bound.
     pub permits: Arc<Permits>,
+    /// From whom its answers are.
+    pub(crate) answerer: Arc<Answerer>,
     pub(crate) place: Place<ToTier>,
     /// Compresses its values.
     pub(crate) packer: Packer,

@@ -17,6 +17,7 @@ use super::inbox::{Inbox, Parcel};
 use super::live_terms::LiveTerms;
 use super::look::KeyAt;
 use super::permit::Permits;
+use super::reply::Answerer;
 use super::request::{ToStats, ToSupervisor, ToTier, ToWarmer};
 use super::root::Root;
 use super::strangers::Strangers;
@@ -146,23 +147,30 @@ impl Wiring {
         let prefixes =
             plan.prefixes.iter().map(|one| (Arc::clone(&one.prefix), id(one.tier), one.ttl)).collect();
         let routes = Routes::new(names, prefixes, plan.default_tier.map(id));
-        let tier = |(index, tier): (usize, &crate::settings::TierPlan)| TierShared {
-            id: id(index),
-            name: Arc::clone(&tier.name),
-            terms: LiveTerms::new(tier.terms, true),
-            view: Arc::new(View::new(env.seed().wrapping_add(index as u64))),
-            keeps_decoded: tier.keep_decoded,
-            counters: Arc::new(if plan.moving_budget { Counters::sampled() } else { Counters::default() }),
-            permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
-            place: Place::default(),
-            packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
-            weigher: tier.weigher,
-            bypass: Semaphore::new(plan.load_concurrency),
-            incarnation: AtomicU64::new(0),
-            warn_bypass: Throttle::default(),
-            warn_unawaited: Throttle::default(),
-            failed: AtomicBool::new(false),
-            lives: Mutex::default(),
+        let tier = |(index, tier): (usize, &crate::settings::TierPlan)| {
+            let view = Arc::new(View::new(env.seed().wrapping_add(index as u64)));
+            let counters = if plan.moving_budget { Counters::sampled() } else { Counters::default() };
+            let counters = Arc::new(counters);
+            let answerer = Answerer::tier(Arc::clone(&tier.name), Arc::clone(&view), Arc::clone(&counters));
+            TierShared {
+                id: id(index),
+                name: Arc::clone(&tier.name),
+                terms: LiveTerms::new(tier.terms, true),
+                view,
+                keeps_decoded: tier.keep_decoded,
+                counters,
+                answerer,
+                permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
+                place: Place::default(),
+                packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
+                weigher: tier.weigher,
+                bypass: Semaphore::new(plan.load_concurrency),
+                incarnation: AtomicU64::new(0),
+                warn_bypass: Throttle::default(),
+                warn_unawaited: Throttle::default(),
+                failed: AtomicBool::new(false),
+                lives: Mutex::default(),
+            }
         };
         let tiers: Vec<TierShared> = plan.tiers.iter().enumerate().map(tier).collect();
         let budget = Budget::new(plan.budget, plan.floor, plan.max_entry, tiers.len());
@@ -227,21 +235,27 @@ impl Wiring {
     /// The tier of `key`, and on what terms its values are loaded and kept there. Errors: `UnknownPrefix`.
     #[inline]
     pub(crate) fn route(&self, key: &str) -> Result<(&TierShared, &LiveTerms)> {
+        self.routed(key).map(|(tier, terms, _)| (tier, terms))
+    }
+
+    /// As [`Wiring::route`], and whether a tier was made for its first segment.
+    #[inline]
+    fn routed(&self, key: &str) -> Result<(&TierShared, &LiveTerms, bool)> {
         let Some(route) = self.routes.route(key) else {
             return Err(Error::UnknownPrefix { prefix: Shown::new(first_segment(key)) });
         };
         let tier = self.tier(route.tier);
         let of_prefix = |place: u16| &self.prefix_terms[usize::from(place)];
-        Ok((tier, route.prefix.map_or(&tier.terms, of_prefix)))
+        Ok((tier, route.prefix.map_or(&tier.terms, of_prefix), route.known))
     }
 
     /// As [`Wiring::route`], for what is on its way to a tier: a first segment that no tier was made for is warned of.
     pub(crate) fn route_told(&self, key: &str) -> Result<(&TierShared, &LiveTerms)> {
-        let found = self.route(key)?;
-        if self.routes.route(key).is_some_and(|route| !route.known) {
-            self.strangers.meet(key, &found.0.name);
+        let (tier, terms, known) = self.routed(key)?;
+        if !known {
+            self.strangers.meet(key, &tier.name);
         }
-        Ok(found)
+        Ok((tier, terms))
     }
 
     /// The tiers that `scope` can reach.

@@ -30,7 +30,7 @@ impl Drop for Sore {
 
 fn store(entries: u64) -> (Store, Arc<View>) {
     let view = Arc::new(View::new(1));
-    (Store::new(Arc::clone(&view), entries * (OVERHEAD + 20), Moment::START), view)
+    (Store::new(Arc::clone(&view), entries * (OVERHEAD + 20)), view)
 }
 
 fn put(store: &mut Store, of: u64, seq: u64) {
@@ -56,7 +56,7 @@ fn what_pays_for_copies_agrees_with_the_copies_whatever_readers_still_hold() {
             match rng.below(20) {
                 0..5 => put(&mut store, of, seq),
                 5..8 => drop(store.remove(&format!("k::{of}"), Cause::Removed, &mut Vec::new())),
-                8 if rng.one_in(3) => drop(store.clear(Moment::START)),
+                8 if rng.one_in(3) => drop(store.clear()),
                 9 => {
                     let grant = (2 + rng.below(2 * KEYS)) * (OVERHEAD + 20);
                     store.set_grant(grant, Moment::START, &mut Vec::new());
@@ -89,7 +89,7 @@ fn what_a_thread_remembers_of_what_was_cleared_keeps_no_entry_alive() {
     let is_kept = |of: usize| Arc::strong_count(&ends[of]) > 1;
     assert!(is_kept(0) && is_kept(1) && is_kept(2));
     // As when the actor dies with what it has not dropped yet: this thread has seen those tables, and reads no more.
-    drop(store.clear(Moment::START));
+    drop(store.clear());
     assert!(!is_kept(0) && !is_kept(1) && !is_kept(2));
 }
 
@@ -108,7 +108,7 @@ fn a_copy_whose_end_panics_takes_nobody_with_it() {
     store.remove("k::1", Cause::Removed, &mut gone);
     drop(gone);
     assert_eq!(dropped.load(Relaxed), 2);
-    let mut rest = store.clear(Moment::START).remains;
+    let mut rest = store.clear().remains;
     while rest.drop_some(1) {}
     assert_eq!(dropped.load(Relaxed), 6);
 }
@@ -152,7 +152,7 @@ fn an_entry_whose_copy_was_taken_away_is_asked_for_no_sooner_and_leaves_after_th
     let later = Moment::from_millis(59_000);
     assert!(!bare.ask(later, Duration::ZERO), "the source is left alone for a minute");
 
-    drop(store.clear(Moment::START));
+    drop(store.clear());
     assert_eq!(Arc::strong_count(&end), 2, "a host's value was dropped within the turn");
     assert_eq!(store.take_husks().len(), 1);
     assert_eq!(Arc::strong_count(&end), 1);

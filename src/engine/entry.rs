@@ -67,7 +67,23 @@ pub struct Draft {
     pub origin: Origin,
 }
 
+/// What is known of an entry only when it is stored; each as in [`Draft`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About {
+    pub(crate) life: Life,
+    pub(crate) took: Duration,
+    pub(crate) seq: u64,
+    pub(crate) since: u64,
+    pub(crate) origin: Origin,
+}
+
 impl Draft {
+    /// Puts the entry together.
+    pub(crate) fn made(self) -> (Entry, About) {
+        let Self { key, value, tags, life, took, seq, since, origin } = self;
+        (Entry::made(key.as_str(), value, tags), About { life, took, seq, since, origin })
+    }
+
     /// Bytes that its entry will be charged with.
     pub fn weight(&self) -> u64 {
         let Self { key, value, tags, life, .. } = self;
@@ -180,16 +196,46 @@ impl ReadEntry for Entry {
 impl Entry {
     /// Makes the entry for `slot`; `hits` are the raw ones of the entry it replaces, `stamp` is that of its store.
     pub(crate) fn new(draft: Draft, slot: u32, hits: u16, stamp: u32) -> Self {
-        let Draft { key, value, tags, life, took, seq, since, origin } = draft;
-        let key = key.as_str().as_bytes();
+        let (mut entry, about) = draft.made();
+        entry.store(&about, slot, hits, stamp);
+        entry
+    }
+
+    /// Puts together what there is of an entry before it is stored: key, value and tags. Whoever brings a value does that, in
+    /// its own task; the tier's turn then neither allocates nor copies.
+    pub(crate) fn made(key: &str, value: Value, tags: Tags) -> Self {
         let fingerprint = value.fingerprint();
-        let is_rare = !tags.is_empty() || value.is_rare() || life.plain().is_none();
+        let is_rare = !tags.is_empty() || value.is_rare();
         let (value, packed, charged) = value.into_stored();
-        let mut rare = Rare { tags, packed, charged, ..Rare::default() };
-        let ttl = life.plain();
-        rare.life = ttl.is_none().then_some(life);
-        rare.body = (value.len() > INLINE_MAX).then(|| value.clone());
-        let inline = if rare.body.is_some() { &[][..] } else { &value[..] };
+        let body = (value.len() > INLINE_MAX).then(|| value.clone());
+        let inline = if body.is_some() { &[][..] } else { &value[..] };
+        let fields = Fields {
+            rare: is_rare.then(|| Box::new(Rare { tags, body, packed, charged, ..Rare::default() })),
+            decoded: OnceLock::new(),
+            seq: 0,
+            fingerprint,
+            stored: 0,
+            ttl: 0,
+            since: 0,
+            slot: u32::MAX,
+            mark: AtomicU32::new(0),
+            decoded_weight: AtomicU32::new(0),
+            hits: AtomicU16::new(0),
+            shape: key.len() as u16,
+        };
+        // Put together in a buffer that the thread keeps: filling the allocation byte by byte would take ten times as long.
+        thread_local!(static TOGETHER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+        TOGETHER.with_borrow_mut(|together| {
+            together.clear();
+            together.extend_from_slice(key.as_bytes());
+            together.extend_from_slice(inline);
+            Self(ThinArc::from_header_and_slice(fields, together))
+        })
+    }
+
+    /// Adds what is known when an entry is stored, before anybody else has it.
+    pub(crate) fn store(&mut self, about: &About, slot: u32, hits: u16, stamp: u32) {
+        let About { life, took, seq, since, origin } = *about;
         let stored = life.stored.as_millis().min(STORED_END - 1);
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).min((1 << (64 - STORED_BITS)) - 1);
         let origin = match origin {
@@ -197,28 +243,22 @@ impl Entry {
             Origin::Load => 1,
             Origin::Warm => 2,
         };
-        let fields = Fields {
-            rare: is_rare.then(|| Box::new(rare)),
-            decoded: OnceLock::new(),
-            seq,
-            fingerprint,
-            stored: stored | (took << STORED_BITS),
-            ttl: ttl.unwrap_or_default(),
-            since: u32::try_from(seq.saturating_sub(since)).unwrap_or(u32::MAX),
-            slot,
-            mark: AtomicU32::new(stamp << 1),
-            decoded_weight: AtomicU32::new(0),
-            hits: AtomicU16::new(hits),
-            shape: key.len() as u16 | (origin << KEY_BITS),
-        };
-        // Put together in a buffer that the thread keeps: filling the allocation byte by byte would take ten times as long.
-        thread_local!(static TOGETHER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
-        TOGETHER.with_borrow_mut(|together| {
-            together.clear();
-            together.extend_from_slice(key);
-            together.extend_from_slice(inline);
-            Self(ThinArc::from_header_and_slice(fields, together))
-        })
+        let ttl = life.plain();
+        self.0.with_arc_mut(|raw| {
+            let fields = triomphe::Arc::get_mut(raw).expect("it is stored before anybody else has it");
+            let fields = fields.header_mut();
+            if ttl.is_none() {
+                fields.rare.get_or_insert_default().life = Some(life);
+            }
+            fields.seq = seq;
+            fields.stored = stored | (took << STORED_BITS);
+            fields.ttl = ttl.unwrap_or_default();
+            fields.since = u32::try_from(seq.saturating_sub(since)).unwrap_or(u32::MAX);
+            fields.slot = slot;
+            fields.mark = AtomicU32::new(stamp << 1);
+            fields.hits = AtomicU16::new(hits);
+            fields.shape |= origin << KEY_BITS;
+        });
     }
 
     /// The same entry with another life and without a decoded copy, as one of its own: readers hold what they were given.
@@ -271,6 +311,15 @@ impl Entry {
         Value::of_stored(bytes, self.fingerprint(), packed(self).clone(), charged)
     }
 
+    /// Its value, with bytes of its own.
+    pub(crate) fn value_apart(&self) -> Value {
+        let rare = self.parts().0.rare.as_ref();
+        let body = rare.and_then(|rare| rare.body.clone());
+        let bytes = body.unwrap_or_else(|| Bytes::copy_from_slice(self.bytes()));
+        let charged = rare.and_then(|rare| rare.charged);
+        Value::of_stored(bytes, self.fingerprint(), packed(self).clone(), charged)
+    }
+
     /// A load of its key failed: nobody has it loaded anew until what `pause` says of the number of failures.
     pub(crate) fn put_off(&self, now: Moment, pause: impl FnOnce(u32) -> Duration) {
         if let Some(rare) = &self.parts().0.rare {
@@ -286,14 +335,6 @@ impl Entry {
         rare.is_some_and(|rare| {
             rare.failures.load(Relaxed) > 0 && now.as_millis() < rare.ask_from.load(Relaxed)
         })
-    }
-
-    pub(crate) fn slot(&self) -> u32 {
-        self.parts().0.slot
-    }
-
-    pub(crate) fn raw_hits(&self) -> u16 {
-        self.parts().0.hits.load(Relaxed)
     }
 
     /// The stamp of the last read, or of the store.

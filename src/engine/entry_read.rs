@@ -141,6 +141,16 @@ pub trait ReadEntry {
         weight(key, value, rare.tags.as_slice(), true)
     }
 
+    /// The slot of its store.
+    fn slot(&self) -> u32 {
+        self.parts().0.slot
+    }
+
+    /// How often it was served, as it is counted; see [`ReadEntry::hits`].
+    fn raw_hits(&self) -> u16 {
+        self.parts().0.hits.load(Relaxed)
+    }
+
     /// The tier's sequence number of its store.
     fn seq(&self) -> u64 {
         self.parts().0.seq

@@ -303,8 +303,8 @@ impl<W> Flights<W> {
     }
 
     /// A set came for `key`: its load may store nothing, and those who waited are returned, to be given the set value.
-    pub fn supersede(&mut self, key: &Key) -> Vec<W> {
-        let Some(id) = self.attached(key.as_str()) else { return Vec::new() };
+    pub fn supersede(&mut self, key: &str) -> Vec<W> {
+        let Some(id) = self.attached(key) else { return Vec::new() };
         if self.detach(id) {
             return self
                 .by_id

@@ -26,6 +26,7 @@ mod curve_tests;
 pub mod departures;
 pub mod effects;
 pub mod entry;
+mod expiry;
 pub mod explain;
 #[cfg(test)]
 mod fence_race_tests;
@@ -98,4 +99,3 @@ mod view_shuttle;
 mod view_tests;
 mod warming;
 pub mod weigh;
-mod wheel;

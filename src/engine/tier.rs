@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::counters::Counters;
 use super::departures::{Departures, Why};
-use super::entry::{Draft, Freshness, Origin, ReadEntry};
+use super::entry::{About, Draft, Freshness, Origin, ReadEntry};
 use super::fences::Fences;
 use super::flight::Flights;
 use super::given::{Given, Source};
@@ -24,7 +24,7 @@ use super::scope::Scope;
 use super::seeded::{self, Bug};
 use super::slice::{CHANGES, LOOKS};
 use super::stamp::At;
-use super::store::{Cause, Gone, Store};
+use super::store::{Cause, Gone, Store, draw};
 use super::sweep::Walking;
 use super::tag_fence::TagFence;
 use super::terms::Life;
@@ -36,8 +36,8 @@ pub use super::batch::{BatchLanded, Member};
 pub use super::effects::{
     Batch, Brought, Effects, Happened, NotStored, Outcome, Stored, Taken, Waiter, Warmed,
 };
-pub use super::item::Item;
 pub(super) use super::item::Right;
+pub use super::item::{Item, Made};
 
 /// What a tier is told once.
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ impl<W: Waiter, J> Tier<W, J> {
     /// An empty tier that shows itself through `view` and may hold `grant` bytes.
     pub fn new(rules: Rules, view: Arc<View>, counters: Arc<Counters>, grant: u64, now: Moment) -> Self {
         let flights = Flights::new(rules.load_concurrency, rules.load_queue);
-        let store = Store::new(view, grant, now);
+        let store = Store::new(view, grant);
         let mut departures = Departures::default();
         departures.tick(now);
         Self {
@@ -112,7 +112,7 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn evict_by(&mut self, choice: impl Into<Choice>) {
         assert!(self.store.is_empty(), "the order of eviction is chosen before anything is stored");
         let (view, grant) = (Arc::clone(&self.store.view), self.store.grant());
-        self.store = Store::evicting(choice, view, grant, self.now());
+        self.store = Store::evicting(choice, view, grant);
     }
 
     /// Keeps what comes from now on, or nothing; what it holds is for its owner to take out.
@@ -163,50 +163,47 @@ impl<W: Waiter, J> Tier<W, J> {
     ///
     /// A value that is too large is refused; the older value of the key is taken away all the same, for it is no
     /// longer what the host wrote.
-    pub fn set(&mut self, item: Item, now: Moment, fx: &mut Effects<W, J>) -> Result<Stored, Error> {
-        let stored = self.set_one(item, now, fx);
+    pub fn set(
+        &mut self,
+        item: impl Into<Made>,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) -> Result<Stored, Error> {
+        let stored = self.set_one(item.into(), now, fx);
         self.start_loads(fx);
         stored
     }
 
     /// As [`Tier::set`]; what may start now is not started yet.
-    pub(super) fn set_one(
-        &mut self,
-        item: Item,
-        now: Moment,
-        fx: &mut Effects<W, J>,
-    ) -> Result<Stored, Error> {
-        let Item { key, value, tags, terms } = item;
+    pub fn set_one(&mut self, made: Made, now: Moment, fx: &mut Effects<W, J>) -> Result<Stored, Error> {
+        let Made { entry, hash, lasting } = made;
         let seq = self.next_seq();
-        let weight = weigh(&key, &value, &tags);
+        let (weight, hash) = (entry.weight(), hash.unwrap_or_else(|| self.store.hash(entry.key())));
         let fits = weight <= self.rules.max_entry;
-        let kept = fits && self.rules.keeps(terms.ttl);
-        for waiter in self.flights.supersede(&key) {
-            let given =
-                Given { value: value.clone(), source: Source::Joined, age: Duration::ZERO, stored: kept };
-            fx.answers.push((waiter, Ok(given)));
+        let kept = fits && self.rules.keeps(lasting.ttl);
+        let waiters = self.flights.supersede(entry.key());
+        if !waiters.is_empty() {
+            let value = entry.value_apart();
+            let given = Given { value, source: Source::Joined, age: Duration::ZERO, stored: kept };
+            fx.answers.extend(waiters.into_iter().map(|waiter| (waiter, Ok(given.clone()))));
         }
         let first_gone = fx.gone.len();
         if kept {
-            let life = terms.life(now, self.store.draw(&key, seq));
-            let (origin, took) = (Origin::Set, Duration::ZERO);
-            let draft = Draft { key, value, tags, life, took, seq, since: seq, origin };
+            let life = lasting.life(now, draw(hash, seq));
+            let about = About { life, took: Duration::ZERO, seq, since: seq, origin: Origin::Set };
             self.counters.sets.one();
-            self.sample_stored(&draft, weight);
-            self.store.insert(draft, now, &mut fx.gone);
+            self.counters.sampler.stored(hash, weight);
+            self.store.insert_made(entry, hash, &about, now, &mut fx.gone);
         } else {
-            self.journal.lost(seq, key.as_str());
+            self.journal.lost(seq, entry.key());
             let why = if fits { Why::NotKept } else { Why::TooLarge };
-            self.departures.note(self.store.hash(key.as_str()), why, seq);
-            self.store.remove(key.as_str(), Cause::Displaced, &mut fx.gone);
+            self.departures.note(hash, why, seq);
+            self.store.remove(entry.key(), Cause::Displaced, &mut fx.gone);
             if !fits {
                 self.counters.too_large.one();
                 self.note_gone(&fx.gone[first_gone..]);
-                return Err(Error::TooLarge {
-                    key: Shown::new(key.as_str()),
-                    bytes: weight,
-                    limit: self.rules.max_entry,
-                });
+                let (key, limit) = (Shown::new(entry.key()), self.rules.max_entry);
+                return Err(Error::TooLarge { key, bytes: weight, limit });
             }
         }
         let gone = &fx.gone[first_gone..];

@@ -20,7 +20,7 @@ use std::time::Duration;
 use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
 
-use super::entry::{Decoded, Entry, Fields, ReadEntry};
+use super::entry::{Decoded, Entry, Fields, Raw, ReadEntry};
 use super::moment::Moment;
 use super::room::Room;
 use super::slot::Loaded;
@@ -244,25 +244,33 @@ impl View {
         entry.add_decoded(copy, weight).inspect_err(|_| tables.room.give_copy(weight.into()))
     }
 
-    /// Shows `entry` to readers from now on, and returns the one of the same key that it replaces.
+    /// Shows `entry`, whose key has that `hash`, to readers from now on. Before that `ready` is shown the entry that its key has
+    /// now, if it has one, and may still change the new one.
     ///
     /// Readers see the old entry or the new one, never neither.
-    pub(crate) fn insert(&self, entry: Entry) -> Option<Entry> {
-        let hash = self.hash(entry.key());
+    pub(crate) fn put(&self, hash: u64, mut entry: Entry, ready: impl FnOnce(&mut Entry, Option<&Raw>)) {
         let mut writer = self.writer.lock();
         let current = Arc::clone(&writer.tables.current);
-        if let Some((place, _)) = current.find(hash, entry.key()) {
-            return current.overwrite(place, entry);
+        if let Some((place, found)) = current.find(hash, entry.key()) {
+            ready(&mut entry, found.as_ref());
+            drop(found); // noted nowhere any more: the swap need not count a reference for it
+            drop(current.overwrite(place, entry));
+            return;
         }
         let old = writer.tables.old.clone();
-        let forerunner =
-            old.as_ref().and_then(|old| old.find(hash, entry.key()).map(|(place, _)| (old, place)));
+        let found = old.as_ref().and_then(|old| old.find(hash, entry.key()).map(|found| (old, found)));
+        ready(&mut entry, found.as_ref().and_then(|(_, (_, found))| found.as_ref()));
+        let forerunner = found.map(|(old, (place, _))| (old, place));
         // The new one first: between the two steps a reader still finds the old one, which it walks first.
         writer.used += usize::from(current.fill(hash, entry));
         let forerunner = forerunner.and_then(|(old, place)| old.take(place));
         writer.live += usize::from(forerunner.is_none());
         self.go_on(&mut writer, MOVES);
-        forerunner
+    }
+
+    /// As [`View::put`], of an entry that is ready.
+    pub(crate) fn insert(&self, entry: Entry) {
+        self.put(self.hash(entry.key()), entry, |_, _| {});
     }
 
     /// Hides `entry` from readers.

@@ -9,7 +9,7 @@ use std::vec::IntoIter;
 use super::TierActor;
 use crate::actor::permit::Permit;
 use crate::actor::reply::Reply;
-use crate::actor::request::{Accepted, Item, TierRequest};
+use crate::actor::request::{Accepted, Made, TierRequest};
 use crate::engine::key::Key;
 use crate::engine::slice::CHANGES;
 use crate::engine::tier::{Stored, Taken};
@@ -21,8 +21,13 @@ use crate::telemetry;
 #[derive(Debug)]
 enum Job {
     One(Accepted),
+    Set {
+        item: Made,
+        reply: Reply<Stored>,
+        place: Option<Permit>,
+    },
     SetMany {
-        items: IntoIter<Item>,
+        items: IntoIter<Made>,
         done: Vec<Result<Stored>>,
         reply: Reply<Vec<Result<Stored>>>,
         place: Option<Permit>,
@@ -38,6 +43,7 @@ enum Job {
 impl From<Accepted> for Job {
     fn from(Accepted { request, permit: place }: Accepted) -> Self {
         match request {
+            TierRequest::Set { item, reply } => Self::Set { item, reply, place },
             TierRequest::SetMany { items, reply } => Self::SetMany {
                 done: Vec::with_capacity(items.len()),
                 items: items.into_iter(),
@@ -64,10 +70,20 @@ pub(super) struct Queue {
     /// Answers to sets. Together they wake the tasks that wait for them; one by one, each task could come back with its next
     /// set at once, and each of those cost a wake-up of this thread.
     stored: Vec<(Reply<Stored>, Result<Stored>)>,
+    /// Sets of one turn: those that are left to be done, who waits for them, and what they came to. Empty between turns.
+    sets: Sets,
     /// The places of what was done since others had their turn.
     places: Option<Permit>,
     /// Writes that nobody awaited and that failed, as far as it was told.
     failed: u64,
+}
+
+/// Sets of one turn.
+#[derive(Debug, Default)]
+struct Sets {
+    items: VecDeque<Made>,
+    askers: VecDeque<Reply<Stored>>,
+    done: Vec<Result<Stored>>,
 }
 
 impl Queue {
@@ -80,9 +96,18 @@ impl Queue {
         self.spent += changes;
     }
 
-    /// The answer to a set, to be given when this slice ends.
-    pub(super) fn stored(&mut self, reply: Reply<Stored>, stored: Result<Stored>) {
-        self.stored.push((reply, stored));
+    /// The next job, if it is a set.
+    fn next_set(&mut self) -> Option<(Made, Reply<Stored>, Option<Permit>)> {
+        match self.jobs.pop_front() {
+            Some(Job::Set { item, reply, place }) => {
+                self.spend(1);
+                Some((item, reply, place))
+            }
+            other => {
+                other.into_iter().for_each(|job| self.jobs.push_front(job));
+                None
+            }
+        }
     }
 
     fn give_back(&mut self, place: Option<Permit>) {
@@ -122,13 +147,49 @@ impl TierActor {
         self.tell_failed();
     }
 
+    /// Does a set, and those that follow it, in one turn.
+    fn take_sets(&mut self, item: Made, reply: Reply<Stored>, place: Option<Permit>) {
+        let mut sets = std::mem::take(&mut self.queue.sets);
+        let mut next = Some((item, reply, place));
+        while let Some((item, reply, place)) = next {
+            self.note_wait(place.as_ref());
+            self.queue.give_back(place);
+            sets.items.push_back(item);
+            sets.askers.push_back(reply);
+            next = if self.queue.spent < CHANGES { self.queue.next_set() } else { None };
+        }
+        while !sets.items.is_empty() {
+            if self.shared().state() == TierState::Failed {
+                let error = self.shared().failed_error();
+                sets.items.clear();
+                sets.askers.drain(..).for_each(|reply| reply.answer(Err(error.clone())));
+                break;
+            }
+            let Sets { items, done, .. } = &mut sets;
+            let items = std::iter::from_fn(|| items.pop_front());
+            let whole = self.turn(|this, now, fx| this.tier.set_many(items, done, now, fx)).is_some();
+            let answers = sets.done.drain(..);
+            self.queue.stored.extend(answers.filter_map(|stored| Some((sets.askers.pop_front()?, stored))));
+            if !whole {
+                // The reply of the one that broke the tier is dropped, and answers; those behind it go on.
+                sets.askers.pop_front();
+            }
+        }
+        self.queue.sets = sets;
+    }
+
+    /// Records how long a request waited, if that is known.
+    fn note_wait(&self, place: Option<&Permit>) {
+        if let Some(waited) = place.and_then(Permit::waited) {
+            self.shared().counters.queue_time.record(waited);
+        }
+    }
+
     fn take(&mut self, job: Job) {
         let failed = self.shared().state() == TierState::Failed;
         match job {
             Job::One(Accepted { request, permit }) => {
-                if let Some(waited) = permit.as_ref().and_then(Permit::waited) {
-                    self.shared().counters.queue_time.record(waited);
-                }
+                self.note_wait(permit.as_ref());
                 if failed {
                     self.take_failed(request);
                 } else {
@@ -136,18 +197,19 @@ impl TierActor {
                 }
                 self.queue.give_back(permit);
             }
+            Job::Set { item, reply, place } => self.take_sets(item, reply, place),
             Job::SetMany { reply, place, .. } if failed => {
                 reply.answer(Err(self.shared().failed_error()));
                 self.queue.give_back(place);
             }
             Job::SetMany { mut items, mut done, reply, place } => {
-                let part: Vec<Item> = items.by_ref().take(self.room()).collect();
-                self.queue.spend(part.len());
+                let part = self.room().min(items.len());
+                self.queue.spend(part);
+                let some = items.by_ref().take(part);
                 // When the turn breaks, the reply is dropped here, and answers.
-                let Some(stored) = self.turn(|this, now, fx| this.tier.set_many(part, now, fx)) else {
+                if self.turn(|this, now, fx| this.tier.set_many(some, &mut done, now, fx)).is_none() {
                     return;
-                };
-                done.extend(stored);
+                }
                 if items.len() > 0 {
                     self.queue.jobs.push_front(Job::SetMany { items, done, reply, place });
                 } else {

@@ -28,7 +28,6 @@ use super::ghosts::Ghosts;
 use super::sketch::Sketch;
 use super::spaces::{CLASSES, Class, Part, Spaces};
 use super::{Choice, Eviction, Marks, Policy, cost};
-use crate::engine::column::Column;
 use crate::engine::links::NONE;
 
 /// Bound of the entries that an eviction gives another chance, and of those that it moves besides.
@@ -57,8 +56,6 @@ pub struct Lgtc {
     random: u64,
     window_share: f64,
     spaces: Spaces,
-    /// For what is on probation: its worth when it was queued, on top of the clock of that moment.
-    worth: Column<f64>,
     /// The worth of the last victim of the main space.
     clock: f64,
     /// The slot that was stored last: what a host set goes only when nothing else is left, for it will look for it.
@@ -77,7 +74,6 @@ impl Lgtc {
             random: seed | 1,
             window_share: WINDOW,
             spaces: Spaces::new(choice.eviction == Eviction::LgtcBytes),
-            worth: Column::new(0.0),
             clock: 0.0,
             newest: NONE,
             sketch: Sketch::default(),
@@ -97,10 +93,10 @@ impl Lgtc {
         self.appraise(slot, marks);
     }
 
-    /// Notes what an entry is worth that was put on probation just now.
+    /// Notes what an entry is worth that was put on probation just now, on top of the clock of this moment.
     fn appraise(&mut self, slot: u32, marks: &dyn Marks) {
         if self.spaces.part(slot) == Part::Probation {
-            self.worth.put(slot, self.clock + self.value(slot, marks));
+            self.spaces.appraise(slot, self.clock + self.value(slot, marks));
         }
     }
 
@@ -202,7 +198,7 @@ impl Lgtc {
         let mut least: Option<(usize, u32)> = None;
         for class in 0..CLASSES {
             if let Some(slot) = self.next_in(class, marks, steps)
-                && least.is_none_or(|(_, least)| self.worth[slot] < self.worth[least])
+                && least.is_none_or(|(_, least)| self.spaces.worth(slot) < self.spaces.worth(least))
             {
                 least = Some((class, slot));
             }
@@ -244,7 +240,7 @@ impl Lgtc {
 
     fn lost_in_main(&mut self, slot: u32, marks: &dyn Marks) -> u32 {
         self.main_ghosts.push(short(marks.hash(slot)), marks.weight(slot), self.capacity / GHOSTS);
-        self.clock = self.clock.max(self.worth[slot]);
+        self.clock = self.clock.max(self.spaces.worth(slot));
         slot
     }
 
@@ -301,11 +297,9 @@ impl Policy for Lgtc {
     }
 
     fn overwritten(&mut self, slot: u32, before: u64, marks: &dyn Marks) {
-        // Somebody wanted it enough to bring it again, which counts as a read does.
-        self.sketch.add(short(marks.hash(slot)));
-        self.spaces.reweigh(slot, before, marks.weight(slot));
+        // Somebody wanted it enough to bring it again, which counts as a read: the mark says so, and is found as others are.
+        self.reweighed(slot, before, marks);
         self.newest = slot;
-        self.move_to(slot, self.spaces.part(slot), marks);
         self.settle(marks);
     }
 
