@@ -11,7 +11,6 @@ use std::collections::VecDeque;
 use super::request::{Accepted, ControlRequest};
 use crate::engine::route::TierId;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// What one call of a host puts into the inbox.
 #[derive(Debug)]
@@ -28,8 +27,6 @@ pub(crate) enum Parcel {
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     ring: Mutex<Ring>,
-    /// A wake-up is on its way to the supervisor.
-    woken: AtomicBool,
 }
 
 /// Parcels that an empty ring keeps room for at most.
@@ -38,6 +35,9 @@ const SPARE: usize = 1_024;
 #[derive(Debug, Default)]
 struct Ring {
     parcels: VecDeque<Parcel>,
+    /// A wake-up is on its way to the supervisor. Under the same lock: a parcel is either there when the ring is drained, or
+    /// finds that the next wake-up is its own.
+    woken: bool,
     /// The empty ring of the last drain, to be filled next: one that grew from nothing each time would be moved many times.
     spare: VecDeque<Parcel>,
 }
@@ -45,19 +45,15 @@ struct Ring {
 impl Inbox {
     /// Puts `parcel` behind all that came before. `true`: the caller has to wake the supervisor.
     pub(crate) fn push(&self, parcel: Parcel) -> bool {
-        self.ring.lock().parcels.push_back(parcel);
-        // AcqRel: pairs with the Release in `drain`. Whoever finds the flag clear sends the one wake-up.
-        !self.woken.swap(true, Ordering::AcqRel)
+        let mut ring = self.ring.lock();
+        ring.parcels.push_back(parcel);
+        !std::mem::replace(&mut ring.woken, true)
     }
 
     /// Up to `limit` parcels, in order.
-    ///
-    /// The flag is cleared before looking. Order that bites the other way round:
-    ///   1 the supervisor finds the ring empty   2 a sender pushes, sees the flag set, sends no wake-up
-    ///   3 the supervisor clears the flag: the parcel lies there until somebody else comes.
     pub(crate) fn drain(&self, limit: usize) -> Drained<'_> {
-        self.woken.store(false, Ordering::Release);
         let mut ring = self.ring.lock();
+        ring.woken = false;
         let mut parcels = std::mem::take(&mut ring.spare);
         if ring.parcels.len() <= limit {
             std::mem::swap(&mut ring.parcels, &mut parcels);

@@ -252,7 +252,7 @@ impl Store {
         });
         let entry = self.slots.entry(slot);
         let weight = entry.weight();
-        self.room.take(weight);
+        self.room.exchange(before.as_ref().map_or(0, Entry::weight), weight);
         if entry.is_nothing() {
             let slots = &self.slots;
             self.nothings.stored(slot, entry.seq(), weight, |slot, seq| slots.holds(slot, seq));
@@ -273,7 +273,6 @@ impl Store {
             return false;
         };
         self.note_left(&before);
-        self.room.give(before.weight());
         self.room.give_copy(before.seal());
         gone.push(Gone { entry: before, cause: Cause::Replaced });
         true

@@ -191,7 +191,7 @@ impl<W: Waiter, J> Tier<W, J> {
         if kept {
             let life = lasting.life(now, draw(hash, seq));
             let about = About { life, took: Duration::ZERO, seq, since: seq, origin: Origin::Set };
-            self.counters.sets.one();
+            self.counters.sets.one_alone();
             self.counters.sampler.stored(hash, weight);
             self.store.insert_made(entry, hash, &about, now, &mut fx.gone);
         } else {
@@ -269,7 +269,7 @@ impl<W: Waiter, J> Tier<W, J> {
             true
         };
         if stored {
-            self.counters.sets.one();
+            self.counters.sets.one_alone();
         }
         self.note_gone(&fx.gone[first_gone..]);
         stored
@@ -316,13 +316,13 @@ impl<W: Waiter, J> Tier<W, J> {
             let hash = self.store.hash(entry.key());
             self.departures.gone(one, hash, seq);
             match cause {
-                Cause::Expired => counters.expired.one(),
-                Cause::Evicted => counters.evicted.one(),
-                Cause::Replaced => counters.replaced.one(),
-                Cause::Removed => counters.removed.one(),
-                Cause::Invalidated => counters.invalidated.one(),
-                Cause::Cleared => counters.cleared.one(),
-                Cause::Displaced => counters.displaced.one(),
+                Cause::Expired => counters.expired.one_alone(),
+                Cause::Evicted => counters.evicted.one_alone(),
+                Cause::Replaced => counters.replaced.one_alone(),
+                Cause::Removed => counters.removed.one_alone(),
+                Cause::Invalidated => counters.invalidated.one_alone(),
+                Cause::Cleared => counters.cleared.one_alone(),
+                Cause::Displaced => counters.displaced.one_alone(),
             }
             if matches!(cause, Cause::Expired | Cause::Removed | Cause::Invalidated) {
                 counters.sampler.gone(hash);

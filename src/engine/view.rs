@@ -249,15 +249,15 @@ impl View {
     ///
     /// Readers see the old entry or the new one, never neither.
     pub(crate) fn put(&self, hash: u64, mut entry: Entry, ready: impl FnOnce(&mut Entry, Option<&Raw>)) {
-        let mut writer = self.writer.lock();
-        let current = Arc::clone(&writer.tables.current);
+        let mut lock = self.writer.lock();
+        let writer = &mut *lock;
+        let Tables { current, old, .. } = &*writer.tables;
         if let Some((place, found)) = current.find(hash, entry.key()) {
             ready(&mut entry, found.as_ref());
             drop(found); // noted nowhere any more: the swap need not count a reference for it
             drop(current.overwrite(place, entry));
             return;
         }
-        let old = writer.tables.old.clone();
         let found = old.as_ref().and_then(|old| old.find(hash, entry.key()).map(|found| (old, found)));
         ready(&mut entry, found.as_ref().and_then(|(_, (_, found))| found.as_ref()));
         let forerunner = found.map(|(old, (place, _))| (old, place));
@@ -265,7 +265,7 @@ impl View {
         writer.used += usize::from(current.fill(hash, entry));
         let forerunner = forerunner.and_then(|(old, place)| old.take(place));
         writer.live += usize::from(forerunner.is_none());
-        self.go_on(&mut writer, MOVES);
+        self.go_on(writer, MOVES);
     }
 
     /// As [`View::put`], of an entry that is ready.

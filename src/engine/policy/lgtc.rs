@@ -24,7 +24,7 @@
 //! large tier, where ARC is ahead. When one set of keys gives way to another, least recently used follows in one round, this in
 //! several: what is new has to come often enough first. An entry is found to have been read only when its queue comes to it.
 
-use super::ghosts::Ghosts;
+use super::ghosts::{From, Ghosts};
 use super::sketch::Sketch;
 use super::spaces::{CLASSES, Class, Part, Spaces};
 use super::{Choice, Eviction, Marks, Policy, cost};
@@ -61,8 +61,7 @@ pub struct Lgtc {
     /// The slot that was stored last: what a host set goes only when nothing else is left, for it will look for it.
     newest: u32,
     sketch: Sketch,
-    window_ghosts: Ghosts,
-    main_ghosts: Ghosts,
+    ghosts: Ghosts,
 }
 
 impl Lgtc {
@@ -77,8 +76,7 @@ impl Lgtc {
             clock: 0.0,
             newest: NONE,
             sketch: Sketch::default(),
-            window_ghosts: Ghosts::default(),
-            main_ghosts: Ghosts::default(),
+            ghosts: Ghosts::default(),
         }
     }
 
@@ -233,26 +231,29 @@ impl Lgtc {
         Some(self.newest).filter(|&slot| self.spaces.part(slot) != Part::Nowhere)
     }
 
+    fn lost(&mut self, from: From, slot: u32, marks: &dyn Marks) {
+        self.ghosts.push(from, short(marks.hash(slot)), marks.weight(slot), self.capacity / GHOSTS);
+    }
+
     fn lost_in_window(&mut self, slot: u32, marks: &dyn Marks) -> u32 {
-        self.window_ghosts.push(short(marks.hash(slot)), marks.weight(slot), self.capacity / GHOSTS);
+        self.lost(From::Window, slot, marks);
         slot
     }
 
     fn lost_in_main(&mut self, slot: u32, marks: &dyn Marks) -> u32 {
-        self.main_ghosts.push(short(marks.hash(slot)), marks.weight(slot), self.capacity / GHOSTS);
+        self.lost(From::Main, slot, marks);
         self.clock = self.clock.max(self.spaces.worth(slot));
         slot
     }
 
     /// Where a key that was not held belongs; a ghost moves the border.
     fn place(&mut self, hash: u32, weight: u64) -> Part {
-        let (window, main) = (self.window_ghosts.weight() as f64, self.main_ghosts.weight() as f64);
-        let toward = if self.window_ghosts.take(hash, weight) {
-            main / window.max(1.0)
-        } else if self.main_ghosts.take(hash, weight) {
-            -window / main.max(1.0)
-        } else {
-            return Part::Window;
+        let weight_of = |from| self.ghosts.weight(from) as f64;
+        let (window, main) = (weight_of(From::Window), weight_of(From::Main));
+        let toward = match self.ghosts.take(hash, weight) {
+            Some(From::Window) => main / window.max(1.0),
+            Some(From::Main) => -window / main.max(1.0),
+            None => return Part::Window,
         };
         let mean =
             (self.spaces.window.weight + self.spaces.main_weight) as f64 / self.spaces.len.max(1) as f64;
@@ -288,9 +289,7 @@ impl Policy for Lgtc {
         self.spaces.insert(slot, weight, part);
         self.sketch.grow(self.spaces.len);
         self.sketch.add(hash);
-        for ghosts in [&mut self.window_ghosts, &mut self.main_ghosts] {
-            ghosts.grow(self.spaces.len / GHOSTS as usize);
-        }
+        self.ghosts.grow(2 * self.spaces.len / GHOSTS as usize);
         self.newest = slot;
         self.appraise(slot, marks);
         self.settle(marks);
@@ -298,9 +297,12 @@ impl Policy for Lgtc {
 
     fn overwritten(&mut self, slot: u32, before: u64, marks: &dyn Marks) {
         // Somebody wanted it enough to bring it again, which counts as a read: the mark says so, and is found as others are.
-        self.reweighed(slot, before, marks);
         self.newest = slot;
-        self.settle(marks);
+        // Mostly it weighs what it did, and then nothing that is kept here changes.
+        if marks.weight(slot) != before {
+            self.reweighed(slot, before, marks);
+            self.settle(marks);
+        }
     }
 
     fn reweighed(&mut self, slot: u32, before: u64, marks: &dyn Marks) {
@@ -315,8 +317,7 @@ impl Policy for Lgtc {
 
     fn resized(&mut self, capacity: u64) {
         self.capacity = capacity;
-        self.window_ghosts.resized(capacity / GHOSTS);
-        self.main_ghosts.resized(capacity / GHOSTS);
+        self.ghosts.resized(capacity / GHOSTS);
     }
 
     fn victim(&mut self, marks: &dyn Marks) -> Option<u32> {
@@ -355,7 +356,6 @@ impl Policy for Lgtc {
     fn check(&self, slots: &[u32], marks: &dyn Marks) {
         self.spaces.check(slots, &|slot| marks.weight(slot));
         assert!((WINDOW_LEAST..=WINDOW_MOST).contains(&self.window_share), "the window left its bounds");
-        self.window_ghosts.check(self.capacity / GHOSTS);
-        self.main_ghosts.check(self.capacity / GHOSTS);
+        self.ghosts.check(self.capacity / GHOSTS);
     }
 }

@@ -16,7 +16,9 @@ mod testing;
 
 pub use lgtc::Lgtc;
 pub use lru::Lru;
-pub(crate) use spaces::KEPT;
+
+/// Bytes that the policy which keeps most has for each entry: its place and worth, its share of the sketch, and half a ghost.
+pub(crate) const KEPT: usize = spaces::NODE + sketch::WORD + ghosts::GHOST / 2;
 
 /// How a tier chooses what goes when it is full; see `TierSettings::eviction`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -70,7 +70,7 @@ impl Linked for Node {
 }
 
 /// Bytes that are kept of a slot.
-pub(crate) const KEPT: usize = size_of::<Node>();
+pub(super) const NODE: usize = size_of::<Node>();
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Queue {
