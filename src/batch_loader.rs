@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use tracing::Span;
 
 use crate::codec::value::Value;
 use crate::engine::key::Key;
@@ -34,6 +35,9 @@ pub struct BatchLoader {
     absent_is_not_found: bool,
     /// Keys whose loaders wait for this one.
     chain: Vec<Key>,
+    /// The span of the task that asked for them; a refresh of several keys keeps it open until it has ended. Taken out by the
+    /// drop alone.
+    cause: Option<Span>,
 }
 
 impl std::fmt::Debug for BatchLoader {
@@ -46,8 +50,8 @@ impl Drop for BatchLoader {
     fn drop(&mut self) {
         // It may be dropped within an actor's turn, with a request that is refused. What it captured is the host's, and its
         // `Drop` may panic: that must not take the actor with it.
-        let load = self.load.take();
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(load)));
+        let hosts = (self.load.take(), self.cause.take());
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(hosts)));
     }
 }
 
@@ -86,7 +90,13 @@ impl BatchLoader {
                 }
             })
         };
-        Arc::new(Self { load: Some(Box::new(load)), policy, absent_is_not_found, chain: chain() })
+        let (load, cause) = (Some(Box::new(load) as BatchFn), Some(Span::current()));
+        Arc::new(Self { load, policy, absent_is_not_found, chain: chain(), cause })
+    }
+
+    /// The span of the task that asked for them.
+    pub(crate) fn cause(&self) -> &Span {
+        self.cause.as_ref().expect("only the drop takes it out")
     }
 
     fn begin(&self, keys: Vec<Key>) -> FoundFuture {

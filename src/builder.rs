@@ -118,23 +118,26 @@ impl Builder {
 
     /// Starts the cache. It serves when this returns; [`Cache::ready`] waits for required warm sources.
     ///
-    /// Errors: `Settings` with every problem at once; `Start` when a warm source names no tier, two have one name, or no
-    /// thread could be started.
+    /// Errors: `Settings` with every problem at once; `Start` when a warm source names no tier, two have one name, no thread
+    /// could be started, or the admin that the settings switch on cannot listen.
     pub async fn start(self) -> Result<Cache> {
         let plan = self.settings.check()?;
         check_sources(&plan, &self.sources)?;
         let env = self.env.unwrap_or_default();
         let wiring = match self.placement {
-            Placement::OwnThread => start_on_thread(plan, env, self.sources).await?,
-            Placement::Inline => start_inline(plan, env, self.sources)?,
+            Placement::OwnThread => start_on_thread(self.settings, plan, env, self.sources).await?,
+            Placement::Inline => start_inline(self.settings, plan, env, self.sources)?,
         };
         self.listeners.into_iter().for_each(|listener| listen(&wiring, listener));
-        Ok(Cache::of(Life { wiring, audit: self.audit }))
+        let cache = Cache::of(Life { wiring, audit: self.audit, guest: false });
+        #[cfg(feature = "admin-http")]
+        crate::admin::http::start_with(&cache).await?;
+        Ok(cache)
     }
 }
 
 /// Starts the actors on this thread.
-fn start_inline(plan: Plan, env: Env, sources: Vec<WarmSource>) -> Result<Arc<Wiring>> {
+fn start_inline(settings: Settings, plan: Plan, env: Env, sources: Vec<WarmSource>) -> Result<Arc<Wiring>> {
     let no_place = |_| Error::Start {
         reason:
             "Placement::Inline needs an actix system or a tokio LocalSet on this thread; start one, or use \
@@ -143,7 +146,9 @@ fn start_inline(plan: Plan, env: Env, sources: Vec<WarmSource>) -> Result<Arc<Wi
     };
     // Whether there is one cannot be asked: tokio and actix panic when there is none.
     guarded(|| {
-        let wiring = Wiring::new(plan, env, sources);
+        let own =
+            Spawner::current().expect("tokio panics without a runtime, and that is what is guarded here");
+        let wiring = Wiring::hosted(settings, plan, env, sources, own.clone(), own);
         start_all(&wiring);
         env::spawn_local(run_root(Arc::clone(&wiring)));
         wiring
@@ -152,12 +157,17 @@ fn start_inline(plan: Plan, env: Env, sources: Vec<WarmSource>) -> Result<Arc<Wi
 }
 
 /// Starts the actors on a thread of their own, and waits until they are there.
-async fn start_on_thread(plan: Plan, env: Env, sources: Vec<WarmSource>) -> Result<Arc<Wiring>> {
+async fn start_on_thread(
+    settings: Settings,
+    plan: Plan,
+    env: Env,
+    sources: Vec<WarmSource>,
+) -> Result<Arc<Wiring>> {
     let host = Spawner::current();
     let (started, wiring) = oneshot::channel();
     let root = move || async move {
         let Some(own) = Spawner::current() else { return };
-        let wiring = Wiring::hosted(plan, env, sources, own.clone(), host.unwrap_or(own));
+        let wiring = Wiring::hosted(settings, plan, env, sources, own.clone(), host.unwrap_or(own));
         start_all(&wiring);
         // Nobody waits any more when the host gave up starting; the root then ends at once.
         if started.send(Arc::clone(&wiring)).is_ok() {

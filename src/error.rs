@@ -227,6 +227,12 @@ pub enum Error {
     /// The settings are wrong; the text lists every problem.
     #[error(transparent)]
     Settings(#[from] crate::settings::SettingsError),
+    /// The settings were read again and have problems, or say what cannot change while the cache runs; nothing was changed.
+    #[error("nothing was changed, the settings before stay in force; {problems}")]
+    NotReloaded {
+        /// Every problem.
+        problems: crate::settings::SettingsError,
+    },
     /// The cache could not be started.
     #[error("the cache did not start: {reason}")]
     Start {
@@ -268,6 +274,7 @@ pub enum ErrorKind {
     InvalidSetting,
     Partial,
     Settings,
+    NotReloaded,
     Start,
     Closed,
 }
@@ -309,6 +316,7 @@ impl Error {
             Self::InvalidSetting { .. } => ErrorKind::InvalidSetting,
             Self::Partial { .. } => ErrorKind::Partial,
             Self::Settings(_) => ErrorKind::Settings,
+            Self::NotReloaded { .. } => ErrorKind::NotReloaded,
             Self::Start { .. } => ErrorKind::Start,
             Self::Closed => ErrorKind::Closed,
         }

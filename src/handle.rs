@@ -10,12 +10,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::actor::{Pending, Request, Seen, TierShared, Wiring, begin_shutdown};
+use crate::actor::{Pending, Request, Wiring, begin_shutdown};
 use crate::builder::Builder;
 use crate::calls::{InvalidateCall, RemoveCall, SetCall};
 use crate::codec::value::Value;
-use crate::codec::value::Wanted;
-use crate::engine::entry::ReadEntry;
 use crate::engine::key::{IntoKey, Key};
 use crate::engine::scope::Scope;
 use crate::error::{Error, Result};
@@ -25,8 +23,8 @@ use crate::load_calls::{FindCall, GetOrLoadCall};
 use crate::loaded::{LoadContext, Loaded};
 use crate::loader::Loader;
 use crate::message::{
-    History, Info, InfoSnapshot, Invalidate, Invalidated, ReviveTier, Sample, Set, SetBudget, Shutdown,
-    Stats, StatsSnapshot, UserActive, Warm, WarmReport, WarmScope, Written,
+    Advice, AdviceSnapshot, History, Info, InfoSnapshot, Invalidate, Invalidated, ReviveTier, Sample, Set,
+    SetBudget, Shutdown, Stats, StatsSnapshot, UserActive, Warm, WarmReport, WarmScope, Written,
 };
 use crate::supervisor_ref::SupervisorRef;
 
@@ -43,6 +41,8 @@ pub struct Cache {
 pub(crate) struct Life {
     pub(crate) wiring: Arc<Wiring>,
     pub(crate) audit: Option<crate::admin::AuditSink>,
+    /// Whether the cache goes on without it: for what belongs to the cache itself.
+    pub(crate) guest: bool,
 }
 
 impl std::fmt::Debug for Life {
@@ -53,7 +53,9 @@ impl std::fmt::Debug for Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
-        begin_shutdown(&self.wiring);
+        if !self.guest {
+            begin_shutdown(&self.wiring);
+        }
     }
 }
 
@@ -67,6 +69,13 @@ impl Cache {
         Self { life: Arc::new(life) }
     }
 
+    /// A handle that does not keep the cache from ending.
+    #[cfg(feature = "admin-http")]
+    pub(crate) fn guest(&self) -> Self {
+        let Life { wiring, audit, .. } = &*self.life;
+        Self::of(Life { wiring: Arc::clone(wiring), audit: audit.clone(), guest: true })
+    }
+
     #[inline]
     pub(crate) fn wiring(&self) -> &Arc<Wiring> {
         &self.life.wiring
@@ -74,85 +83,6 @@ impl Cache {
 
     pub(crate) fn life(&self) -> &Life {
         &self.life
-    }
-
-    /// The value of `key`, if it is there.
-    ///
-    /// Errors: `InvalidKey`, `UnknownPrefix`, `WrongType` (the key holds another type), `Decode`, `Closed`.
-    /// Cost: a look-up and decoding; no message.
-    #[allow(clippy::unused_async)] // a level behind memory will have to be awaited
-    pub async fn get<T>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>>
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        self.get_now(key)
-    }
-
-    /// Shows the value of `key` to `look`, if it is there. Not async: it looks at what is in memory, and only there.
-    ///
-    /// Errors and cost: as [`Cache::get`].
-    #[inline]
-    pub fn get_with<T, R>(&self, key: impl IntoKey, look: impl FnOnce(&T) -> R) -> Result<Option<R>>
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        Ok(self.get_now(key)?.map(|hit: Hit<T>| look(&hit)))
-    }
-
-    /// As [`Cache::get`], without `await`: it looks at what is in memory, and only there.
-    ///
-    /// ```no_run
-    /// # fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
-    /// if let Some(name) = cache.get_now::<String>("user::42::name")? {
-    ///     println!("{}, {:?} old", *name, name.age());
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[inline]
-    pub fn get_now<T>(&self, key: impl IntoKey) -> Result<Option<Hit<T>>>
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        let Some((tier, seen)) = self.look(&key)? else { return key.into_key().map(|_key| None) };
-        Hit::of(key.text(), seen).map(Some).map_err(|undecoded| {
-            let error = undecoded.0;
-            if matches!(error, Error::WrongType { .. }) {
-                tier.counters.wrong_type.one();
-            }
-            error
-        })
-    }
-
-    /// The value of `key` as it is stored, if it is there: for those who pass bytes on.
-    ///
-    /// Errors: `InvalidKey`, `UnknownPrefix`, `Closed`. Cost: a look-up and an allocation; no message, and nothing is copied.
-    pub fn get_value(&self, key: impl IntoKey) -> Result<Option<Value>> {
-        match self.look(&key)? {
-            Some((_, seen)) if !seen.is_nothing() => Ok(Some(seen.entry.value())),
-            _ => key.into_key().map(|_key| None),
-        }
-    }
-
-    #[inline]
-    fn look(&self, key: &impl IntoKey) -> Result<Option<(&TierShared, Seen<'_>)>> {
-        let wiring = self.wiring();
-        wiring.open()?;
-        let (tier, at) = wiring.place(key)?;
-        Ok(wiring.look(tier, at, Wanted::ANY).map(|seen| (tier, seen)))
-    }
-
-    /// Whether `key` holds a value that would be served. Counts as no read. Errors: `InvalidKey`, `UnknownPrefix`,
-    /// `Closed`. Cost: a look-up; no message.
-    pub fn contains(&self, key: impl IntoKey) -> Result<bool> {
-        let wiring = self.wiring();
-        wiring.open()?;
-        let (tier, at) = wiring.place(&key)?;
-        let now = wiring.env.now();
-        if tier.view.peek(at.key).is_some_and(|entry| entry.is_fresh(now) && !entry.is_nothing()) {
-            return Ok(true);
-        }
-        key.into_key().map(|_key| false)
     }
 
     /// Stores `value` under `key`: right when you are the one who writes the source. What you *read* from the source belongs
@@ -344,6 +274,20 @@ impl Cache {
     /// The counters at past moments. See [`History`].
     pub async fn history(&self) -> Result<Vec<Sample>> {
         self.send(History).await
+    }
+
+    /// What-if curves of hit rate against budget, and what should be changed. See [`Advice`].
+    ///
+    /// ```no_run
+    /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+    /// for warning in cache.advice().await?.warnings {
+    ///     println!("{:?}: {} {}", warning.tier, warning.what(), warning.remedy());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn advice(&self) -> Result<AdviceSnapshot> {
+        self.send(Advice).await
     }
 
     /// Settings in force, and the status of every tier. See [`Info`].

@@ -2,7 +2,7 @@
 //!
 //! Owns: the decoded copy of an entry as its reader sees it. Never: changes what is held.
 
-use std::any::{Any, type_name};
+use std::any::{Any, TypeId, type_name};
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use serde::{Serialize, Serializer};
 use crate::actor::Seen;
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::value::decode_stored;
-use crate::engine::entry::{Entry, ReadEntry, packed};
+use crate::engine::copied::{AsWritten, Copied, ReadAs};
+use crate::engine::entry::{ReadEntry, packed};
 use crate::engine::given::{Given, Source};
 use crate::engine::moment::Moment;
-use crate::engine::view::Served;
+use crate::engine::view::{Fronted, Served, View};
 use crate::error::{Error, Result, Shown};
 
 /// Why what was seen is of no use, and what that was. In a box: it is seldom, and the way of a hit is short.
@@ -30,13 +31,13 @@ pub struct Hit<T>(Inner<T>);
 
 /// Lends a copy as what it is. A function that is picked where the type is known to live for ever, so that those who only use a
 /// hit need not say so.
-type Lend<T> = fn(&(dyn Any + Send + Sync)) -> Option<&T>;
+type Lend<T> = fn(&dyn Copied) -> Option<&T>;
 
 enum Inner<T> {
+    /// A copy that was found without its entry.
+    InFront { copy: Fronted<T>, now: Moment },
     /// An entry with a decoded copy that is a `T`.
     Found { entry: Served, now: Moment, lend: Lend<T> },
-    /// The same, for more than one holder.
-    Shared { entry: Entry, now: Moment, lend: Lend<T> },
     /// A value of its own. In a box, for most hits are of the first kind, and are moved a few times on their way.
     Own(Box<Own<T>>),
 }
@@ -54,6 +55,12 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
         Ok(Self::given(given.value.decode(key)?, given))
     }
 
+    /// What was found in front at `now`, if anything was.
+    #[inline(always)] // put together where it is wanted, and not moved there
+    pub(crate) fn in_front(copy: Fronted<T>, now: Moment) -> Option<Self> {
+        copy.is_some().then_some(Self(Inner::InFront { copy, now }))
+    }
+
     /// What was seen under `key`, if it was written from a `T`. Errors: `WrongType`, `Decode`.
     pub(crate) fn of<'w>(key: &str, seen: Seen<'w>) -> Result<Self, Box<Undecoded<'w>>> {
         if seen.entry.fingerprint() != Fingerprint::of::<T>() {
@@ -66,18 +73,32 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
     /// What was seen, whatever it was written from. The first reader decodes it and leaves the copy to those who follow.
     #[inline]
     pub(crate) fn of_any(seen: Seen<'_>) -> Result<Self, Box<Undecoded<'_>>> {
-        if !seen.entry.decoded().is_some_and(<dyn Any + Send + Sync>::is::<T>) {
+        let as_written = seen.entry.fingerprint() == Fingerprint::of::<T>();
+        let copy = if as_written { TypeId::of::<AsWritten<T>>() } else { TypeId::of::<ReadAs<T>>() };
+        if !seen.entry.has_copy(copy) {
             let (value, heap): (T, usize) = match decode_stored(seen.entry.bytes(), packed(&seen.entry)) {
                 Ok(decoded) => decoded,
                 Err(error) => return Err(Box::new((error, seen))),
             };
-            if let Err(value) = seen.keep(value, heap) {
+            let kept = if as_written { seen.keep_as_written(value, heap) } else { seen.keep(value, heap) };
+            if let Err(value) = kept {
                 return Ok(Self::given(value, &seen.given()));
             }
+        } else if as_written {
+            seen.put_in_front::<T>();
         }
+        let lend: Lend<T> = if as_written { lend_as_written } else { lend_read_as };
         let Seen { entry, now, .. } = seen;
-        Ok(Self(Inner::Found { entry, now, lend: <dyn Any + Send + Sync>::downcast_ref::<T> }))
+        Ok(Self(Inner::Found { entry, now, lend }))
     }
+}
+
+fn lend_as_written<T: Send + Sync + 'static>(copy: &dyn Copied) -> Option<&T> {
+    (copy as &dyn Any).downcast_ref::<AsWritten<T>>().map(AsWritten::value)
+}
+
+fn lend_read_as<T: Send + Sync + 'static>(copy: &dyn Copied) -> Option<&T> {
+    (copy as &dyn Any).downcast_ref::<ReadAs<T>>().map(|ReadAs(value)| value)
 }
 
 impl<T> Hit<T> {
@@ -95,8 +116,9 @@ impl<T> Hit<T> {
     /// Where it came from: memory, a load of this call or of another, or a loader that ran past the cache.
     pub fn source(&self) -> Source {
         match &self.0 {
-            Inner::Found { entry, now, .. } => source_of(entry, *now),
-            Inner::Shared { entry, now, .. } => source_of(entry, *now),
+            Inner::InFront { copy, now } if copied(copy).is_fresh(*now) => Source::Memory,
+            Inner::Found { entry, now, .. } if entry.is_fresh(*now) => Source::Memory,
+            Inner::InFront { .. } | Inner::Found { .. } => Source::Stale,
             Inner::Own(own) => own.source,
         }
     }
@@ -109,8 +131,8 @@ impl<T> Hit<T> {
     /// Time since it was set, or since its load ended, when it was read; exact to some milliseconds.
     pub fn age(&self) -> Duration {
         match &self.0 {
+            Inner::InFront { copy, now } => now.since(copied(copy).stored()),
             Inner::Found { entry, now, .. } => now.since(entry.life().stored),
-            Inner::Shared { entry, now, .. } => now.since(entry.life().stored),
             Inner::Own(own) => own.age,
         }
     }
@@ -126,15 +148,18 @@ impl<T> Hit<T> {
     }
 }
 
-fn source_of(entry: &impl ReadEntry, now: Moment) -> Source {
-    if entry.is_fresh(now) { Source::Memory } else { Source::Stale }
+/// What a hit was found as.
+#[inline]
+fn copied<T>(copy: &Fronted<T>) -> &AsWritten<T> {
+    copy.as_ref().expect("what was found in front is there")
 }
 
 impl<T> Hit<T> {
+    #[inline]
     fn value(&self) -> &T {
         let (copy, lend) = match &self.0 {
+            Inner::InFront { copy, .. } => return copied(copy).value(),
             Inner::Found { entry, lend, .. } => (entry.decoded(), lend),
-            Inner::Shared { entry, lend, .. } => (entry.decoded(), lend),
             Inner::Own(own) => return &own.value,
         };
         // A copy stays with its entry as long as that lives; the tier takes it away with the entry.
@@ -148,7 +173,7 @@ impl<T> Hit<T> {
     {
         match self.0 {
             Inner::Own(own) => own.value,
-            _ => self.value().clone(),
+            Inner::InFront { .. } | Inner::Found { .. } => self.value().clone(),
         }
     }
 }
@@ -171,11 +196,9 @@ impl<T> AsRef<T> for Hit<T> {
 impl<T: Clone> Clone for Hit<T> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
+            Inner::InFront { copy, now } => Inner::InFront { copy: View::front_counted(copy), now: *now },
             Inner::Found { entry, now, lend } => {
-                Inner::Shared { entry: entry.entry(), now: *now, lend: *lend }
-            }
-            Inner::Shared { entry, now, lend } => {
-                Inner::Shared { entry: entry.clone(), now: *now, lend: *lend }
+                Inner::Found { entry: entry.counted(), now: *now, lend: *lend }
             }
             Inner::Own(own) => Inner::Own(own.clone()),
         })

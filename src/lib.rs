@@ -74,6 +74,7 @@ pub mod message;
 pub mod migrating;
 mod observe;
 mod prepared;
+mod reads;
 mod reservation;
 pub mod settings;
 mod supervisor_ref;

@@ -150,6 +150,11 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some((key, load)) = self.start.take() {
+            if self.options.after.is_none()
+                && let Some(hit) = self.cache.in_front(&key)
+            {
+                return Poll::Ready(Ok(hit));
+            }
             let (mut options, wanted) = (std::mem::take(&mut self.options), Wanted::of::<T>());
             let due = match options.look(self.cache, &key, wanted)? {
                 Found::Hit(seen) => match Hit::of(key.text(), seen) {
@@ -224,7 +229,13 @@ where
     fn into_future(self) -> Self::IntoFuture {
         let Self { cache, key, make, mut options, .. } = self;
         Box::pin(async move {
-            let (key, wanted) = (key?, Wanted::of::<T>().or_nothing());
+            let key = key?;
+            if options.after.is_none()
+                && let Some(hit) = cache.in_front(&&key)
+            {
+                return Ok(Some(hit));
+            }
+            let wanted = Wanted::of::<T>().or_nothing();
             match options.look(cache, &&key, wanted)? {
                 Found::Hit(seen) => match found_there(&key, seen) {
                     Ok(found) => return Ok(found),

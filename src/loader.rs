@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use crate::codec::value::Value;
 use crate::engine::key::Key;
@@ -32,6 +33,9 @@ pub struct Loader {
     run: LoadFn,
     /// Keys whose loaders wait for this one.
     chain: Vec<Key>,
+    /// The span of the task that asked for it. Here, and not with the request: a request may end within an actor's turn, and
+    /// where a span ends the host's subscriber is told.
+    cause: Span,
     /// Past its time it counts as gone, so that another can take over, and not as failed.
     is_lost_when_late: bool,
 }
@@ -128,7 +132,12 @@ impl Loader {
         Fut: Future<Output = Outcome> + Send + 'static,
     {
         let run: LoadFn = Box::new(move || Box::pin(load()));
-        Self { key, run, chain: Vec::new(), is_lost_when_late: false }
+        Self { key, run, chain: Vec::new(), cause: Span::current(), is_lost_when_late: false }
+    }
+
+    /// The span of the task that asked for it.
+    pub(crate) fn cause(&self) -> &Span {
+        &self.cause
     }
 
     /// One that waits for the caller, who brings the value in a task of his own. Told through the receiver that the load has
@@ -150,7 +159,8 @@ impl Loader {
 
     /// Runs the load for at most `limit`, and turns every way in which it can end into a result.
     async fn run(self, limit: Duration, spawner: &Spawner) -> Outcome {
-        let Self { key, run, mut chain, is_lost_when_late } = self;
+        let Self { key, run, mut chain, is_lost_when_late, cause } = self;
+        drop(cause); // a refresh outlives it
         chain.push(key.clone());
         let shown = Shown::new(key.as_str());
         let load = within_chain(chain, run);

@@ -64,6 +64,10 @@ impl IntoKey for &PreparedKey {
         Ok(self.key.clone())
     }
 
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn place(&self) -> Option<Place> {
         Some(self.place)
     }

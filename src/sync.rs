@@ -57,6 +57,10 @@ mod modelled {
             self.0.lock().expect(POISONED)
         }
 
+        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock().ok()
+        }
+
         pub(crate) fn get_mut(&mut self) -> &mut T {
             self.0.get_mut().expect(POISONED)
         }

@@ -1,6 +1,8 @@
-//! Everything this crate logs: targets, words and fields, once.
+//! Everything this crate logs: targets, words and fields, once; its spans are in `spans`.
 //!
 //! Owns: the events. Never: names a key or shows a value. In steady state nothing is logged.
+
+pub(crate) mod spans;
 
 use std::sync::Arc;
 
@@ -30,8 +32,17 @@ pub(crate) const WARM: &str = "apex_cache::warm";
 pub(crate) const SUPERVISOR: &str = "apex_cache::supervisor";
 /// A listener of the host panicked.
 pub(crate) const EVENTS: &str = "apex_cache::events";
+/// The admin over HTTP.
+#[cfg(feature = "admin-http")]
+pub(crate) const ADMIN: &str = "apex_cache::admin";
 /// Keys that no tier was made for.
 pub(crate) const ROUTE: &str = "apex_cache::route";
+
+/// The admin listens, because the settings switch it on.
+#[cfg(feature = "admin-http")]
+pub(crate) fn admin_listens(address: std::net::SocketAddr) {
+    tracing::info!(target: ADMIN, %address, "the admin listens, as the settings say; its token opens all of it");
+}
 
 /// Somebody changed something by hand. Text that came from outside is escaped by the caller.
 pub(crate) fn audited(event: &AuditEvent, who: &str, scope: &str) {

@@ -8,8 +8,12 @@ mod access;
 mod changes;
 #[path = "admin_http/client.rs"]
 mod client;
+#[path = "admin_http/dashboard.rs"]
+mod dashboard;
 #[path = "admin_http/events.rs"]
 mod events;
+#[path = "admin_http/exposition.rs"]
+mod exposition;
 #[path = "admin_http/hostile.rs"]
 mod hostile;
 #[path = "admin_http/hostile_bodies.rs"]
@@ -26,3 +30,9 @@ mod looks;
 mod metrics;
 #[path = "admin_http/openapi.rs"]
 mod openapi;
+#[path = "admin_http/promtool.rs"]
+mod promtool;
+#[path = "admin_http/section.rs"]
+mod section;
+#[path = "admin_http/tower.rs"]
+mod tower;

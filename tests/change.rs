@@ -174,6 +174,32 @@ fn a_user_is_forgotten_in_all_tiers_and_others_are_not() {
 }
 
 #[test]
+fn what_is_being_loaded_for_a_user_who_is_forgotten_is_not_stored() {
+    paused(|| async {
+        let cache = cache().await;
+        let keys = ["user::42::profile", "user_orders::42::list", "query::of::user::42"];
+        let load = |key: &'static str| {
+            let (go, gone) = tokio::sync::oneshot::channel::<()>();
+            let cache = cache.clone();
+            let loading = actix::spawn(async move {
+                let load = || async { gone.await.map(|()| 7_u32) };
+                cache.get_or_load(key, load).await.map(|hit| (*hit, hit.is_stored()))
+            });
+            (go, loading)
+        };
+        let loads = keys.map(load);
+        settle().await;
+        let forgotten = cache.forget_user(42).await.unwrap();
+        assert_eq!((forgotten.matched, forgotten.revoked_loads, forgotten.left), (0, 3, 0));
+        for ((go, loading), key) in loads.into_iter().zip(keys) {
+            go.send(()).unwrap();
+            assert_eq!(loading.await.unwrap().unwrap(), (7, false), "who asked before still gets it");
+            assert!(!holds(&cache, key).await, "{key}");
+        }
+    });
+}
+
+#[test]
 fn an_id_cannot_reach_other_users() {
     paused(|| async {
         let cache = cache().await;

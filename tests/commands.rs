@@ -38,6 +38,7 @@ fn the_commands_of_the_original_mean_what_they_meant() {
         ("/cache-warm query", warm("query")),
         ("/cache-warm tier:all", warm("all")),
         ("/cache-revive user", Command::Revive("user".into())),
+        ("/cache-reload", Command::Reload),
         ("/cache-forget 42", Command::Forget("42".into())),
         ("  cache-clear\tall \r\n", clear(Scope::All)),
     ] {
@@ -53,6 +54,7 @@ fn a_setting_is_changed_by_its_name() {
         ("/cache-set ttl user 60", ttl(TtlOf::Tier("user".into()))),
         ("/cache-set ttl tier:user 1m", ttl(TtlOf::Tier("user".into()))),
         ("/cache-set ttl prefix:user_orders 60s", ttl(TtlOf::Prefix("user_orders".into()))),
+        ("/cache-set ttl prefix:user_orders tier", Command::Set(Change::TtlOfTier("user_orders".into()))),
         ("/cache-set enabled off", Command::Set(Change::Enabled(false))),
         ("/cache-set enabled true", Command::Set(Change::Enabled(true))),
         ("/cache-set max_size_mb 50", Command::Set(Change::MaxSize(50 << 20))),
@@ -120,6 +122,7 @@ fn only_what_takes_entries_away_is_destructive() {
         ("/cache-set enabled off", true),
         ("/cache-set enabled on", false),
         ("/cache-set ttl user 60", false),
+        ("/cache-reload", true), // the file may switch the cache off
         ("/cache-warm", false),
         ("/cache-stats", false),
         ("/cache-info", false),
@@ -183,7 +186,7 @@ fn what_is_not_understood_is_refused_with_what_is_right() {
 /// Lines that come near to being commands.
 fn lines() -> impl Strategy<Value = String> {
     let word = prop_oneof![
-        "/?cache[-_](stats|clear|explain|warm|info|help|revive|set|forget|x)",
+        "/?cache[-_](stats|clear|explain|warm|info|help|revive|set|reload|forget|x)",
         "(all|key:|prefix:|tier:|pattern:|--dry-run|--top|\"|'|::|[*?:]|\\PC|\u{0}|\n|\t| ){0,8}",
         "[a-z:*]{0,300}",
         "(ttl|enabled|max_size_mb|on|off|[0-9]{0,30}[a-zA-Z]{0,2})",
@@ -200,7 +203,7 @@ proptest! {
     fn any_line_is_a_command_or_a_typed_error_on_one_line(line in lines()) {
         match Command::parse(&line) {
             Ok(command) => {
-                let named = matches!(command, Command::Forget(_) | Command::Set(_)) || command.scope().is_some();
+                let named = matches!(command, Command::Forget(_) | Command::Set(_) | Command::Reload) || command.scope().is_some();
                 prop_assert!(!command.is_destructive() || named);
             }
             Err(error) => {

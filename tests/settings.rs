@@ -7,6 +7,8 @@ use apex_cache::settings::{Settings, SettingsError, Sources};
 use tempfile::TempDir;
 use wrong::WRONG;
 
+#[path = "settings/admin.rs"]
+mod admin;
 #[path = "settings/compression.rs"]
 mod compression;
 #[path = "settings/random.rs"]
@@ -77,11 +79,12 @@ fn every_setting_is_explained_in_the_default_file() {
     let text = std::fs::read_to_string(project("config/default.toml")).expect("default.toml");
     let policy = format!("{:#?}", apex_cache::LoadPolicy::new());
     let debug = format!("{:#?}", Settings::default());
-    for (debug, count) in [(&debug, 17), (&policy, 8)] {
+    for (debug, count) in [(&debug, 18), (&policy, 8)] {
         let fields: Vec<&str> = debug
             .lines()
             .filter_map(|line| line.strip_prefix("    ").filter(|line| line.starts_with(char::is_alphabetic)))
             .filter_map(|line| line.split_once(':').map(|(field, _)| field))
+            .filter(|field| *field != "origin") // no setting: where they were read
             .collect();
         assert_eq!(fields.len(), count, "{fields:?}");
         for field in fields {
@@ -258,7 +261,7 @@ fn a_file_with_five_problems_reports_five() {
             "the settings have 5 problems:",
             "  cache.cleanup_intervall (app.toml): there is no such setting; there are enabled, max_size_mb, \
              moving_budget, max_entry_size, cleanup_interval, warm_interval, load_timeout, load_concurrency, load_queue, \
-             queue_messages, queue_bytes, stats_interval, unknown_prefix, compression, compression_threshold, tiers; did \
+             queue_messages, queue_bytes, stats_interval, unknown_prefix, compression, compression_threshold, tiers, admin; did \
              you mean cache.cleanup_interval?",
             "  cache.enabled = \"yes\" (app.toml): expected true or false; did you mean true?",
             "  cache.max_size_mb = \"lots\" (app.toml): expected a size in whole MiB, or text such as \"512KB\" or \

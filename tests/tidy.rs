@@ -46,6 +46,8 @@ const REFUSED: &[(&str, &[&str])] = &[
             "crate::settings",
         ],
     ),
+    // A client of the admin over HTTP, as anybody could write one.
+    ("src/admin/cli/", &["crate::actor", "crate::engine", "crate::handle", "crate::message"]),
     ("src/message/", &["crate::admin", "crate::handle"]),
     ("src/settings/", &["crate::actor", "crate::admin", "crate::handle"]),
     ("src/codec/", &["crate::actor", "crate::admin", "crate::handle"]),

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod contestant;
 pub mod hit_ratio;
 pub mod host;
+pub mod http;
 pub mod machine;
 pub mod measures;
 pub mod ours;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use apex_cache::message::{Set, SetMany};
-use apex_cache::{Cache, Key, Pattern, Prefix, PreparedKey, Settings, Value};
+use apex_cache::{Cache, Key, Pattern, Placement, Prefix, PreparedKey, Settings, Value};
 use serde::de::DeserializeOwned;
 use tokio::sync::Barrier;
 
@@ -25,15 +25,22 @@ fn mib(entries: u64) -> u64 {
 ///
 /// Errors: a sentence, when it does not start.
 pub async fn start(setup: &Setup) -> Result<Cache, Failure> {
+    start_at(setup, Placement::OwnThread).await
+}
+
+async fn start_at(setup: &Setup, placement: Placement) -> Result<Cache, Failure> {
     let settings = Settings::default()
         .max_size_mb(mib(setup.room))
         .cleanup_interval(Duration::from_secs(1))
         .tier("user", |tier| tier.ttl(setup.ttl));
-    Ok(Cache::builder().settings(settings).start().await?)
+    Ok(Cache::builder().settings(settings).placement(placement).start().await?)
 }
 
 /// Read by keys that are texts.
 pub struct Ours(pub Cache);
+
+/// On the thread that uses it, which has a `LocalSet`.
+pub struct Inline(pub Cache);
 
 /// Read by keys that were checked, and found their tier, before the time runs.
 pub struct Prepared(pub Cache);
@@ -120,15 +127,15 @@ async fn resize(cache: &Cache, mib: u64) -> Option<Result<(), Failure>> {
     Some(cache.set_budget(mib << 20).await.map(drop).map_err(Failure::from))
 }
 
-// --- both ways of reading it are the same cache ---------------------------------------------------------------------
+// --- in whichever place, and however it is read, it is the same cache ------------------------------------------------
 
 macro_rules! contestant {
-    ($name:ident { $($apart:tt)* }) => {
+    ($name:ident at $placement:ident { $($apart:tt)* }) => {
         impl<V: Payload> Contestant<V> for $name {
             const NAME: &'static str = "apex";
 
             async fn start(setup: &Setup) -> Result<Self, Failure> {
-                Ok(Self(start(setup).await?))
+                Ok(Self(start_at(setup, Placement::$placement).await?))
             }
 
             async fn get(&self, key: &str) -> Result<bool, Failure> {
@@ -177,15 +184,18 @@ macro_rules! contestant {
     };
 }
 
-contestant!(Ours {});
+contestant!(Ours at OwnThread {});
+contestant!(Inline at Inline {});
 
-contestant!(Prepared {
+contestant!(Prepared at OwnThread {
     async fn get_all(&self, requests: &Requests, gate: &Barrier) -> Result<Done, Failure> {
-        let keys = requests.iter().map(|key| prepare(&self.0, key)).collect::<Result<Vec<_>, _>>()?;
+        let keys = requests.once().map(|key| prepare(&self.0, key)).collect::<Result<Vec<_>, _>>()?;
         timed(gate, async {
             let mut found = 0;
-            for key in &keys {
-                found += u64::from(get_prepared::<V>(&self.0, key)?);
+            for _pass in 0..requests.passes() {
+                for key in &keys {
+                    found += u64::from(get_prepared::<V>(&self.0, key)?);
+                }
             }
             Ok(found)
         })

@@ -33,6 +33,12 @@ impl Samples {
         sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
+    /// By how many percent each of these is more than the one of `base` in the same round.
+    #[must_use]
+    pub fn change(&self, base: &Self) -> Self {
+        Self(self.0.iter().zip(&base.0).map(|(now, then)| (now / then - 1.0) * 100.0).collect())
+    }
+
     /// The smallest and the largest.
     #[must_use]
     pub fn spread(&self) -> [f64; 2] {
@@ -126,5 +132,7 @@ mod tests {
         assert_eq!(turns, [10.0, 20.0, 20.0, 10.0, 10.0, 20.0, 20.0, 10.0]);
         assert_eq!(format!("{:?}", samples[0].spread()), "[14.0, 18.0]");
         assert_eq!(format!("{}", samples[1].median()), "26");
+        let (now, then) = (Samples::from(vec![11.0, 30.0]), Samples::from(vec![10.0, 40.0]));
+        assert_eq!(now.change(&then).spread().map(f64::round), [-25.0, 10.0], "round by round");
     }
 }

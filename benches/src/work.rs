@@ -231,6 +231,7 @@ pub fn zipf(count: u64, length: usize, seed: u64) -> Vec<u64> {
 pub struct Requests {
     text: Arc<str>,
     ends: Arc<[usize]>,
+    passes: usize,
 }
 
 impl Requests {
@@ -241,23 +242,40 @@ impl Requests {
             text.push_str(&naming(id));
             ends.push(text.len());
         }
-        Self { text: text.into(), ends: ends.into() }
+        Self { text: text.into(), ends: ends.into(), passes: 1 }
     }
 
-    /// How many.
+    /// The same from the beginning, so many times.
+    #[must_use]
+    pub fn repeated(self, passes: usize) -> Self {
+        Self { passes, ..self }
+    }
+
+    /// How many, in all passes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.ends.len() * self.passes
+    }
+
+    /// How often they are gone through.
+    #[must_use]
+    pub fn passes(&self) -> usize {
+        self.passes
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len() == 0
     }
 
-    /// One after the other.
+    /// One after the other, all passes.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.passes).flat_map(|_| self.once())
+    }
+
+    /// One after the other, one pass.
+    pub fn once(&self) -> impl Iterator<Item = &str> {
         let mut begin = 0;
         self.ends.iter().map(move |&end| {
             let key = &self.text[begin..end];

@@ -57,6 +57,20 @@ fn memory_that_was_given_back_is_told_in_a_row_of_its_own() {
 }
 
 #[test]
+fn a_look_is_told_with_the_reads_alone_and_beside_it() {
+    let (rows, about) = rows(env!("CARGO_BIN_EXE_looks"), &["--quick", "--json", "--only", "metrics"]);
+    assert_eq!(rows.len(), 1, "{about}");
+    let row = &rows[0];
+    assert_eq!((&row["measure"], &row["unit"]), (&Value::from("metrics"), &Value::from("reads/s")));
+    for field in ["alone", "beside", "threads", "keys", "looks"] {
+        assert!(number(row, field) > 0.0, "{field} of {row:?}");
+    }
+    let change = number(row, "change_percent");
+    let [least, most] = [0, 1].map(|end| row["spread"]["change_percent"][end].as_f64().expect("a number"));
+    assert!(least <= change && change <= most, "{row:?}");
+}
+
+#[test]
 fn what_does_not_exist_is_refused_by_every_program() {
     let programs = [
         env!("CARGO_BIN_EXE_peers"),
@@ -66,6 +80,7 @@ fn what_does_not_exist_is_refused_by_every_program() {
         env!("CARGO_BIN_EXE_scale"),
         env!("CARGO_BIN_EXE_invalidate"),
         env!("CARGO_BIN_EXE_latency"),
+        env!("CARGO_BIN_EXE_looks"),
     ];
     for program in programs {
         let output = run(program, &["--only", "nothing"]);

@@ -66,7 +66,8 @@ impl CachedShop {
         self.database.get_orders_for_user(id).await
     }
 
-    #[cached(key = "query::transactions::{id}")]
+    /// The tag is for those who forget the user: the key alone does not tell whose it is.
+    #[cached(key = "query::transactions::{id}", tags = ["user:{id}"])]
     pub(crate) async fn get_transactions(&self, id: u32) -> Result<Hit<Rows<Transaction>>> {
         self.database.get_transactions(id).await
     }
@@ -180,6 +181,10 @@ mod tests {
         shop.update_wallet_balance(3, 5).await.unwrap();
         assert_eq!(held(&shop).await, without(&["profile 3"]));
         shop.purchase_product(3, 7).await.unwrap();
+        assert_eq!(held(&shop).await, without(&["profile 3", "orders 3", "transactions 3"]));
+        // Who is forgotten has nothing left in any tier, also under keys that do not begin with `user`.
+        let gone = shop.cache.forget_user(3).await.unwrap();
+        assert_eq!((gone.matched, gone.left), (3, 0));
         assert_eq!(held(&shop).await, without(&["profile 3", "orders 3", "transactions 3"]));
         shop.write_product(ProductWrite::Update { id: 7, price_cents: 900 }).await.unwrap();
         assert_eq!(held(&shop).await, without(&["catalog", "page", "mains", "subs", "search"]));

@@ -1,7 +1,9 @@
 //! A shop on a real `SQLite` database, run twice by the same plan: without and with Apex Cache.
 //!
 //! Run: `cargo run --release --example shop -- --quick` (about 25 s; `--help` lists the options)
-//! Look at: `cached.rs` (queries and changes, with their keys and invalidations), `start.rs` (settings and warming).
+//!      `cargo run --release --features admin-http --example shop -- --serve` opens it, with the page of the cache
+//! Look at: `cached.rs` (queries and changes, with their keys and invalidations), `start.rs` (settings and warming), `serve.rs`
+//!      (the page of the cache mounted into an actix-web app).
 //!
 //! It prints how many queries reached the database and how long people waited, each without and with the cache, and
 //! counts every answer that was older than it may be. That count must be 0.
@@ -18,15 +20,21 @@ mod model;
 mod mutations;
 mod options;
 mod overhead;
+#[cfg(feature = "admin-http")]
+mod pages;
 mod plan;
 mod queries;
 mod random;
 mod reads;
 mod report;
 mod schema;
+#[cfg(feature = "admin-http")]
+mod serve;
 mod start;
 mod trouble;
 mod truth;
+#[cfg(feature = "admin-http")]
+mod visitors;
 mod workload;
 
 use std::process::ExitCode;
@@ -57,6 +65,13 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if options.serve.is_some() && cfg!(not(feature = "admin-http")) {
+        eprintln!(
+            "shop: --serve needs the feature admin-http, which this build does not have; run this instead:"
+        );
+        println!("{}", options::SERVE);
+        return ExitCode::from(3);
+    }
     match run(&options) {
         Ok(code) => code,
         Err(trouble) => {
@@ -80,6 +95,10 @@ fn run(options: &Options) -> Result<ExitCode, Trouble> {
         options,
         &format!("Database ready in {:.1} s, {:.1} MB", begun.elapsed().as_secs_f64(), megabytes(&master)),
     );
+    #[cfg(feature = "admin-http")]
+    if let Some(address) = options.serve {
+        return runtime.block_on(serve::run(options, address, &master));
+    }
     let report = runtime.block_on(measure_all(options, &master, plan))?;
     if options.json {
         println!("{}", report.json());
@@ -166,6 +185,9 @@ fn bar(options: &Options, plan: &Plan, name: &'static str) -> ProgressBar {
 }
 
 fn introduction(options: &Options, plan: &Plan) -> String {
+    if options.serve.is_some() {
+        return String::from("Apex Cache: a shop on a real SQLite file, with the cache in front of it");
+    }
     let lines = options.describe().into_iter().map(|(name, value)| format!("  {name:<19} {value}\n"));
     format!("Apex Cache: a shop without and with cache\n{}  {}", lines.collect::<String>(), plan.describe())
 }

@@ -4,6 +4,7 @@
 //! Never: prints or exits; `main` does that.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -46,6 +47,10 @@ pub(crate) struct Options {
     pub(crate) max_entry_mb: u32,
     pub(crate) load_concurrency: u32,
     pub(crate) sabotage: bool,
+    /// Where the shop is opened, in place of the runs.
+    pub(crate) serve: Option<SocketAddr>,
+    /// For how long; `None`: until it is interrupted.
+    pub(crate) seconds: Option<u32>,
     pub(crate) help: bool,
 }
 
@@ -68,6 +73,8 @@ impl Default for Options {
             max_entry_mb: 8,
             load_concurrency: 512,
             sabotage: false,
+            serve: None,
+            seconds: None,
             help: false,
         }
     }
@@ -84,9 +91,9 @@ Usage: cargo run --release --example shop -- [OPTIONS]
   --json                  one JSON object on one line on stdout, nothing else there
   --db PATH               build the database here, or use the one that an earlier run built [a temporary file]
   --delay MS | MIN..MAX   extra time per query, for a database across a network; 0 = bare SQLite [50..200]
-  --think MS | MIN..MAX   pause of a person between two interactions [50..150]
+  --think MS | MIN..MAX   pause of a person between two interactions [50..150; with --serve 300..1500]
   --sessions N            sessions in all, 1 ..= 100000 [2000; with --quick 500]
-  --at-once N             sessions under way at once, 1 ..= 5000 [500]
+  --at-once N             sessions under way at once, 1 ..= 5000 [500; with --serve 50]
   --interactions N        interactions of a session after its first, 1 ..= 1000 [20]
   --writes PERCENT        share of the interactions that change something, 0 ..= 100 [5]
   --users N               1 ..= 1000000 [20000]
@@ -96,13 +103,22 @@ Usage: cargo run --release --example shop -- [OPTIONS]
                           [8, or a tenth of --max-size-mb]
   --load-concurrency N    loads at once in each tier, 1 ..= 4096 [512]
   --sabotage              leave the invalidations out: shows that the check for stale answers can fail
+  --serve [ADDRESS]       open the shop in place of the runs, with the page of the cache and visitors [127.0.0.1:8080];
+                          it ends with Ctrl-C; needs --features admin-http
+  --for SECONDS           with --serve: for so long, 1 ..= 86400
   --help                  this text
 
-Exit code: 0 = all answers were current (or --sabotage was noticed), 1 = not so, 2 = a wrong option.
+Exit code: 0 = all answers were current (or --sabotage was noticed), 1 = not so, 2 = a wrong option,
+3 = --serve in a build without the feature admin-http.
 ";
 
+/// What has to be typed to open the shop.
+pub(crate) const SERVE: &str = "cargo run --release --features admin-http --example shop -- --serve";
+
 const SWITCHES: [&str; 4] = ["--quick", "--json", "--sabotage", "--help"];
-const VALUED: [&str; 13] = [
+const VALUED: [&str; 15] = [
+    "--serve",
+    "--for",
     "--seed",
     "--db",
     "--delay",
@@ -121,9 +137,9 @@ const VALUED: [&str; 13] = [
 impl Options {
     /// Reads the command line; `Err` is a sentence for the person who typed it.
     pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut words = words.into_iter().collect::<Vec<_>>().into_iter().peekable();
         let mut options = Self::default();
-        let (mut sessions, mut max_entry) = (None, None);
-        let mut words = words.into_iter();
+        let (mut sessions, mut max_entry, mut at_once, mut think) = (None, None, None, None);
         while let Some(word) = words.next() {
             let (flag, attached) = match word.split_once('=') {
                 Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
@@ -139,16 +155,34 @@ impl Options {
             if !VALUED.contains(&flag.as_str()) {
                 return Err(unknown(&flag));
             }
+            if flag == "--serve" {
+                let address = attached.or_else(|| words.next_if(|word| !word.starts_with("--")));
+                options.serve = Some(address.map_or(Ok(ADDRESS), |address| self::address(&flag, &address))?);
+                continue;
+            }
             let value =
                 attached.or_else(|| words.next()).ok_or_else(|| format!("{flag} needs a value after it"))?;
             if flag == "--sessions" {
                 sessions = Some(number(&flag, &value, 1, 100_000)?);
             } else if flag == "--max-entry-mb" {
                 max_entry = Some(number(&flag, &value, 1, 1_024)?);
+            } else if flag == "--at-once" {
+                at_once = Some(number(&flag, &value, 1, 5_000)?);
+            } else if flag == "--think" {
+                think = Some(span(&flag, &value)?);
             } else {
                 options.set(&flag, &value)?;
             }
         }
+        if options.seconds.is_some() && options.serve.is_none() {
+            return Err(
+                "--for says how long --serve keeps the shop open, and --serve was not given".to_owned()
+            );
+        }
+        // A shop that is looked at has fewer visitors, who take their time.
+        let open = options.serve.is_some();
+        options.at_once = at_once.unwrap_or(if open { 50 } else { options.at_once });
+        options.think = think.unwrap_or(if open { Span { min: 300, max: 1_500 } } else { options.think });
         options.sessions = sessions.unwrap_or(if options.quick { 500 } else { options.sessions });
         // The cache allows an entry at most a tenth of its budget.
         options.max_entry_mb = max_entry.unwrap_or(options.max_entry_mb.min(options.max_size_mb / 10).max(1));
@@ -169,8 +203,7 @@ impl Options {
             "--seed" => self.seed = number(flag, value, 0, u64::MAX)?,
             "--db" => self.db = Some(PathBuf::from(value)),
             "--delay" => self.delay = span(flag, value)?,
-            "--think" => self.think = span(flag, value)?,
-            "--at-once" => self.at_once = number(flag, value, 1, 5_000)?,
+            "--for" => self.seconds = Some(number(flag, value, 1, 86_400)?),
             "--interactions" => self.interactions = number(flag, value, 1, 1_000)?,
             "--writes" => self.writes = number(flag, value, 0.0, 100.0)?,
             "--users" => self.users = number(flag, value, 1, 1_000_000)?,
@@ -239,6 +272,15 @@ fn span(flag: &str, value: &str) -> Result<Span, String> {
     if span.min <= span.max && span.max <= 60_000 { Ok(span) } else { Err(bad()) }
 }
 
+/// Where the shop is opened when nothing else is said.
+const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8_080);
+
+fn address(flag: &str, value: &str) -> Result<SocketAddr, String> {
+    let refused =
+        |_| format!("{flag} takes an address with a port, such as 127.0.0.1:8080, but was given {value:?}");
+    value.parse().map_err(refused)
+}
+
 fn unknown(flag: &str) -> String {
     let nearest = SWITCHES.iter().chain(&VALUED).map(|known| (distance(flag, known), *known)).min();
     match nearest {
@@ -288,6 +330,21 @@ mod tests {
         assert_eq!((options.seed, options.delay, options.users), (7, Span { min: 5, max: 9 }, 1_000));
         assert!((options.writes - 2.5).abs() < 1e-9 && options.json);
         assert_eq!(options.think, Span { min: 0, max: 0 });
+    }
+
+    #[test]
+    fn the_shop_is_opened_where_and_for_as_long_as_was_said() {
+        let open = parse("--serve").unwrap();
+        assert_eq!((open.serve, open.seconds), (Some("127.0.0.1:8080".parse().unwrap()), None));
+        assert_eq!((open.at_once, open.think), (50, Span { min: 300, max: 1_500 }));
+        let open = parse("--serve [::1]:0 --for 5 --at-once 7 --think 9").unwrap();
+        assert_eq!((open.serve, open.seconds), (Some("[::1]:0".parse().unwrap()), Some(5)));
+        assert_eq!((open.at_once, open.think), (7, Span { min: 9, max: 9 }));
+        assert_eq!(parse("--serve=127.0.0.1:1 --json").unwrap().serve.unwrap().port(), 1);
+        assert!(parse("--serve --quick").unwrap().quick);
+        assert!(parse("--serve 8080").unwrap_err().contains("an address with a port"));
+        assert!(parse("--for 5").unwrap_err().contains("--serve was not given"));
+        assert!(HELP.contains("3 = --serve") && SERVE.ends_with("-- --serve"));
     }
 
     #[test]

@@ -87,7 +87,14 @@ pub(crate) async fn run(shop: Arc<Shop>, plan: Arc<Plan>, truth: Arc<Truth>, bar
     tally
 }
 
-async fn visit(shop: &Shop, truth: &Truth, session: &Session, bar: &ProgressBar, tally: &Mutex<Tally>) {
+/// One session, from the first interaction to the last.
+pub(crate) async fn visit(
+    shop: &Shop,
+    truth: &Truth,
+    session: &Session,
+    bar: &ProgressBar,
+    tally: &Mutex<Tally>,
+) {
     let visit = Visit { shop, truth, user: session.user, tally };
     for step in &session.steps {
         let begun = Instant::now();

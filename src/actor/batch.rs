@@ -1,41 +1,38 @@
-//! Loads of several keys: from the host's call to the tiers, the task that runs the loader, and the way back.
+//! Loads of several keys: from the host's call to the tiers, and the way back. Their task is in `batch_run`.
 //!
 //! Owns: that each key of such a call has an answer in time, whatever becomes of the others. Never: decides whether a value
 //! is stored.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use super::call::{Asked, asked_inside, told};
-use super::guard::drop_guarded;
 use super::inbox::Parcel;
 use super::limit::Limit;
 use super::load::Waiter;
 use super::permit::Lane;
 use super::reply::Reply;
-use super::request::{Accepted, LoadManyRequest, LoadMember, TierRequest, ToTier};
+use super::request::{Accepted, LoadManyRequest, LoadMember, TierRequest};
 use super::tier_shared::TierShared;
 use super::wiring::Wiring;
-use crate::batch_loader::{BatchLoader, Brought};
-use crate::codec::value::{Value, Wanted};
+use crate::batch_loader::BatchLoader;
+use crate::codec::value::Wanted;
 use crate::deadline::Deadline;
-use crate::engine::flight::{Class, FlightId};
+use crate::engine::flight::Class;
 use crate::engine::given::{Given, Source};
-use crate::engine::journal::Ticket;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
-use crate::engine::slice::CHANGES;
 use crate::engine::stamp::Stamp;
-use crate::engine::tag::Tags;
 use crate::engine::terms::Terms;
-use crate::engine::tier::{Batch, BatchLanded, Item, Member, Outcome, Taken, Tier};
+use crate::engine::tier::{Member, Outcome};
 use crate::env::{Spawner, Stopwatch};
 use crate::error::{Error, Result, Shown};
 use crate::load_policy::LoadPolicy;
 use crate::loader::LoadCell;
+use crate::telemetry::spans::{self, For};
 
 /// Keys that one run of a loader brings at most.
 const MEMBERS_MAX: usize = 500;
@@ -249,7 +246,10 @@ impl Wiring {
                 drop(asked.cell.take()); // all are brought by the one run
                 self.env.observe_load(&asked.key);
             }
-            loader.run(&keys, timeout, &self.spawner).await
+            let span = spans::load(&tier.name, keys.len(), For::Bypass, loader.cause());
+            let brought = loader.run(&keys, timeout, &self.spawner).instrument(span.clone()).await;
+            spans::loaded(&span, &brought.outcomes);
+            brought
         };
         let Some(brought) = self.spawner.within(longest.saturating_sub(began.elapsed()), run).await else {
             return left.iter().map(|(_, asked, limit)| Err(limit.over(&asked.key))).collect();
@@ -296,102 +296,4 @@ pub(super) fn members(request: LoadManyRequest) -> (Vec<Member<Waiter>>, Class) 
         Member { key, terms, waiter }
     };
     (members.into_iter().map(member).collect(), class)
-}
-
-/// Starts the loader of a batch in a task that belongs to it: callers may come and go.
-pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut Tier<Waiter, Reply<Taken>>) {
-    let Batch { flights, ticket } = started;
-    let (mut members, mut leads, mut limit) = (Vec::new(), None, Duration::ZERO);
-    for flight in flights {
-        let Some((key, timeout, waiter)) = tier.leader(flight) else { continue };
-        let (batch, spawner, cell) = waiter.batch();
-        wiring.env.observe_load(&key);
-        members.push(Running { flight, key, cell: Arc::clone(cell) });
-        limit = limit.max(timeout);
-        leads = leads.or_else(|| Some((Arc::clone(batch?), spawner.clone())));
-    }
-    let landing = Landing {
-        wiring: Arc::clone(wiring),
-        tier: id,
-        ticket,
-        began: Stopwatch::start(),
-        members,
-        brought: None,
-        loader: None,
-    };
-    let Some((loader, spawner)) = leads else { return }; // the landing tells that it is lost
-    // Moved into the task before it is polled: a task that is dropped unpolled, with its runtime, reports too.
-    let task = async move {
-        let mut landing = landing;
-        // The loader brings them together; their own are not needed.
-        landing.members.iter().for_each(|member| drop_guarded(member.cell.take()));
-        let keys: Vec<Key> = landing.members.iter().map(|member| member.key.clone()).collect();
-        let timers = landing.wiring.spawner.clone();
-        let loader = landing.loader.insert(loader);
-        let brought = loader.run(&keys, limit, &timers).await;
-        let brought = landing.wiring.pack_brought(landing.wiring.tier(id), &keys, brought);
-        landing.brought = Some(brought);
-    };
-    spawner.spawn(task);
-}
-
-/// One key of a batch that is being loaded.
-struct Running {
-    flight: FlightId,
-    key: Key,
-    cell: Arc<LoadCell>,
-}
-
-/// Reports the end of a load of several keys when it is dropped: at its end, and when its task is lost.
-struct Landing {
-    wiring: Arc<Wiring>,
-    tier: TierId,
-    ticket: Ticket,
-    began: Stopwatch,
-    members: Vec<Running>,
-    brought: Option<Brought>,
-    loader: Option<Arc<BatchLoader>>,
-}
-
-impl Landing {
-    /// What the tier keeps of what nobody asked for; keys of other tiers have no business here.
-    fn extra(&self, key: Key, value: Value) -> Option<Item> {
-        let (tier, terms) = self.wiring.route(key.as_str()).ok()?;
-        let terms = terms_of_batch(&self.loader.as_ref()?.policy, &terms.now());
-        (tier.id == self.tier).then(|| Item { key, value, tags: Tags::NONE, terms })
-    }
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        let lost = || {
-            // A task that was dropped unpolled left the loaders in their cells; see the landing of a single load.
-            self.members.iter().for_each(|member| drop_guarded(member.cell.take()));
-            Brought { outcomes: self.members.iter().map(|_| Outcome::Lost).collect(), extras: Vec::new() }
-        };
-        let Brought { outcomes, extras } = self.brought.take().unwrap_or_else(lost);
-        let mut members = VecDeque::with_capacity(outcomes.len());
-        for (Running { flight, key, cell }, outcome) in self.members.iter().zip(outcomes) {
-            let lost = || Err(Error::LoadLost { key: Shown::new(key.as_str()) });
-            cell.finish(outcome.clone().into_result().unwrap_or_else(lost));
-            members.push_back((*flight, outcome));
-        }
-        let mut extras: VecDeque<Item> =
-            extras.into_iter().filter_map(|(key, value)| self.extra(key, value)).collect();
-        let (ticket, took) = (self.ticket, self.began.elapsed());
-        // In parts, so that a loader that brings very much holds up nobody for long.
-        let mut is_first = true;
-        loop {
-            let part: Vec<_> = members.drain(..members.len().min(CHANGES)).collect();
-            let room = CHANGES - part.len();
-            let extra = extras.drain(..extras.len().min(room)).collect();
-            let is_last = members.is_empty() && extras.is_empty();
-            let landed = BatchLanded { ticket, members: part, extras: extra, is_first, is_last, took };
-            is_first = false;
-            self.wiring.tier(self.tier).tell(ToTier::BatchLanded(Box::new(landed)));
-            if is_last {
-                break;
-            }
-        }
-    }
 }

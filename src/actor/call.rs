@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 use super::dispatch::{Pending, Request};
 use super::inbox::Parcel;
@@ -31,7 +32,7 @@ use crate::error::{Error, ErrorKind, Result, Shown};
 use crate::load_policy::LoadPolicy;
 use crate::loader::{LoadCell, Loader, Nesting, nesting};
 use crate::message::GetOrLoad;
-use crate::telemetry;
+use crate::telemetry::{self, spans, spans::For};
 
 /// Waits for a tier. A slot answers when it is dropped, so a lost sender means that the cache is gone.
 pub(super) async fn told<R>(answer: oneshot::Receiver<Result<R>>) -> Result<R> {
@@ -247,10 +248,15 @@ impl Wiring {
         // ended, needs none: its caller would wait for loads of others though its value is there.
         let needs_place = !asked.nested && asked.cell.is_loaded();
         let _place = if needs_place { Some(tier.bypass.acquire().await) } else { None };
+        let mut span = Span::none();
         if asked.cell.is_loaded() {
             self.env.observe_load(&asked.key);
+            span = spans::load(&tier.name, 1, For::Bypass, &Span::current());
         }
-        let value = asked.cell.run_here(asked.terms.timeout, &self.spawner).await?;
+        let run = asked.cell.run_here(asked.terms.timeout, &self.spawner);
+        let value = run.instrument(span.clone()).await;
+        spans::bypassed(&span, &value);
+        let value = value?;
         Ok(Given { value, source: Source::Bypass, age: Duration::ZERO, stored: false })
     }
 }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use actix::Message;
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use super::inbox::Parcel;
 use super::permit::{Lane, Permit};
@@ -19,12 +20,15 @@ use super::wiring::Wiring;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
-use crate::engine::tier::{Item, Made};
+use crate::engine::scope::How;
+use crate::engine::tier::{Item, Made, Taken};
 use crate::error::{Error, Result};
 use crate::message::{
-    Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed, ReviveTier, Sample, Set,
-    SetBudget, SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
+    Advice, AdviceSnapshot, Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed,
+    ReviveTier, Sample, Set, SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
 };
+
+use crate::telemetry::spans::{self, Took};
 
 /// Bytes of a bulk message that go to a tier at once.
 const CHUNK: u64 = 1 << 20;
@@ -184,7 +188,13 @@ impl Request for Remove {
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         match wiring.post_key(self.key, Lane::Control, |key, reply| TierRequest::Remove { key, reply }) {
             Ok(answer) => Pending::task(async move {
-                let taken = answer.await.unwrap_or(Err(Error::Closed)).map_err(partial)?;
+                let span = spans::invalidation("key", spans::how(How::Remove), false, true);
+                let taken = answer.instrument(span.clone()).await;
+                let taken = taken.unwrap_or(Err(Error::Closed)).map_err(partial);
+                let took =
+                    |&Taken { matched, revoked_loads, .. }: &_| Took { tiers: 1, matched, revoked_loads };
+                spans::invalidated(&span, taken.as_ref().map(took));
+                let taken = taken?;
                 Ok(Removed::new(taken.matched > 0, taken.revoked_loads))
             }),
             Err(error) => Pending::known(Err(error)),
@@ -311,17 +321,17 @@ impl Request for History {
     }
 }
 
+impl Request for Advice {
+    type Reply = AdviceSnapshot;
+    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
+        wiring.post_control(|reply| ControlRequest::Stats(ToStats::Advise(self, reply)))
+    }
+}
+
 impl Request for Info {
     type Reply = InfoSnapshot;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         wiring.post_control(|reply| ControlRequest::Info(self, reply))
-    }
-}
-
-impl Request for SetBudget {
-    type Reply = ();
-    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        wiring.post_control(|reply| ControlRequest::SetBudget(self, reply))
     }
 }
 

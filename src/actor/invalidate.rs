@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 use super::dispatch::{Pending, Request};
 use super::inbox::Parcel;
@@ -21,6 +22,7 @@ use crate::engine::stamp::Stamp;
 use crate::engine::tier::Taken;
 use crate::error::{Error, Result};
 use crate::message::{Invalidate, Invalidated};
+use crate::telemetry::spans::{self, Took};
 
 /// The answers of several tiers, while they are waited for.
 type Answers<R> = Vec<(TierId, oneshot::Receiver<Result<R>>)>;
@@ -70,8 +72,25 @@ impl Request for Invalidate {
         };
         let request = |reply| TierRequest::Invalidate { scope: scope.clone(), how, dry_run, reply };
         let answers = wiring.tell_all(places, request);
-        Pending::task(gather(answers))
+        let (kind, how) = (spans::kind(&scope), spans::how(how));
+        // Made when it is first polled, in the task that waits: this may run in the supervisor's turn.
+        Pending::task(async move {
+            let span = spans::invalidation(kind, how, dry_run, true);
+            gather_in(span, answers).await
+        })
     }
+}
+
+/// As [`gather`], in `span`, which is told what it came to.
+async fn gather_in(span: Span, answers: Answers<Taken>) -> Result<Invalidated> {
+    let taken = gather(answers).instrument(span.clone()).await;
+    let took = |taken: &Invalidated| Took {
+        tiers: taken.tiers,
+        matched: taken.matched,
+        revoked_loads: taken.revoked_loads,
+    };
+    spans::invalidated(&span, taken.as_ref().map(took));
+    taken
 }
 
 /// Adds up what the tiers took, once all have answered.
@@ -133,6 +152,13 @@ impl Open {
         let (id, scope) = (self.id, &self.scope);
         let answers =
             wiring.tell_all(tiers, |reply| TierRequest::CloseFence { id, scope: scope.clone(), end, reply });
-        Pending::task(gather(answers))
+        let kind = spans::kind(scope);
+        Pending::task(async move {
+            let span = match end {
+                End::Commit => spans::invalidation(kind, "commit", false, true),
+                _ => Span::none(), // nothing is invalidated
+            };
+            gather_in(span, answers).await
+        })
     }
 }

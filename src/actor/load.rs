@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::{Instrument, Span};
+
 use super::reply::Reply;
 use super::request::ToTier;
 use super::wiring::Wiring;
@@ -21,6 +23,7 @@ use crate::engine::tier::{self, Outcome};
 use crate::env::{Spawner, Stopwatch};
 use crate::error::{Error, Result, Shown};
 use crate::loader::{LoadCell, run_for};
+use crate::telemetry::spans::{self, For};
 
 /// A call that waits for a load.
 #[derive(Debug)]
@@ -54,6 +57,11 @@ impl Waiter {
     /// What brings its key with others, where to run it, and where its own loader lies.
     pub(crate) fn batch(&self) -> (Option<&Arc<BatchLoader>>, &Spawner, &Arc<LoadCell>) {
         (self.batch.as_ref(), &self.spawner, &self.cell)
+    }
+
+    /// For whom its load is.
+    pub(crate) fn whom(&self) -> For {
+        if self.reply.is_some() { For::Caller } else { For::Refresh }
     }
 
     pub(crate) fn answer(mut self, answer: Result<Given>) {
@@ -113,19 +121,21 @@ pub(crate) fn start(
         flight,
         incarnation,
         began: Stopwatch::start(),
+        span: Span::none(),
         outcome: None,
         cell: Arc::clone(&cell),
         key: key.clone(),
     };
+    let whom = leader.whom();
     let spawner = leader.spawner.clone();
     // Moved into the task before it is polled: a task that is dropped unpolled, with its runtime, reports too.
     let task = async move {
         let mut landing = landing;
         let Some(loader) = cell.take() else { return };
-        let timers = landing.wiring.spawner.clone();
-        let outcome = run_for(&cell, loader, limit, &timers).await;
-        let outcome = landing.wiring.pack_loaded(landing.wiring.tier(tier), &landing.key, outcome);
-        landing.outcome = Some(outcome);
+        let (timers, shared) = (landing.wiring.spawner.clone(), landing.wiring.tier(tier));
+        landing.span = spans::load(&shared.name, 1, whom, loader.cause());
+        let outcome = run_for(&cell, loader, limit, &timers).instrument(landing.span.clone()).await;
+        landing.outcome = Some(landing.wiring.pack_loaded(shared, &landing.key, outcome));
     };
     spawner.spawn(task);
 }
@@ -137,6 +147,8 @@ struct Landing {
     flight: FlightId,
     incarnation: u64,
     began: Stopwatch,
+    /// Once the loader has begun.
+    span: Span,
     outcome: Option<Outcome>,
     cell: Arc<LoadCell>,
     key: Key,
@@ -152,6 +164,7 @@ impl Drop for Landing {
             self.cell.finish(Err(Error::LoadLost { key: Shown::new(self.key.as_str()) }));
             Outcome::Lost
         });
+        spans::loaded(&self.span, [&outcome]);
         let landed = ToTier::Landed {
             id: self.flight,
             incarnation: self.incarnation,

@@ -13,9 +13,10 @@ use crate::codec::value::Wanted;
 use crate::engine::entry::{Freshness, ReadEntry};
 use crate::engine::given::Given;
 use crate::engine::moment::Moment;
+use crate::engine::sampler::Facts;
 use crate::engine::stamp::{At, Stamp};
 use crate::engine::tag::Tags;
-use crate::engine::view::Served;
+use crate::engine::view::{Fronted, Served, View};
 
 /// What a call with a loader finds in the view.
 #[derive(Debug)]
@@ -62,6 +63,31 @@ impl TierShared {
 }
 
 impl Wiring {
+    /// The short way of a hit: a copy that stands in front, counted as a read. It notes in `at` when that was.
+    ///
+    /// Nothing says nothing of the key: nothing was counted or marked, and [`Wiring::look`] tells more. It is the way of nearly
+    /// all reads, so it asks only what decides. What is in the sample goes the other way, for its weight stands there.
+    #[inline]
+    pub(crate) fn hit<T: Send + Sync + 'static>(
+        &self,
+        tier: &TierShared,
+        key: &str,
+        hash: u64,
+        at: &mut Moment,
+    ) -> Fronted<T> {
+        let found = tier.view.in_front::<T>(hash, key);
+        let Some(copy) = found.as_ref() else { return found };
+        // Behind the look-up: while the copy is on its way from memory there is time for the clock.
+        let now = self.env.now();
+        if !copy.is_fresh(now) || !self.is_enabled() || tier.counters.sampler.takes(hash) {
+            return View::nothing_in_front();
+        }
+        tier.view.mark_copy(copy);
+        tier.counters.hit();
+        *at = now;
+        found
+    }
+
     /// What the view holds under `key` and may be served as it is, counted as a read.
     #[inline]
     pub(crate) fn look<'w>(&self, tier: &'w TierShared, at: KeyAt<'_>, wanted: Wanted) -> Option<Seen<'w>> {
@@ -114,7 +140,7 @@ impl Wiring {
                 }
                 None => tier.counters.miss(),
             }
-            tier.counters.sampler.saw(at.hash, || entry.as_ref().map_or(0, ReadEntry::weight));
+            tier.counters.sampler.saw(at.hash, now, || entry.as_ref().map(Facts::of));
         }
         entry.map(|entry| Seen { entry, now, tier })
     }

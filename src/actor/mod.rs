@@ -6,7 +6,9 @@
 //! [`Wiring`], put recorders into the places of the neighbours with `connect_*`, start the one actor, and send it what
 //! [`request`] describes. Beside that nothing here is promised to stay as it is.
 
+mod advising;
 mod batch;
+mod batch_run;
 mod budgeting;
 mod call;
 mod change;
@@ -28,6 +30,7 @@ mod pack;
 mod permit;
 #[cfg(all(test, shuttle))]
 mod permit_shuttle;
+mod reload;
 mod remove_many;
 mod reply;
 pub mod request;
@@ -49,6 +52,7 @@ mod wiring;
 
 pub(crate) use batch::LoadMany;
 pub(crate) use call::LoadCall;
+pub use change::Was;
 pub use dispatch::{Pending, Request};
 pub use events::Events;
 pub(crate) use events::{Listener, listen};

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use super::inbox::Parcel;
 use super::permit::{Lane, Permit};
@@ -13,9 +14,11 @@ use super::request::{Accepted, TierRequest};
 use super::wiring::Wiring;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
+use crate::engine::scope::How;
 use crate::engine::tier::Taken;
 use crate::error::{Error, Result};
 use crate::message::Removed;
+use crate::telemetry::spans::{self, Took};
 
 /// Keys of one tier, and where their answers belong.
 struct Part {
@@ -62,7 +65,18 @@ pub(super) fn remove(
         waits.push(Wait { tier: name, places, answer });
     }
     wiring.post(Parcel::Tiers(parcels));
-    Ok(gather(count, waits))
+    Ok(async move {
+        let (tiers, span) =
+            (waits.len() as u64, spans::invalidation("keys", spans::how(How::Remove), false, true));
+        let removed = gather(count, waits).instrument(span.clone()).await;
+        let took = |removed: &Vec<Removed>| Took {
+            tiers,
+            matched: removed.iter().filter(|one| one.was_present).count() as u64,
+            revoked_loads: removed.iter().map(|one| one.revoked_loads).sum(),
+        };
+        spans::invalidated(&span, removed.as_ref().map(took));
+        removed
+    })
 }
 
 /// Puts the answers in the order of the keys, once all tiers have answered.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix::Message;
 
+use super::change::Was;
 use super::permit::Permit;
 use super::reply::Reply;
 use crate::batch_loader::BatchLoader;
@@ -27,7 +28,7 @@ use crate::env::Spawner;
 use crate::error::{Error, Result};
 use crate::loader::LoadCell;
 use crate::message::{
-    History, Info, InfoSnapshot, ReviveTier, Sample, SetBudget, SetEnabled, SetTtl, SourceReport,
+    Advice, AdviceSnapshot, Change, History, Info, InfoSnapshot, ReviveTier, Sample, SourceReport,
     StatsSnapshot, UserActive, Warm, WarmReport,
 };
 
@@ -219,6 +220,11 @@ pub enum ToSupervisor {
         /// The number under which it was told its grant.
         order: u64,
     },
+    /// What readers left was looked at.
+    Looked {
+        /// Whether some of it was lost, because more was read than there is room for.
+        lost: bool,
+    },
     /// The cache has ended: stop, for a timer would keep the actor alive.
     End,
 }
@@ -232,17 +238,24 @@ pub enum ControlRequest {
     Stats(ToStats),
     /// Settings and status.
     Info(Info, Reply<InfoSnapshot>),
-    /// Change a time to live.
-    SetTtl(SetTtl, Reply<Duration>),
-    /// Switch on or off; with a reply slot for each tier.
-    SetEnabled(SetEnabled, Vec<Reply<Taken>>, Reply<bool>),
-    /// Another budget.
-    SetBudget(SetBudget, Reply<()>),
+    /// Change settings.
+    Change(ChangeRequest),
     /// Put a tier back into service.
     Revive(ReviveTier, Reply<bool>),
     /// Die, to see what happens.
     #[cfg(feature = "fault-injection")]
     Die,
+}
+
+/// Settings to be changed, all or none.
+#[derive(Debug)]
+pub struct ChangeRequest {
+    /// What they are to be.
+    pub changes: Vec<Change>,
+    /// Where each tier tells that it was switched on or off, if that is among them.
+    pub tiers: Vec<Reply<Taken>>,
+    /// Who waits for what was before, until a budget holds that is among them.
+    pub reply: Reply<Vec<Was>>,
 }
 
 /// What the warmer takes.
@@ -277,6 +290,8 @@ pub enum ToStats {
     Snapshot(Reply<StatsSnapshot>),
     /// The counters at past moments.
     History(History, Reply<Vec<Sample>>),
+    /// What should be changed.
+    Advise(Advice, Reply<AdviceSnapshot>),
     /// Die, to see what happens.
     #[cfg(feature = "fault-injection")]
     Die,

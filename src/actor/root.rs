@@ -14,11 +14,14 @@ use tokio::sync::Notify;
 use super::stats::StatsActor;
 use super::supervisor::Supervisor;
 use super::tier::TierActor;
+use super::tier_shared::TierShared;
 use super::warmer::Warmer;
 use super::wiring::{Phase, Wiring};
+use crate::engine::counters::Count;
 use crate::engine::route::TierId;
 use crate::engine::seeded::{self, Bug};
-use crate::telemetry;
+use crate::message::TierState;
+use crate::telemetry::{self, spans};
 
 /// How long the end may take.
 pub(crate) const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
@@ -36,11 +39,25 @@ pub enum Who {
     Stats,
 }
 
+impl Who {
+    /// The word for it, which metrics and spans share.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Supervisor => "supervisor",
+            Self::Tier(_) => "tier",
+            Self::Warmer => "warmer",
+            Self::Stats => "stats",
+        }
+    }
+}
+
 /// What the root task waits for.
 #[derive(Debug, Default)]
 pub(crate) struct Root {
     dead: Mutex<Vec<Who>>,
     changed: Notify,
+    /// Of the actors that are no tiers; a tier counts its own, with those that its guard caught.
+    restarts: [Count; 3],
 }
 
 impl Root {
@@ -55,6 +72,14 @@ impl Root {
         self.changed.notify_one();
     }
 
+    /// How often each actor that is no tier was started again, with its name.
+    #[cfg(feature = "admin-http")]
+    pub(crate) fn restarts(&self) -> [(&'static str, u64); 3] {
+        let [supervisor, warmer, stats] = self.restarts.each_ref().map(Count::get);
+        [(Who::Supervisor, supervisor), (Who::Warmer, warmer), (Who::Stats, stats)]
+            .map(|(who, count)| (who.as_str(), count))
+    }
+
     /// Deaths reported and not yet seen to: for tests that stand in for the root.
     pub(crate) fn take_dead(&self) -> Vec<Who> {
         std::mem::take(&mut *self.dead.lock())
@@ -67,20 +92,30 @@ impl Wiring {
         self.root.take_dead()
     }
 
-    /// Clears up behind a dead actor, before another takes its place: for tests that stand in for the root task.
-    pub fn bury(&self, who: Who) {
-        if let Who::Tier(id) = who {
-            let tier = self.tier(id);
-            tier.incarnation.fetch_add(1, Ordering::Relaxed);
-            tier.counters.restarts.one();
-            let lost = tier.view.len() as u64;
-            tier.counters.lost.add(lost);
-            self.events.restarted(&tier.name, lost);
-            // Their landings will be ignored, so they are counted here.
-            tier.counters.loads_lost.add(tier.counters.loads_now.0.swap(0, Ordering::Relaxed));
-            drop(tier.view.take_all());
-            tier.crashed(self.env.now());
+    /// Clears up behind a dead actor, before another takes its place: for tests that stand in for the root task. Returns how
+    /// many entries were lost.
+    pub fn bury(&self, who: Who) -> u64 {
+        let [supervisor, warmer, stats] = &self.root.restarts;
+        match who {
+            Who::Supervisor => supervisor.one(),
+            Who::Warmer => warmer.one(),
+            Who::Stats => stats.one(),
+            Who::Tier(id) => return self.bury_tier(self.tier(id)),
         }
+        0
+    }
+
+    fn bury_tier(&self, tier: &TierShared) -> u64 {
+        tier.incarnation.fetch_add(1, Ordering::Relaxed);
+        tier.counters.restarts.one();
+        let lost = tier.view.len() as u64;
+        tier.counters.lost.add(lost);
+        self.events.restarted(&tier.name, lost);
+        // Their landings will be ignored, so they are counted here.
+        tier.counters.loads_lost.add(tier.counters.loads_now.0.swap(0, Ordering::Relaxed));
+        drop(tier.view.take_all());
+        tier.crashed(self.env.now());
+        lost
     }
 }
 
@@ -174,7 +209,13 @@ impl Drop for End {
 }
 
 fn restart(wiring: &Arc<Wiring>, who: Who) {
+    let tier = match who {
+        Who::Tier(id) => Some(wiring.tier(id)),
+        _ => None,
+    };
+    let span = spans::restart(who.as_str(), tier.map(|tier| &*tier.name), "death").entered();
     telemetry::actor_died(who);
-    wiring.bury(who);
+    let lost = wiring.bury(who);
     start(wiring, who);
+    spans::restarted(&span, lost, tier.is_some_and(|tier| tier.state() == TierState::Failed));
 }

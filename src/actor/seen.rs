@@ -2,10 +2,12 @@
 //!
 //! Owns: the way from an entry to a decoded copy of it. Never: decides whether it may be served; it was.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::tier_shared::TierShared;
+use crate::engine::copied::{AsWritten, Copied, ReadAs};
 use crate::engine::entry::{DECODED, Decoded, ReadEntry};
 use crate::engine::given::Given;
 use crate::engine::moment::Moment;
@@ -44,18 +46,45 @@ impl Seen<'_> {
     /// Keeps `value`, which was decoded from its bytes and has about `heap` bytes beside itself, for the readers to come. `Err`
     /// with the value where that cannot be: there is no room, or another reader was first.
     pub(crate) fn keep<T: Send + Sync + 'static>(&self, value: T, heap: usize) -> Result<(), T> {
-        let weight = size_of::<T>().saturating_add(heap).saturating_add(DECODED);
+        self.keep_copy(ReadAs(value), heap).map_err(|ReadAs(value)| value).map(drop)
+    }
+
+    /// As [`Seen::keep`], for a value of the type that the entry was written from: it is found without the entry then.
+    pub(crate) fn keep_as_written<T: Send + Sync + 'static>(&self, value: T, heap: usize) -> Result<(), T> {
+        let copy = self.keep_copy(AsWritten::of(&self.entry, value), heap).map_err(AsWritten::into_value)?;
+        if self.tier.view.is_worth_a_front() {
+            self.tier.view.put_in_front(&self.entry, copy);
+        }
+        Ok(())
+    }
+
+    /// Has the next reader of the copy that the entry has, which is an [`AsWritten`] of a `T`, find it without the entry.
+    pub(crate) fn put_in_front<T: Send + Sync + 'static>(&self) {
+        if !self.tier.view.is_worth_a_front() {
+            return;
+        }
+        let copy: Option<Arc<dyn Any + Send + Sync>> = self.entry.shared_copy().map(|copy| copy as _);
+        if let Some(Ok(copy)) = copy.map(Arc::downcast::<AsWritten<T>>) {
+            self.tier.view.put_in_front(&self.entry, copy);
+        }
+    }
+
+    fn keep_copy<C: Copied>(&self, copy: C, heap: usize) -> Result<Arc<C>, C> {
+        let weight = size_of::<C>().saturating_add(heap).saturating_add(DECODED);
         // One whose weight cannot be told in 32 bits is not kept.
         let weight = u32::try_from(weight).unwrap_or(u32::MAX);
         // Where a host weighs, what it says stands for all that is kept of the value.
         let weight = if self.entry.is_charged_by_host() { 1 } else { weight };
         if !self.tier.keeps_decoded || self.entry.decoded().is_some() {
-            return Err(value);
+            return Err(copy);
         }
-        let copy: Decoded = Arc::new(value);
-        self.tier.view.keep_copy(&self.entry, copy, weight).map_err(|copy| {
-            let copy = copy.downcast::<T>().expect("it was made of a T");
-            Arc::into_inner(copy).expect("nobody else was given it")
-        })
+        let copy = Arc::new(copy);
+        match self.tier.view.keep_copy(&self.entry, Arc::clone(&copy) as Decoded, weight) {
+            Ok(()) => Ok(copy),
+            Err(refused) => {
+                drop(refused);
+                Err(Arc::into_inner(copy).expect("nobody else was given it"))
+            }
+        }
     }
 }

@@ -13,14 +13,14 @@ use super::budgeting::{self, Awaited};
 use super::dispatch::{Pending, Request};
 use super::inbox::Parcel;
 use super::reply::Reply;
-use super::request::{Accepted, ControlRequest, TierRequest, ToSupervisor, ToTier};
+use super::request::{Accepted, ChangeRequest, ControlRequest, TierRequest, ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
 use super::tier_shared::TierShared;
 use super::wiring::{Wiring, tell};
 use crate::engine::budget::Told;
 use crate::env::{Stopwatch, has_runtime, spawn_local, yield_now};
 use crate::error::Result;
-use crate::message::{InfoSnapshot, ReviveTier, SetBudget, SetEnabled, TierInfo};
+use crate::message::{Change, InfoSnapshot, ReviveTier, TierInfo};
 
 /// Parcels that one turn moves at most, so that tiers on the same thread get theirs.
 const DRAIN: usize = 1_024;
@@ -98,29 +98,37 @@ impl Supervisor {
             ControlRequest::Warm(request) => tell(&self.wiring.warmer, request),
             ControlRequest::Stats(request) => tell(&self.wiring.stats, request),
             ControlRequest::Info(_, reply) => reply.answer(Ok(info(&self.wiring))),
-            ControlRequest::SetTtl(change, reply) => reply.answer(self.wiring.set_ttl(&change)),
-            ControlRequest::SetEnabled(SetEnabled { enabled, .. }, parts, reply) => {
-                let was = self.wiring.enable(enabled);
-                for (tier, reply) in parts.into_iter().enumerate() {
-                    self.tell_tier(tier, TierRequest::Enable { enabled, reply });
-                }
-                reply.answer(Ok(was));
-            }
-            ControlRequest::SetBudget(SetBudget { bytes, .. }, reply) => {
-                match budgeting::resize(&self.wiring, bytes) {
-                    Ok(told) => {
-                        self.awaited.add(bytes, reply);
-                        self.carry_out(told);
-                    }
-                    Err(error) => reply.answer(Err(error)),
-                }
-            }
+            ControlRequest::Change(request) => self.change(request),
             ControlRequest::Revive(ReviveTier { tier, .. }, reply) => match self.wiring.routes.tier(&tier) {
                 Ok(id) => self.tell_tier(id.index(), TierRequest::Revive { reply }),
                 Err(error) => reply.answer(Err(error)),
             },
             #[cfg(feature = "fault-injection")]
             ControlRequest::Die => panic!("asked to die"),
+        }
+    }
+
+    fn change(&mut self, ChangeRequest { changes, tiers, reply }: ChangeRequest) {
+        let (was, told) = match self.wiring.change(&changes) {
+            Ok(changed) => changed,
+            Err(error) => return reply.answer(Err(error)),
+        };
+        if tiers.len() == self.wiring.tiers.len() {
+            let enabled = self.wiring.is_enabled();
+            for (tier, reply) in tiers.into_iter().enumerate() {
+                self.tell_tier(tier, TierRequest::Enable { enabled, reply });
+            }
+        }
+        let budget = changes.iter().find_map(|change| match change {
+            Change::MaxSize(bytes) => Some(*bytes),
+            _ => None,
+        });
+        match budget {
+            Some(bytes) => {
+                self.awaited.add(bytes, was, reply);
+                self.carry_out(told);
+            }
+            None => reply.answer(Ok(was)),
         }
     }
 
@@ -133,15 +141,20 @@ impl Supervisor {
         self.awaited.answer(granted);
     }
 
-    /// Armed anew after each look: what a stall made it miss is left out.
-    fn arm_plan(&self, ctx: &mut Context<Self>) {
-        if !self.wiring.plan.moving_budget || !has_runtime() {
+    /// Armed anew after each look: what a stall made it miss is left out. `lost`: the last one came too late for some reads.
+    fn arm_look(&self, ctx: &mut Context<Self>, lost: bool) {
+        if !has_runtime() {
             return;
         }
-        ctx.run_later(self.wiring.plan.stats_interval, |this, ctx| {
-            let told = budgeting::plan(&this.wiring);
-            this.carry_out(told);
-            this.arm_plan(ctx);
+        let interval = self.wiring.plan.stats_interval;
+        let pause = if lost { interval.min(budgeting::SOON) } else { interval };
+        ctx.run_later(pause, move |this, ctx| {
+            let (wiring, this) = (Arc::clone(&this.wiring), ctx.address());
+            spawn_local(async move {
+                let lost = budgeting::look(&wiring, pause <= budgeting::SOON).await;
+                // To this life of it: another has a timer of its own.
+                this.do_send(ToSupervisor::Looked { lost });
+            });
         });
     }
 }
@@ -181,6 +194,7 @@ pub(crate) fn info(wiring: &Wiring) -> InfoSnapshot {
         max_entry: plan.max_entry,
         cleanup_interval: plan.cleanup_interval,
         warm_interval: plan.warm_interval,
+        admin: wiring.admin.get().copied(),
         default_tier: plan.default_tier.map(|index| Arc::clone(&wiring.tiers[index].name)),
         tiers: wiring.tiers.iter().enumerate().map(tier).collect(),
     }
@@ -201,7 +215,7 @@ impl Actor for Supervisor {
         }
         // A forerunner may have died with the wake-up in its mailbox.
         ctx.notify(ToSupervisor::Wake);
-        self.arm_plan(ctx);
+        self.arm_look(ctx, false);
     }
 }
 
@@ -220,6 +234,11 @@ impl Handler<ToSupervisor> for Supervisor {
             ToSupervisor::Holds { tier, order } => {
                 let next = self.wiring.budget.lock().acknowledged(tier, order);
                 self.carry_out(next);
+            }
+            ToSupervisor::Looked { lost } => {
+                let told = budgeting::plan(&self.wiring);
+                self.carry_out(told);
+                self.arm_look(ctx, lost);
             }
             ToSupervisor::End => ctx.stop(),
         }

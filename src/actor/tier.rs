@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
-use super::batch;
+use super::batch_run;
 use super::guard::{drop_guarded, guarded};
 use super::load::{self, Waiter};
 use super::reply::Reply;
@@ -23,14 +23,13 @@ use super::tier_shared::TierShared;
 use super::wiring::{Wiring, tell};
 use crate::engine::budget::Told;
 use crate::engine::moment::Moment;
-use crate::engine::policy::Choice;
 use crate::engine::route::TierId;
 use crate::engine::slice::{CHANGES, DROPS};
 use crate::engine::store::{Gone, Remains};
 use crate::engine::tier::{Effects, Taken, Tier};
 use crate::env::{Stopwatch, has_runtime, spawn_local, yield_now};
 use crate::message::TierState;
-use crate::telemetry;
+use crate::telemetry::{self, spans};
 
 use queue::Queue;
 
@@ -81,7 +80,7 @@ impl TierActor {
         let (view, counters) = (Arc::clone(&shared.view), Arc::clone(&shared.counters));
         let mut tier = Tier::new(wiring.rules(id), view, counters, grant, wiring.env.now());
         let plan = &wiring.plan.tiers[id.index()];
-        tier.evict_by(Choice { eviction: plan.eviction, weigh_load_time: plan.weigh_load_time });
+        tier.evict_by(plan.choice());
         tier.live_as(shared.incarnation.load(Ordering::Relaxed));
         Self {
             id,
@@ -139,6 +138,8 @@ impl TierActor {
         let lost = guarded(|| wreck.store().len()).unwrap_or_default();
         shared.incarnation.store(self.tier.incarnation(), Ordering::Relaxed);
         let failed = shared.crashed(now);
+        let span = spans::restart("tier", Some(&shared.name), "panic").entered();
+        spans::restarted(&span, lost, failed);
         telemetry::tier_broke(&shared.name, words, failed);
         // Who waited is answered: replies and waiters answer when they are dropped. All of it may be half changed, so
         // it is dropped behind the guard.
@@ -162,7 +163,7 @@ impl TierActor {
             }
         }
         for started in batches {
-            batch::start(&self.wiring, self.id, started, &mut self.tier);
+            batch_run::start(&self.wiring, self.id, started, &mut self.tier);
         }
         self.acknowledge();
         self.ask_for_room();

@@ -14,6 +14,7 @@ use super::wiring::Wiring;
 use crate::engine::key::Key;
 use crate::error::{Error, Result, Shown};
 use crate::message::{Invalidate, Set, Written};
+use crate::telemetry::spans;
 
 fn nobody<R>(tier: &TierShared) -> Reply<R> {
     Reply::unawaited(&tier.answerer)
@@ -46,6 +47,7 @@ impl Wiring {
     /// As [`Invalidate`], without an answer.
     pub(crate) fn send_invalidate(&self, invalidate: Invalidate) -> Result<()> {
         let Invalidate { scope, how, dry_run } = invalidate;
+        let _span = spans::invalidation(spans::kind(&scope), spans::how(how), dry_run, false).entered();
         let part = |(id, permit): (_, Option<Permit>)| {
             let mut reply = nobody(self.tier(id));
             permit.into_iter().for_each(|permit| reply.hold(permit));

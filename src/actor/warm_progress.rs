@@ -65,7 +65,12 @@ impl Wiring {
 
     /// What each source did so far.
     pub(crate) fn warm_stats(&self) -> Vec<WarmStats> {
-        self.warm.iter().map(WarmProgress::snapshot).collect()
+        let mut all: Vec<_> = self.warm.iter().map(WarmProgress::snapshot).collect();
+        // One that reads its source has handed over nothing yet, and is under way all the same.
+        for (source, _) in self.runs.lock().iter() {
+            all[*source].progress.get_or_insert((0, 0));
+        }
+        all
     }
 
     /// How many required sources have not succeeded yet.

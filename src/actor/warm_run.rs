@@ -11,6 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 use super::inbox::Parcel;
 use super::permit::Lane;
@@ -25,6 +26,7 @@ use crate::engine::weigh::weigh;
 use crate::env::Stopwatch;
 use crate::error::{Error, Result};
 use crate::message::{Set, SourceReport};
+use crate::telemetry::spans;
 use crate::warm::{WarmEntries, WarmRun};
 
 /// Bytes and entries that are handed to the tier at once.
@@ -46,7 +48,10 @@ pub(crate) fn run(
     // Made before the first poll: a task that is dropped unpolled, with its runtime, reports too.
     let mut ending = Ending::new(wiring, source, user);
     async move {
-        let result = ending.fill().await;
+        let source = &ending.wiring.sources[ending.source];
+        ending.span = spans::warm(source.name(), source.tier(), ending.user.is_some());
+        let span = ending.span.clone();
+        let result = ending.fill().instrument(span).await;
         if let Some(report) = &mut ending.report {
             report.error = result.err().map(|error| error.to_string().into());
         }
@@ -59,6 +64,8 @@ struct Ending {
     source: usize,
     user: Option<Arc<str>>,
     began: Stopwatch,
+    /// Once it has begun.
+    span: Span,
     report: Option<SourceReport>,
     ticket: Option<Ticket>,
     /// A ticket was asked for and is not here yet.
@@ -75,6 +82,7 @@ impl Ending {
             source,
             user,
             began: Stopwatch::start(),
+            span: Span::none(),
             report: Some(report),
             ticket: None,
             asked: None,
@@ -201,6 +209,7 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let Some(mut report) = self.report.take() else { return };
         report.took = self.began.elapsed();
+        spans::warmed(&self.span, &report);
         // Lost between asking and being answered. Closed before looking: either the ticket is here, or the tier learns
         // that nobody takes it and ends it itself.
         if self.ticket.is_none()

@@ -5,8 +5,9 @@
 //! are in.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use actix::{Addr, Recipient};
 use parking_lot::{Mutex, RwLock};
@@ -32,13 +33,14 @@ use crate::engine::histogram::Recorder;
 use crate::engine::key::{IntoKey, Key, first_segment};
 use crate::engine::moment::Moment;
 use crate::engine::planner::Planner;
+use crate::engine::policy::Choice;
 use crate::engine::route::{Routes, TierId};
 use crate::engine::scope::Scope;
 use crate::engine::tier::Rules;
 use crate::engine::view::View;
 use crate::env::{Env, Spawner};
 use crate::error::{Error, Result, Shown};
-use crate::settings::Plan;
+use crate::settings::{Plan, Settings, TierPlan};
 use crate::warm::WarmSource;
 
 /// Control messages accepted and not yet handled.
@@ -77,6 +79,12 @@ pub(crate) enum Phase {
 pub struct Wiring {
     /// No other cache of this process has it.
     pub(crate) id: u64,
+    /// The settings that it was started with.
+    pub(crate) settings: Settings,
+    /// Held by who reads them again.
+    pub(crate) reloading: Mutex<()>,
+    /// Where the admin listens that the settings switched on.
+    pub(crate) admin: OnceLock<SocketAddr>,
     /// The checked settings.
     pub plan: Plan,
     /// Which tier takes which key.
@@ -119,8 +127,33 @@ pub struct Wiring {
     pub(crate) address: RwLock<Option<Addr<Supervisor>>>,
     /// How long the supervisor's turns took.
     pub(crate) supervisor_turns: Recorder,
-    strangers: Strangers,
+    pub(crate) strangers: Strangers,
     phase: AtomicU8,
+}
+
+/// What all share of one tier.
+fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan) -> TierShared {
+    let view = Arc::new(View::new(env.seed().wrapping_add(id.index() as u64)));
+    let counters = Arc::new(if plan.moving_budget { Counters::sampled() } else { Counters::default() });
+    TierShared {
+        id,
+        name: Arc::clone(&tier.name),
+        terms: LiveTerms::new(tier.terms, true),
+        answerer: Answerer::tier(Arc::clone(&tier.name), Arc::clone(&view), Arc::clone(&counters)),
+        view,
+        keeps_decoded: tier.keep_decoded,
+        counters,
+        permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
+        place: Place::default(),
+        packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
+        weigher: tier.weigher,
+        bypass: Semaphore::new(plan.load_concurrency),
+        incarnation: AtomicU64::new(0),
+        warn_bypass: Throttle::default(),
+        warn_unawaited: Throttle::default(),
+        failed: AtomicBool::new(false),
+        lives: Mutex::default(),
+    }
 }
 
 impl Wiring {
@@ -131,11 +164,12 @@ impl Wiring {
     /// Outside a tokio runtime.
     pub fn new(plan: Plan, env: Env, sources: Vec<WarmSource>) -> Arc<Self> {
         let spawner = Spawner::current().expect("the wiring of a cache is made within a runtime");
-        Self::hosted(plan, env, sources, spawner.clone(), spawner)
+        Self::hosted(Settings::default(), plan, env, sources, spawner.clone(), spawner)
     }
 
     /// As [`Wiring::new`], for a host on a runtime of its own.
     pub(crate) fn hosted(
+        settings: Settings,
         plan: Plan,
         env: Env,
         sources: Vec<WarmSource>,
@@ -147,33 +181,10 @@ impl Wiring {
         let prefixes =
             plan.prefixes.iter().map(|one| (Arc::clone(&one.prefix), id(one.tier), one.ttl)).collect();
         let routes = Routes::new(names, prefixes, plan.default_tier.map(id));
-        let tier = |(index, tier): (usize, &crate::settings::TierPlan)| {
-            let view = Arc::new(View::new(env.seed().wrapping_add(index as u64)));
-            let counters = if plan.moving_budget { Counters::sampled() } else { Counters::default() };
-            let counters = Arc::new(counters);
-            let answerer = Answerer::tier(Arc::clone(&tier.name), Arc::clone(&view), Arc::clone(&counters));
-            TierShared {
-                id: id(index),
-                name: Arc::clone(&tier.name),
-                terms: LiveTerms::new(tier.terms, true),
-                view,
-                keeps_decoded: tier.keep_decoded,
-                counters,
-                answerer,
-                permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
-                place: Place::default(),
-                packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
-                weigher: tier.weigher,
-                bypass: Semaphore::new(plan.load_concurrency),
-                incarnation: AtomicU64::new(0),
-                warn_bypass: Throttle::default(),
-                warn_unawaited: Throttle::default(),
-                failed: AtomicBool::new(false),
-                lives: Mutex::default(),
-            }
-        };
+        let tier = |(index, of)| tier_shared(&plan, &env, id(index), of);
         let tiers: Vec<TierShared> = plan.tiers.iter().enumerate().map(tier).collect();
         let budget = Budget::new(plan.budget, plan.floor, plan.max_entry, tiers.len());
+        let choices: Vec<Choice> = plan.tiers.iter().map(TierPlan::choice).collect();
         let required = plan.enabled && sources.iter().any(WarmSource::is_required);
         Arc::new(Self {
             id: next_id(),
@@ -186,7 +197,7 @@ impl Wiring {
             sources,
             spawner,
             budget: Mutex::new(budget),
-            planner: Mutex::new(Planner::new(plan.budget, plan.tiers.len())),
+            planner: Mutex::new(Planner::new(plan.budget, &choices)),
             inbox: Inbox::default(),
             control: Permits::new("control".into(), CONTROL_MESSAGES, u64::MAX),
             supervisor: Place::default(),
@@ -208,6 +219,9 @@ impl Wiring {
             supervisor_turns: Recorder::default(),
             strangers: Strangers::default(),
             phase: AtomicU8::new(Phase::Open as u8),
+            settings,
+            reloading: Mutex::default(),
+            admin: OnceLock::new(),
             plan,
         })
     }
@@ -229,6 +243,18 @@ impl Wiring {
             Ok((tier, _)) => Ok((tier, KeyAt::of(tier, text))),
             // Of the two mistakes a key can be, being none at all is told first.
             Err(error) => Err(Key::parse(text).err().unwrap_or(error)),
+        }
+    }
+
+    /// As [`Wiring::place`], for those who need not know why there is none. Told in registers.
+    #[inline(always)]
+    pub(crate) fn tier_and_hash(&self, key: &impl IntoKey) -> Option<(&TierShared, u64)> {
+        match key.place() {
+            Some(place) if place.owner == self.id => Some((self.tier(TierId(place.tier)), place.hash)),
+            _ => {
+                let (tier, _) = self.route(key.text()).ok()?;
+                Some((tier, tier.view.hash(key.text())))
+            }
         }
     }
 

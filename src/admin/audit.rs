@@ -1,6 +1,7 @@
 //! Who changed what by hand, told to the log and to the host.
 //!
-//! Owns: audit events and the way they are told. Never: names a key in the log; the host's callback gets the full scope.
+//! Owns: audit events and the way they are told, once for each change however it ends. Never: names a key in the log; the
+//! host's callback gets the full scope.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::render::{Answer, Style};
-use super::set::Change;
 use super::text::foreign;
 use crate::engine::key::{SEPARATOR, first_segment};
 use crate::engine::scope::Scope;
+use crate::env::Stopwatch;
 use crate::error::Result;
-use crate::message::WarmScope;
+use crate::message::{Change, Reloaded, WarmScope};
 use crate::telemetry;
 
 /// What somebody did.
@@ -26,6 +27,8 @@ pub enum AuditAction {
     Warm,
     /// Changed a setting.
     Set,
+    /// Read the settings again.
+    Reload,
     /// Took everything of a user away.
     Forget,
     /// Put a tier back into service.
@@ -33,12 +36,13 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    /// The word for it in the log: `clear`, `warm`, `set`, `forget` and `revive`.
+    /// The word for it in the log: `clear`, `warm`, `set`, `reload`, `forget` and `revive`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Clear => "clear",
             Self::Warm => "warm",
             Self::Set => "set",
+            Self::Reload => "reload",
             Self::Forget => "forget",
             Self::Revive => "revive",
         }
@@ -62,13 +66,15 @@ pub struct AuditEvent {
     pub who: Arc<str>,
     /// What they did.
     pub what: AuditAction,
-    /// To what, as a command names it: `all`, `tier:user`, `key:user::42`, `prefix:user::42`, `products:*`.
+    /// To what, as a command names it: `all`, `tier:user`, `key:user::42`, `prefix:user::42`, `products:*`. For settings with what
+    /// they are now; of settings that were read again those that have changed, with what they were.
     pub scope: String,
-    /// Entries taken away or stored, tiers put back.
+    /// Entries taken away or stored, tiers put back, settings changed by reading them again.
     pub count: u64,
     /// How long it took.
     pub took: Duration,
-    /// Whether it ended well.
+    /// Whether it ended well. `false` also when whoever asked stopped waiting before the end; what was accepted by then is
+    /// done all the same.
     pub ok: bool,
     /// The scope as the log may have it.
     logged_scope: String,
@@ -110,6 +116,21 @@ impl AuditEvent {
         Self::new(who, AuditAction::Set, scope.clone(), scope)
     }
 
+    /// Somebody had the settings read again. What has changed is added with the end.
+    pub fn reload(who: impl Into<Arc<str>>) -> Self {
+        Self::new(who, AuditAction::Reload, "settings".to_owned(), "settings".to_owned())
+    }
+
+    /// Adds that it ended well, and what has changed.
+    pub(crate) fn reloaded(mut self, reloaded: &Reloaded, took: Duration) -> Self {
+        if !reloaded.changed.is_empty() {
+            let all: Vec<String> = reloaded.changed.iter().map(ToString::to_string).collect();
+            self.scope = all.join("; ");
+            self.logged_scope.clone_from(&self.scope);
+        }
+        self.ended(true, reloaded.changed.len() as u64, took)
+    }
+
     /// Somebody took away everything of `user`. The log is not told of whom.
     pub fn forget(who: impl Into<Arc<str>>, user: &str) -> Self {
         Self::new(who, AuditAction::Forget, format!("user::{user}"), shortened(&format!("user::{user}")))
@@ -140,10 +161,41 @@ impl AuditEvent {
             }
             Ok(Answer::Forgot { gone, .. }) => (gone.left == 0, gone.matched),
             Ok(Answer::Revived { was_out, .. }) => (true, u64::from(*was_out)),
+            Ok(Answer::Reloaded(reloaded)) => return self.reloaded(reloaded, took),
             Ok(_) => (true, 0),
             Err(_) => (false, 0),
         };
         self.ended(ok, count, took)
+    }
+}
+
+/// A change under way. Told when it has ended; dropped before, with the task that waits for it, it is told as one that did not
+/// end well.
+pub(super) struct Audited<'s> {
+    event: Option<AuditEvent>,
+    began: Stopwatch,
+    sink: Option<&'s AuditSink>,
+}
+
+impl<'s> Audited<'s> {
+    /// `event` begins now. `None`: nothing is changed, and nothing is told.
+    pub(super) fn begin(event: Option<AuditEvent>, sink: Option<&'s AuditSink>) -> Self {
+        Self { event, began: Stopwatch::start(), sink }
+    }
+
+    /// Tells how it ended: `end` is given the event and how long it took.
+    pub(super) fn end(mut self, end: impl FnOnce(AuditEvent, Duration) -> AuditEvent) {
+        if let Some(event) = self.event.take() {
+            emit(&end(event, self.began.elapsed()), self.sink);
+        }
+    }
+}
+
+impl Drop for Audited<'_> {
+    fn drop(&mut self) {
+        if let Some(event) = self.event.take() {
+            emit(&event.ended(false, 0, self.began.elapsed()), self.sink);
+        }
     }
 }
 

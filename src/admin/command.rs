@@ -6,14 +6,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::audit::AuditEvent;
-use super::set::{self, Change};
+use super::set;
 use super::text::meant;
 use crate::engine::key::{Key, SEPARATOR};
 use crate::engine::pattern::Pattern;
 use crate::engine::scope::{Prefix, Scope};
 use crate::engine::tag::Tag;
 use crate::error::{Error, Result, Shown};
-use crate::message::WarmScope;
+use crate::message::{Change, WarmScope};
 
 /// A command that a person typed.
 ///
@@ -26,8 +26,10 @@ use crate::message::WarmScope;
 /// /cache-clear  [all | key:KEY | prefix:PREFIX | tag:TAG | tier:NAME | PATTERN]  [--dry-run]
 /// /cache-warm   [all | NAME]                  NAME of a tier; all when left out
 /// /cache-set    ttl (NAME | prefix:PREFIX) TIME        for what is stored from then on
+/// /cache-set    ttl prefix:PREFIX tier                 the prefix has that of its tier
 /// /cache-set    enabled (on | off)
 /// /cache-set    max_size_mb NUMBER
+/// /cache-reload                               the settings that the cache was started with, read again
 /// /cache-forget ID                            everything of the user with that id
 /// /cache-revive NAME
 /// /cache-help
@@ -67,6 +69,8 @@ pub enum Command {
     Warm(WarmScope),
     /// Change a setting while the cache runs.
     Set(Change),
+    /// Read the settings again. There is no path to it: a line may come from anybody, and would have files of theirs read.
+    Reload,
     /// Take everything of a user away.
     Forget(Arc<str>),
     /// Put a tier back into service that is bypassed.
@@ -74,13 +78,14 @@ pub enum Command {
 }
 
 /// The words after the slash.
-const WORDS: [&str; 9] = [
+const WORDS: [&str; 10] = [
     "cache-stats",
     "cache-info",
     "cache-explain",
     "cache-clear",
     "cache-warm",
     "cache-set",
+    "cache-reload",
     "cache-forget",
     "cache-revive",
     "cache-help",
@@ -129,17 +134,21 @@ impl Command {
             "cache-clear" => clear(&arguments),
             "cache-warm" => warm(&arguments),
             "cache-set" => Change::parse(&arguments).map(Self::Set),
+            "cache-reload" => alone(Self::Reload, "/cache-reload", &arguments),
             "cache-forget" => set::user(&arguments).map(Self::Forget),
             "cache-revive" => revive(&arguments),
             _ => refuse(unknown(first)),
         }
     }
 
-    /// Whether it takes entries away, so that a host can ask the person first. A dry run does not.
+    /// Whether it takes entries away, or may, so that a host can ask the person first. A dry run does not.
     pub fn is_destructive(&self) -> bool {
         matches!(
             self,
-            Self::Clear { dry_run: false, .. } | Self::Forget(_) | Self::Set(Change::Enabled(false))
+            Self::Clear { dry_run: false, .. }
+                | Self::Forget(_)
+                | Self::Reload
+                | Self::Set(Change::Enabled(false))
         )
     }
 
@@ -149,6 +158,7 @@ impl Command {
             Self::Clear { scope, dry_run: false } => Some(AuditEvent::clear(who, scope)),
             Self::Warm(scope) => Some(AuditEvent::warm(who, scope)),
             Self::Set(change) => Some(AuditEvent::set(who, change)),
+            Self::Reload => Some(AuditEvent::reload(who)),
             Self::Forget(user) => Some(AuditEvent::forget(who, user)),
             Self::Revive(tier) => Some(AuditEvent::revive(who, tier)),
             _ => None,

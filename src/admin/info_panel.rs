@@ -49,8 +49,9 @@ fn settings(snapshot: &InfoSnapshot, style: Style) -> String {
         ("Periodic warming", format!("every {}", time(snapshot.warm_interval))),
         ("Keys with unknown prefix", unknown),
     ];
+    let admin = snapshot.admin.map(|address| ("Admin", format!("http://{address}/")));
     let mut text = style.heading("🔧", "Settings");
-    for (name, value) in facts {
+    for (name, value) in facts.into_iter().chain(admin) {
         let _ = writeln!(text, "  {name}: {value}");
     }
     text

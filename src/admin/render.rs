@@ -5,14 +5,15 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::set::Change;
 use super::text::{counted, foreign, size, time};
 use crate::engine::scope::Scope;
 use crate::forget::Forgotten;
 use crate::message::{
-    Explanation, InfoSnapshot, Invalidated, SourceReport, StatsSnapshot, WarmReport, WarmScope,
+    AdviceSnapshot, Change, Explanation, InfoSnapshot, Invalidated, Reloaded, SourceReport, StatsSnapshot,
+    WarmReport, WarmScope,
 };
 
+pub use super::advice_panel::advice_panel;
 pub use super::explain_panel::explain_panel;
 pub use super::info_panel::info_panel;
 pub use super::stats_panel::{stats_panel, stats_panel_top};
@@ -38,7 +39,7 @@ impl Style {
 }
 
 /// What carrying out a [`Command`](super::Command) brought.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Answer {
     /// To `/cache-help`.
@@ -49,6 +50,8 @@ pub enum Answer {
         snapshot: StatsSnapshot,
         /// How many of the keys that were read most are shown.
         top: usize,
+        /// What there is to advise.
+        advice: AdviceSnapshot,
     },
     /// To `/cache-info`.
     Info(InfoSnapshot),
@@ -79,6 +82,8 @@ pub enum Answer {
         /// What was before.
         before: Change,
     },
+    /// To `/cache-reload`.
+    Reloaded(Reloaded),
     /// To `/cache-forget`.
     Forgot {
         /// Of whom.
@@ -100,13 +105,18 @@ impl Answer {
     pub fn show(&self, style: Style) -> String {
         match self {
             Self::Help => help(style),
-            Self::Stats { snapshot, top } => stats_panel_top(snapshot, style, *top),
+            Self::Stats { snapshot, top, advice } => {
+                let panels = [stats_panel_top(snapshot, style, *top), advice_panel(advice, style)];
+                let shown: Vec<String> = panels.into_iter().filter(|panel| !panel.is_empty()).collect();
+                shown.join("\n")
+            }
             Self::Info(snapshot) => info_panel(snapshot, style),
             Self::Explained(known) => explain_panel(known, style),
             Self::Cleared { scope, dry_run, taken } => cleared(taken, *dry_run, scope, style),
             Self::ClearUsage(preview) => clear_usage(preview, style),
             Self::Warmed { scope, report } => warmed(report, scope, style),
             Self::Changed { now, before } => changed(now, before, style),
+            Self::Reloaded(reloaded) => self::reloaded(reloaded, style),
             Self::Forgot { user, gone } => forgot(user, gone, style),
             Self::Revived { tier, was_out } => revived(tier, *was_out, style),
         }
@@ -123,6 +133,7 @@ pub fn help(style: Style) -> String {
         \x20 /cache-clear OBJECT      take entries away; with --dry-run only count them\n\
         \x20 /cache-warm [TIER]       run the warm sources of a tier, or of all\n\
         \x20 /cache-set NAME VALUE    change ttl, enabled or max_size_mb while the cache runs\n\
+        \x20 /cache-reload            read the settings again that the cache was started with\n\
         \x20 /cache-forget USER       take everything of a user away, in all tiers\n\
         \x20 /cache-revive TIER       put a tier back into service that is bypassed\n\n",
     );
@@ -235,6 +246,19 @@ pub fn changed(now: &Change, before: &Change, style: Style) -> String {
     }
     let words = format!("{setting} is now {value}, was {}; {}", before.value(), now.consequence());
     style.heading("🔧", &words)
+}
+
+/// What reading the settings again came to.
+pub fn reloaded(reloaded: &Reloaded, style: Style) -> String {
+    let changed = match reloaded.changed.len() as u64 {
+        0 => "nothing has changed".to_owned(),
+        count => format!("{} changed", counted(count, "setting has", "settings have")),
+    };
+    let mut text = style.heading("🔧", &format!("the settings were read again; {changed}"));
+    for changed in &reloaded.changed {
+        let _ = writeln!(text, "  {}", foreign(&changed.to_string(), style));
+    }
+    text
 }
 
 /// What forgetting a user came to.

@@ -2,18 +2,14 @@
 //!
 //! Owns: the order of these steps. Never: parses or renders itself.
 
-#[cfg(feature = "admin-http")]
-use super::audit::AuditEvent;
-use super::audit::emit;
-use super::set::Change;
+use super::audit::{AuditEvent, Audited};
 use super::{Answer, Command, Style};
 use crate::engine::scope::Scope;
-use crate::env::Stopwatch;
 use crate::error::Result;
 use crate::handle::Cache;
 #[cfg(feature = "admin-http")]
 use crate::message::Invalidated;
-use crate::message::{Explain, Info, Invalidate, ReviveTier, SetEnabled, SetTtl, Stats, Warm};
+use crate::message::{Advice, Explain, Info, Invalidate, Reload, Reloaded, ReviveTier, Stats, Warm};
 
 impl Cache {
     /// Carries out the line that `who` typed and returns the text to show; a line that cannot be carried out is answered
@@ -43,47 +39,43 @@ impl Cache {
         }
     }
 
-    /// Carries out `command` for `who`; what it changes is told to the audit.
+    /// Carries out `command` for `who`; what it changes is told to the audit, also when you stop waiting.
     pub async fn run(&self, command: Command, who: &str) -> Result<Answer> {
-        let audit = command.audit(who);
-        let began = Stopwatch::start();
+        let audited = Audited::begin(command.audit(who), self.life().audit.as_ref());
         let answer = self.carry_out(command).await;
-        if let Some(event) = audit {
-            emit(&event.answered(&answer, began.elapsed()), self.life().audit.as_ref());
-        }
+        audited.end(|event, took| event.answered(&answer, took));
         answer
     }
 
     /// Carries out `invalidate` for `who`, and tells the audit unless it only counts.
     #[cfg(feature = "admin-http")]
     pub(crate) async fn take_away(&self, invalidate: Invalidate, who: &str) -> Result<Invalidated> {
-        let dry_run = invalidate.dry_run;
-        let event = AuditEvent::clear(who, &invalidate.scope);
-        let began = Stopwatch::start();
+        let event = (!invalidate.dry_run).then(|| AuditEvent::clear(who, &invalidate.scope));
+        let audited = Audited::begin(event, self.life().audit.as_ref());
         let taken = self.send(invalidate).await;
-        if !dry_run {
-            let count = taken.as_ref().map_or(0, |taken| taken.matched);
-            let event = event.ended(taken.is_ok(), count, began.elapsed());
-            emit(&event, self.life().audit.as_ref());
-        }
+        let count = taken.as_ref().map_or(0, |taken| taken.matched);
+        audited.end(|event, took| event.ended(taken.is_ok(), count, took));
         taken
     }
 
-    /// Changes a setting; returns what was in force before.
-    async fn change(&self, change: &Change) -> Result<Change> {
-        Ok(match change {
-            Change::Ttl { of, ttl } => {
-                Change::Ttl { of: of.clone(), ttl: self.send(SetTtl::new(of.clone(), *ttl)).await? }
-            }
-            Change::Enabled(enabled) => Change::Enabled(self.send(SetEnabled::new(*enabled)).await?),
-            Change::MaxSize(bytes) => Change::MaxSize(self.set_max_size(*bytes).await?),
-        })
+    /// Has the settings read again for `who`, and tells the audit.
+    pub(crate) async fn reload_audited(&self, reload: Reload, who: &str) -> Result<Reloaded> {
+        let audited = Audited::begin(Some(AuditEvent::reload(who)), self.life().audit.as_ref());
+        let reloaded = self.send(reload).await;
+        audited.end(|event, took| match &reloaded {
+            Ok(reloaded) => event.reloaded(reloaded, took),
+            Err(_) => event.ended(false, 0, took),
+        });
+        reloaded
     }
 
     async fn carry_out(&self, command: Command) -> Result<Answer> {
         Ok(match command {
             Command::Help => Answer::Help,
-            Command::Stats { top } => Answer::Stats { snapshot: self.send(Stats).await?, top },
+            Command::Stats { top } => {
+                let (snapshot, advice) = (self.send(Stats).await?, self.send(Advice).await?);
+                Answer::Stats { snapshot, top, advice }
+            }
             Command::Info => Answer::Info(self.send(Info).await?),
             Command::Explain(key) => Answer::Explained(self.send(Explain::new(key)).await?),
             Command::Clear { scope, dry_run } => {
@@ -99,9 +91,10 @@ impl Cache {
                 Answer::Warmed { scope, report }
             }
             Command::Set(now) => {
-                let before = self.change(&now).await?;
+                let before = self.wiring().post_change(now.clone()).await?.of(&now);
                 Answer::Changed { now, before }
             }
+            Command::Reload => Answer::Reloaded(self.send(Reload::new()).await?),
             Command::Forget(user) => Answer::Forgot { gone: self.forget_user(&*user).await?, user },
             Command::Revive(tier) => {
                 let was_out = self.send(ReviveTier::new(tier.clone())).await?;

@@ -4,37 +4,22 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::command::{excess, refuse, tier_name};
 use super::text::{limit, meant, time};
 use crate::error::{Error, Result, Shown};
-use crate::message::TtlOf;
+use crate::message::{Change, Changed, TtlOf};
 use crate::settings::{read_size, read_ttl};
 
-/// A setting with the value that it is to have, or had.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Change {
-    /// How long values live that are stored from then on.
-    Ttl {
-        /// Of which tier or prefix.
-        of: TtlOf,
-        /// How long.
-        ttl: Duration,
-    },
-    /// Whether anything is cached.
-    Enabled(bool),
-    /// What all tiers together may hold, in bytes.
-    MaxSize(u64),
-}
-
-const TAKES: &str = "ttl TIER TIME, ttl prefix:PREFIX TIME, enabled on, enabled off, or max_size_mb NUMBER";
+const TAKES: &str = "ttl TIER TIME, ttl prefix:PREFIX TIME, ttl prefix:PREFIX tier, enabled on, enabled off, or max_size_mb NUMBER";
 
 impl Change {
     /// Understands the words behind `/cache-set`.
     pub(super) fn parse(arguments: &[&str]) -> Result<Self> {
         match arguments {
+            ["ttl", of, "tier"] if of.starts_with("prefix:") => {
+                Ok(Self::TtlOfTier(of["prefix:".len()..].into()))
+            }
             ["ttl", of, text] => {
                 let of = match of.strip_prefix("prefix:") {
                     Some(prefix) => TtlOf::Prefix(prefix.into()),
@@ -62,6 +47,7 @@ impl Change {
     pub fn setting(&self) -> String {
         match self {
             Self::Ttl { of, .. } => format!("ttl {of}"),
+            Self::TtlOfTier(prefix) => format!("ttl {}", TtlOf::Prefix(Arc::clone(prefix))),
             Self::Enabled(_) => "enabled".to_owned(),
             Self::MaxSize(_) => "max_size_mb".to_owned(),
         }
@@ -71,6 +57,7 @@ impl Change {
     pub fn value(&self) -> String {
         match self {
             Self::Ttl { ttl, .. } => time(*ttl),
+            Self::TtlOfTier(_) => "that of its tier".to_owned(),
             Self::Enabled(true) => "on".to_owned(),
             Self::Enabled(false) => "off".to_owned(),
             Self::MaxSize(bytes) => limit(*bytes),
@@ -80,7 +67,7 @@ impl Change {
     /// What follows from it for what is stored already.
     pub(crate) fn consequence(&self) -> &'static str {
         match self {
-            Self::Ttl { .. } => "what is stored keeps the time to live that it has",
+            Self::Ttl { .. } | Self::TtlOfTier(_) => "what is stored keeps the time to live that it has",
             Self::Enabled(true) => "it begins empty",
             Self::Enabled(false) => "what it held is gone; loaders run directly",
             Self::MaxSize(_) => "tiers shed what is too much",
@@ -91,6 +78,12 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} = {}", self.setting(), self.value())
+    }
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is now {}, was {}", self.key, self.new.value(), self.old.value())
     }
 }
 

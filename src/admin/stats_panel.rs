@@ -173,9 +173,11 @@ fn warm(sources: &[WarmStats], style: Style) -> Option<String> {
         if let Some(took) = source.last_took {
             let _ = write!(text, ", last took {}", time(took));
         }
-        if let Some((done, all)) = source.progress {
-            let _ = write!(text, ", running now: {} of {}", thousands(done), thousands(all));
-        }
+        let _ = match source.progress {
+            Some((_, 0)) => write!(text, ", running now"),
+            Some((done, all)) => write!(text, ", running now: {} of {}", thousands(done), thousands(all)),
+            None => Ok(()),
+        };
         text.push('\n');
         if source.failures > 0 {
             let _ = write!(text, "    {}", counted(source.failures, "run failed", "runs failed"));

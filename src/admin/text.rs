@@ -90,12 +90,16 @@ pub(super) fn time(time: Duration) -> String {
 /// Text from outside made fit for a line on a screen: what cannot be seen or would steer a terminal is escaped, what
 /// is long is cut. In plain style all that is not ASCII is escaped too.
 pub(super) fn foreign(text: &str, style: Style) -> String {
-    let mut shown = String::new();
-    for (count, character) in text.chars().enumerate() {
-        if count == SHOWN_MAX {
-            shown.push_str("...");
-            break;
-        }
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => visible(&text[..end], style) + "...",
+        None => visible(text, style),
+    }
+}
+
+/// As [`foreign`], and nothing is cut.
+pub(super) fn visible(text: &str, style: Style) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
         match character {
             '\\' | '"' | '\'' => shown.push(character),
             _ if style == Style::Plain => {

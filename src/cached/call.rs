@@ -16,6 +16,7 @@ use super::outcome::{Absence, Kind, Outcome, Share};
 use crate::actor::{Found, KeyAt, LoadCall, Seen};
 use crate::engine::given::Given;
 use crate::engine::key::Key;
+use crate::engine::moment::Moment;
 use crate::engine::stamp::Stamp;
 use crate::engine::tag::Tags;
 use crate::error::{Error, Result};
@@ -75,7 +76,11 @@ where
         let call = |after| -> Result<_> {
             Ok(Call { cache, key: Key::parse(&text)?, policy, tags: tags()?, share, after })
         };
-        let (allowed, at) = (policy.serves_at_once(terms.planned()), KeyAt::of(tier, &text));
+        let (at, mut now) = (KeyAt::of(tier, &text), Moment::START);
+        if let Some(hit) = Hit::in_front(wiring.hit::<V>(tier, at.key, at.hash, &mut now), now) {
+            return Ok(Looked::Hit(hit));
+        }
+        let allowed = policy.serves_at_once(terms.planned());
         Ok(match wiring.look_to_load(tier, allowed, at, A::wanted(), None) {
             Found::Hit(seen) => match seen_as::<V, A>(seen) {
                 Ok(hit) => Looked::Hit(hit),

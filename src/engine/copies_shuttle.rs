@@ -9,6 +9,7 @@ use std::time::Duration;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 
+use super::copied::ReadAs;
 use super::entry::Origin;
 use super::moment::Moment;
 use super::store::{Cause, Store};
@@ -50,7 +51,7 @@ fn copies_are_paid_for_once_and_given_back_once() {
                 for number in 0..COPIES {
                     let of = KEYS[thread_rng().gen_range(0..KEYS.len())];
                     if let Some(entry) = view.read(of, Moment::START, Duration::ZERO) {
-                        let _ = view.keep_copy(&entry, Arc::new(number), COPY);
+                        let _ = view.keep_copy(&entry, Arc::new(ReadAs(number)), COPY);
                     }
                 }
             })

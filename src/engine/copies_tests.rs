@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::copied::{AsWritten, ReadAs};
 use super::entry::{Decoded, Draft, Entry, Origin, ReadEntry};
 use super::moment::Moment;
 use super::store::{Cause, Store};
@@ -43,7 +44,7 @@ fn read(view: &View, of: u64) -> Option<Served> {
 }
 
 fn sore(dropped: &Arc<AtomicUsize>) -> Decoded {
-    Arc::new(Sore(Arc::clone(dropped)))
+    Arc::new(ReadAs(Sore(Arc::clone(dropped))))
 }
 
 #[test]
@@ -65,7 +66,7 @@ fn what_pays_for_copies_agrees_with_the_copies_whatever_readers_still_hold() {
                 _ if !held.is_empty() => {
                     let entry = &held[rng.below(held.len() as u64) as usize];
                     let shown = view.peek(entry.key()).is_some_and(|shown| shown.is(entry));
-                    let kept = view.keep_copy(entry, Arc::new(seq), COPY).is_ok();
+                    let kept = view.keep_copy(entry, Arc::new(ReadAs(seq)), COPY).is_ok();
                     assert!(shown || !kept, "a copy was kept beside what nobody finds any more");
                 }
                 _ => {}
@@ -77,12 +78,54 @@ fn what_pays_for_copies_agrees_with_the_copies_whatever_readers_still_hold() {
 }
 
 #[test]
+fn what_stands_in_front_of_a_key_is_a_copy_of_what_the_view_shows() {
+    let all = AtomicUsize::new(0);
+    each_seed(60, |seed| {
+        let (mut rng, (mut store, view)) = (Rng::new(seed), store(4 * KEYS));
+        let (mut held, mut found) = (Vec::new(), 0);
+        for seq in 1..400 {
+            let of = rng.below(KEYS);
+            let name = format!("k::{of}");
+            match rng.below(20) {
+                0..4 => put(&mut store, of, seq),
+                4 => drop(store.remove(&name, Cause::Removed, &mut Vec::new())),
+                5 if rng.one_in(5) => drop(store.clear(Moment::START)),
+                6 => {
+                    let grant = (KEYS + rng.below(3 * KEYS)) * (OVERHEAD + 20);
+                    store.set_grant(grant, Moment::START, &mut Vec::new());
+                }
+                7..12 => held.extend(read(&view, of)),
+                // Also a copy of what was replaced or taken away since it was read.
+                12..15 if !held.is_empty() => {
+                    let entry: &Served = &held[held.len() - 1 - rng.below(held.len().min(6) as u64) as usize];
+                    let copy = Arc::new(AsWritten::of(entry, entry.seq()));
+                    if view.keep_copy(entry, Arc::clone(&copy) as Decoded, COPY).is_ok() {
+                        view.put_in_front(entry, copy);
+                    }
+                }
+                _ => {
+                    let copy = view.in_front::<u64>(view.hash(&name), &name);
+                    let shown = view.peek(&name).map(|entry| entry.seq());
+                    assert!(copy.as_ref().is_none_or(|copy| Some(*copy.value()) == shown));
+                    found += usize::from(copy.is_some());
+                }
+            }
+            drop(store.take_husks());
+            store.check();
+        }
+        all.fetch_add(found, Relaxed);
+    });
+    let all = all.into_inner();
+    assert!(all > 500, "only {all} copies were found in front");
+}
+
+#[test]
 fn what_a_thread_remembers_of_what_was_cleared_keeps_no_entry_alive() {
     let (mut store, view) = store(9);
     let ends = [(); 3].map(|()| Arc::new(()));
     for (of, end) in (0_u64..).zip(&ends) {
         put(&mut store, of, of);
-        let copy: Decoded = Arc::<()>::clone(end);
+        let copy: Decoded = Arc::new(ReadAs(Arc::clone(end)));
         let entry = read(&view, of).expect("it is there");
         assert!(view.keep_copy(&entry, copy, COPY).is_ok());
     }
@@ -120,11 +163,11 @@ fn a_table_that_is_dropped_forgets_empty_places_only() {
     for (hash, of) in [(1_u64, "a"), (1, "b"), (1, "c")] {
         let draft = draft(key(of), value(0, 0), Duration::MAX, Moment::START, 1, Origin::Set);
         let entry = Entry::new(draft, 0, 0, 0);
-        let copy: Decoded = Arc::<()>::clone(&end);
+        let copy: Decoded = Arc::new(ReadAs(Arc::clone(&end)));
         assert!(entry.add_decoded(copy, COPY).is_ok());
         tables.current.fill(hash, entry);
     }
-    let taken = tables.current.find(1, "b").and_then(|(place, _)| tables.current.take(place));
+    let taken = tables.current.place_of(1, "b").and_then(|(place, _)| tables.current.take(place));
     assert!(taken.is_some());
     drop(taken);
     assert_eq!(Arc::strong_count(&end), 3);
@@ -141,7 +184,7 @@ fn an_entry_whose_copy_was_taken_away_is_asked_for_no_sooner_and_leaves_after_th
     let entry = read(&view, 0).expect("it is there").entry();
     entry.put_off(Moment::START, |_| Duration::from_secs(60));
     let end = Arc::new(());
-    let copy: Decoded = Arc::<()>::clone(&end);
+    let copy: Decoded = Arc::new(ReadAs(Arc::clone(&end)));
     assert!(view.keep_copy(&read(&view, 0).expect("it is there"), copy, COPY).is_ok());
     assert!(store.find("k::0").is_some_and(|entry| entry.take_warm()), "it was read");
     drop(entry);

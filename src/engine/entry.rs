@@ -6,11 +6,10 @@
 //! Every byte is paid for each entry, so what few entries have stands in a box of its own, and the key and a value up to
 //! [`INLINE_MAX`] bytes stand behind the fields in the same allocation: a hit follows one pointer.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use triomphe::ThinArc;
 
 use super::kept::Kept;
 use super::key::Key;
+use super::marks;
 use super::moment::Moment;
 use super::tag::Tags;
 use super::terms::{Life, STORED_END};
@@ -92,28 +92,28 @@ impl Draft {
     }
 }
 
-/// A value as a reader asked for it, made once from the bytes.
-pub type Decoded = Arc<dyn Any + Send + Sync>;
+pub use super::copied::Decoded;
 
-pub(super) type Raw = ThinArc<Fields, u8>;
+pub(crate) type Raw = ThinArc<Fields, u8>;
 
-/// What all entries have.
+/// What all entries have. In this order, so that what a hit asks stands together, beside the key.
+#[repr(C)]
 pub struct Fields {
-    rare: Option<Box<Rare>>,
-    decoded: OnceLock<Kept>,
     seq: u64,
     fingerprint: Fingerprint,
-    /// The moment of the store in the low 40 bits, 34 years; above them how long the load took in milliseconds.
-    stored: u64,
-    /// Milliseconds from the store until it is no longer served, where `rare` does not tell more.
-    ttl: u32,
     /// How far `since` is behind `seq`.
     since: u32,
     slot: u32,
-    /// The stamp of the last read, above a bit that says whether its decoded copy is in use.
-    mark: AtomicU32,
     /// Bytes of the decoded copy; [`SEALED`]: there will be none any more.
     decoded_weight: AtomicU32,
+    /// Milliseconds from the store until it is no longer served, where `rare` does not tell more.
+    ttl: u32,
+    /// The moment of the store in the low 40 bits, 34 years; above them how long the load took in milliseconds.
+    stored: u64,
+    rare: Option<Box<Rare>>,
+    decoded: OnceLock<Kept>,
+    /// See [`Marks`](marks::Marks); those of a copy stand for them.
+    mark: AtomicU32,
     /// See [`often`].
     hits: AtomicU16,
     /// The length of the key, and its origin above that.
@@ -142,12 +142,11 @@ struct Rare {
 pub(super) const RARE: usize = size_of::<Rare>();
 /// Bytes of what all entries have: the fields, a reference count, and the length of what stands behind them.
 pub(super) const FIXED: usize = size_of::<Fields>() + 2 * size_of::<usize>();
-/// Bytes around a decoded copy: its counts.
-pub(crate) const DECODED: usize = 2 * size_of::<usize>();
+/// Bytes around a decoded copy: its counts, and its place in front of the table, of which nearly half are empty.
+pub(crate) const DECODED: usize = 4 * size_of::<usize>();
 
 const STORED_BITS: u32 = STORED_END.ilog2();
 const KEY_BITS: u32 = 11;
-const WARM: u32 = 1;
 const SEALED: u32 = u32::MAX;
 static NO_TAGS: Tags = Tags::NONE;
 static PLAIN: Packed = Packed::Plain;
@@ -255,7 +254,7 @@ impl Entry {
             fields.ttl = ttl.unwrap_or_default();
             fields.since = u32::try_from(seq.saturating_sub(since)).unwrap_or(u32::MAX);
             fields.slot = slot;
-            fields.mark = AtomicU32::new(stamp << 1);
+            fields.mark = AtomicU32::new(marks::first(stamp));
             fields.hits = AtomicU16::new(hits);
             fields.shape |= origin << KEY_BITS;
         });
@@ -339,26 +338,17 @@ impl Entry {
 
     /// The stamp of the last read, or of the store.
     pub(crate) fn stamp(&self) -> u32 {
-        self.parts().0.mark.load(Relaxed) >> 1
+        self.marks().stamp()
     }
 
     /// Whether it was read since this was last asked, for a policy that stamps nothing.
     pub(crate) fn take_read(&self) -> bool {
-        let mark = &self.parts().0.mark;
-        let now = mark.load(Relaxed);
-        // A read in between is lost: one of many.
-        mark.store(now & WARM, Relaxed);
-        now > WARM
+        self.marks().take_read()
     }
 
     /// Whether its decoded copy was used since this was last asked.
     pub(crate) fn take_warm(&self) -> bool {
-        let mark = &self.parts().0.mark;
-        let now = mark.load(Relaxed);
-        if now & WARM != 0 {
-            mark.store(now & !WARM, Relaxed);
-        }
-        now & WARM != 0
+        self.marks().take_warm()
     }
 
     /// Lets no reader add a decoded copy from now on; returns what there is of one weighs.

@@ -3,15 +3,17 @@
 //! Owns: how its fields are read, and the two things that a reader may change: the marks, and the decoded copy. Never: makes
 //! an entry.
 
-use std::any::Any;
+use std::any::TypeId;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::Duration;
 
-use super::{Decoded, Fields, Freshness, KEY_BITS, NO_TAGS, Origin, PLAIN, SEALED, STORED_BITS, WARM};
+use super::{Decoded, Fields, Freshness, KEY_BITS, NO_TAGS, Origin, PLAIN, SEALED, STORED_BITS};
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::pack::Packed;
+use crate::engine::copied::{self, Copied};
 use crate::engine::kept::Kept;
 use crate::engine::key::Key;
+use crate::engine::marks::Marks;
 use crate::engine::moment::Moment;
 use crate::engine::often;
 use crate::engine::tag::Tags;
@@ -94,6 +96,11 @@ pub trait ReadEntry {
         now < self.life().fresh_until
     }
 
+    /// Whether it lives a plain time: then it is due for nothing, and dead when it is no longer fresh.
+    fn is_plain(&self) -> bool {
+        self.parts().0.rare.as_ref().is_none_or(|rare| rare.life.is_none())
+    }
+
     /// Whether it may be served at `now`.
     fn freshness(&self, now: Moment) -> Freshness {
         let life = self.life();
@@ -148,7 +155,7 @@ pub trait ReadEntry {
 
     /// How often it was served, as it is counted; see [`ReadEntry::hits`].
     fn raw_hits(&self) -> u16 {
-        self.parts().0.hits.load(Relaxed)
+        self.marks().hits.load(Relaxed)
     }
 
     /// The tier's sequence number of its store.
@@ -175,13 +182,19 @@ pub trait ReadEntry {
     /// How often it was served, its forerunners under the same key included: exact up to [`often::EXACT`], then within some
     /// percent.
     fn hits(&self) -> u32 {
-        often::times(self.parts().0.hits.load(Relaxed))
+        often::times(self.marks().hits.load(Relaxed))
     }
 
     /// The decoded copy, if a reader made one.
     #[inline]
-    fn decoded(&self) -> Option<&(dyn Any + Send + Sync)> {
+    fn decoded(&self) -> Option<&dyn Copied> {
         self.parts().0.decoded.get().and_then(Kept::get)
+    }
+
+    /// Whether there is a decoded copy of type `copy`.
+    #[inline]
+    fn has_copy(&self, copy: TypeId) -> bool {
+        self.decoded().is_some_and(|decoded| copied::is_of(decoded, copy))
     }
 
     /// Bytes that its decoded copy is charged with; none once it was taken out.
@@ -210,20 +223,17 @@ pub trait ReadEntry {
         fields.decoded.set(Kept::new(copy)).or_else(|kept| kept.take().map_or(Ok(()), Err))
     }
 
-    /// Marks a read with `stamp`, and counts it. Relaxed: the marks order nothing, they only guide eviction and the list of
-    /// top keys.
+    /// Its decoded copy, for one more holder.
+    fn shared_copy(&self) -> Option<Decoded> {
+        self.parts().0.decoded.get().and_then(Kept::shared)
+    }
+
+    /// Where reads leave their marks: on a copy that is found without the entry, if there is one.
     #[inline]
-    fn mark(&self, stamp: u32) {
+    fn marks(&self) -> Marks<'_> {
         let fields = self.parts().0;
-        let mark = (stamp << 1) | WARM;
-        // Tested before it is stored: a hot entry's line is written only when there is something new to say.
-        if fields.mark.load(Relaxed) != mark {
-            fields.mark.store(mark, Relaxed);
-        }
-        let hits = fields.hits.load(Relaxed);
-        if let Some(more) = often::one_more(hits) {
-            fields.hits.store(more, Relaxed);
-        }
+        let own = || Marks { mark: &fields.mark, hits: &fields.hits };
+        self.decoded().and_then(Copied::marks).unwrap_or_else(own)
     }
 }
 

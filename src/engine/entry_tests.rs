@@ -2,8 +2,12 @@
 //!
 //! Owns: properties of one entry. Never: goes through a store.
 
+use std::any::TypeId;
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
+use super::super::copied::{AsWritten, KEY_MAX, ReadAs};
 use super::super::testing;
 use super::*;
 
@@ -56,11 +60,11 @@ fn a_life_is_told_exactly_where_few_bytes_cannot_hold_it() {
 #[test]
 fn a_decoded_copy_is_kept_once_and_not_after_the_entry_left() {
     let life = Life::fresh_for(Duration::MAX, Moment::START);
-    let copy = |number: u32| -> Decoded { Arc::new(number) };
+    let copy = |number: u32| -> Decoded { Arc::new(ReadAs(number)) };
     let entry = Entry::new(draft("a", 0, life, &[]), 0, 0, 0);
     assert!(entry.add_decoded(copy(1), 50).is_ok());
     assert!(entry.add_decoded(copy(2), 50).is_err());
-    assert_eq!(entry.decoded().and_then(|copy| copy.downcast_ref::<u32>()), Some(&1));
+    assert!(entry.has_copy(TypeId::of::<ReadAs<u32>>()) && !entry.has_copy(TypeId::of::<u32>()));
     assert_eq!((entry.seal(), entry.seal()), (50, 0), "what it weighs is given back once");
     let left = Entry::new(draft("a", 0, life, &[]), 0, 0, 0);
     assert_eq!(left.seal(), 0);
@@ -72,9 +76,34 @@ fn marks_are_left_for_the_policy_and_for_the_search_for_unused_copies() {
     let life = Life::fresh_for(Duration::MAX, Moment::START);
     let entry = Entry::new(draft("a", 0, life, &[]), 0, 0, 0);
     assert!(!entry.take_read() && !entry.take_warm());
-    entry.mark(1);
+    entry.marks().read(1);
     assert!(entry.take_read() && !entry.take_read(), "each read is told once");
     assert!(entry.take_warm() && !entry.take_warm());
-    entry.mark(9);
+    entry.marks().read(9);
     assert_eq!((entry.stamp(), entry.hits()), (9, 2));
+}
+
+#[test]
+fn the_marks_of_a_copy_stand_for_those_of_its_entry_and_go_on_from_them() {
+    let life = Life::fresh_for(Duration::MAX, Moment::START);
+    let entry = Entry::new(draft("a", 0, life, &[]), 0, 0, 0);
+    entry.marks().read(3);
+    let copy = Arc::new(AsWritten::of(&entry, 7_u64));
+    assert!(entry.add_decoded(Arc::clone(&copy) as Decoded, 50).is_ok());
+    assert_eq!((entry.stamp(), entry.hits()), (3, 1));
+    copy.own_marks().read(4);
+    assert_eq!((entry.stamp(), entry.hits(), entry.raw_hits()), (4, 2, 2));
+    assert!(entry.take_read() && !entry.take_read() && entry.take_warm());
+    assert_eq!((entry.without_copy().hits(), *copy.value()), (2, 7));
+}
+
+#[test]
+fn a_copy_stands_alone_when_its_key_is_short_and_it_lives_a_plain_time() {
+    let (life, short) = (Life::fresh_for(Duration::from_secs(1), Moment::START), "k".repeat(KEY_MAX));
+    let copy = |key: &str, life| AsWritten::of(&Entry::new(draft(key, 0, life, &[]), 0, 0, 0), 1_u64);
+    let plain = copy(&short, life);
+    assert!(plain.stands_alone() && plain.has_key(short.as_bytes()) && !plain.has_key(b"k"));
+    assert!(plain.is_fresh(Moment::from_millis(999)) && !plain.is_fresh(Moment::from_millis(1_000)));
+    assert!(!copy(&"k".repeat(KEY_MAX + 1), life).stands_alone());
+    assert!(!copy(&short, Life { dead_at: Moment::NEVER, ..life }).stands_alone());
 }

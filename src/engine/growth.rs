@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::View;
+use super::{CHANGE, View};
 use crate::engine::entry::ReadEntry;
 use crate::engine::table::{Table, Tables};
 use crate::sync::atomic::Ordering;
@@ -42,9 +42,11 @@ pub(super) struct Writer {
 }
 
 impl View {
-    /// Goes on with what was begun, without a write: `places` more are moved.
-    pub(crate) fn settle(&self, places: usize) {
-        self.go_on(&mut self.writer.lock(), places);
+    /// Goes on with what was begun, without a write: `places` more are moved. Returns whether that was all.
+    pub(crate) fn settle(&self, places: usize) -> bool {
+        let mut writer = self.writer.lock();
+        self.go_on(&mut writer, places);
+        writer.tables.old.is_none() && writer.next.is_none()
     }
 
     pub(super) fn go_on(&self, writer: &mut Writer, moves: usize) {
@@ -95,9 +97,8 @@ impl View {
     pub(super) fn publish(&self, writer: &mut Writer, tables: Tables) -> Arc<Tables> {
         let tables = Arc::new(tables);
         *self.tables.lock() = Arc::clone(&tables);
-        // Behind the tables: who sees the version finds them, or newer ones. One writer, so load and store do.
-        let version = self.signs.version.load(Ordering::Relaxed) + 1;
-        self.signs.version.store(version, Ordering::Release);
+        // Behind the tables: who sees the version finds them, or newer ones. Added, for the view may be closed meanwhile.
+        self.signs.version.fetch_add(CHANGE, Ordering::Release);
         std::mem::replace(&mut writer.tables, tables)
     }
 }

@@ -7,10 +7,9 @@
 //!   1 a slice of entries is dropped, and a copy panics   2 the rest is dropped while that unwinds, and another copy panics
 //!   3 the process aborts
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::entry::Decoded;
+use super::copied::{Copied, Decoded};
 
 pub(super) struct Kept(Option<Decoded>);
 
@@ -19,8 +18,14 @@ impl Kept {
         Self(Some(copy))
     }
 
-    pub(super) fn get(&self) -> Option<&(dyn Any + Send + Sync)> {
+    #[inline]
+    pub(super) fn get(&self) -> Option<&dyn Copied> {
         self.0.as_deref()
+    }
+
+    /// The copy, for one more holder.
+    pub(super) fn shared(&self) -> Option<Decoded> {
+        self.0.clone()
     }
 
     /// The copy, for whoever wanted to have it kept.

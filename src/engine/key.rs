@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub(crate) use super::into_key::sealed;
+pub use super::into_key::{IntoKey, Place};
 use super::params;
 use crate::error::{Error, Result, Shown};
 
@@ -85,32 +87,25 @@ impl Key {
     }
 }
 
-/// Whether the text breaks no rule of [`Key::parse`], as nearly every text that is asked about: in one pass, for each set comes
-/// through here.
-fn is_good(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut colons = 0;
-    let each = bytes.iter().enumerate().all(|(place, &byte)| {
-        colons = if byte == b':' { colons + 1 } else { 0 };
-        // Control characters above ASCII are U+0080 to U+009F.
-        let is_control = byte < b' '
-            || byte == 0x7F
-            || (byte == 0xC2 && bytes.get(place + 1).is_some_and(|&next| next < 0xA0));
-        !is_control && byte != b'*' && byte != b'?' && colons < 3
-    });
-    each && (1..=Key::LENGTH_MAX).contains(&bytes.len())
-        && colons < 2
-        && !bytes.starts_with(SEPARATOR.as_bytes())
-}
-
 /// Which rule of [`Key::parse`] the text breaks, if any.
-fn check(text: &str) -> Result<(), &'static str> {
-    if is_good(text) { Ok(()) } else { broken_rule(text) }
+pub(super) fn check(text: &str) -> Result<(), &'static str> {
+    if is_plain(text.as_bytes()) { Ok(()) } else { check_all(text) }
 }
 
-/// As [`check`], of a text that breaks one.
-#[cold]
-fn broken_rule(text: &str) -> Result<(), &'static str> {
+/// Whether `bytes` are a key as nearly all are: short, of visible ASCII characters, with no colons side by side but `::`. A few
+/// passes that know no characters: every look-up that finds nothing comes through here.
+fn is_plain(bytes: &[u8]) -> bool {
+    let visible = |byte: u8| (0x20..0x7F).contains(&byte) && byte != b'*' && byte != b'?';
+    let separator = SEPARATOR.as_bytes();
+    (1..=Key::LENGTH_MAX).contains(&bytes.len())
+        && bytes.iter().fold(true, |all, &byte| all & visible(byte))
+        && !bytes.windows(3).any(|three| three == b":::")
+        && !bytes.starts_with(separator)
+        && !bytes.ends_with(separator)
+}
+
+/// As [`check`], rule by rule.
+fn check_all(text: &str) -> Result<(), &'static str> {
     if text.is_empty() {
         return Err("it is empty");
     }
@@ -286,78 +281,6 @@ impl KeyBuilder {
 
     fn fail(&mut self, error: Error) {
         self.failed.get_or_insert(error);
-    }
-}
-
-/// What can name an entry: `&str`, `String`, `&String`, [`Key`], `&Key`,
-/// [`&PreparedKey`](crate::PreparedKey).
-///
-/// Sealed. A look-up goes by the text alone, so that a hit neither checks nor allocates: text that is no key
-/// names no entry.
-pub trait IntoKey: sealed::Sealed {
-    /// The text to look up.
-    fn text(&self) -> &str;
-
-    /// The key; text is checked. Errors: `InvalidKey`.
-    fn into_key(self) -> Result<Key>;
-
-    /// Where it was found to belong before.
-    #[doc(hidden)]
-    fn place(&self) -> Option<Place> {
-        None
-    }
-}
-
-/// Where a key belongs in one cache.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Place {
-    /// Which cache.
-    pub owner: u64,
-    /// Which tier of it.
-    pub tier: u8,
-    /// The hash of the key there.
-    pub hash: u64,
-}
-
-pub(crate) mod sealed {
-    pub trait Sealed {}
-    impl Sealed for &str {}
-    impl Sealed for String {}
-    impl Sealed for &String {}
-    impl Sealed for super::Key {}
-    impl Sealed for &super::Key {}
-}
-
-macro_rules! into_key_from_text {
-    ($($text:ty),+) => {$(
-        impl IntoKey for $text {
-            fn text(&self) -> &str {
-                self
-            }
-            fn into_key(self) -> Result<Key> {
-                Key::parse(&self)
-            }
-        }
-    )+};
-}
-into_key_from_text!(&str, String, &String);
-
-impl IntoKey for Key {
-    fn text(&self) -> &str {
-        self.as_str()
-    }
-    fn into_key(self) -> Result<Key> {
-        Ok(self)
-    }
-}
-
-impl IntoKey for &Key {
-    fn text(&self) -> &str {
-        self.as_str()
-    }
-    fn into_key(self) -> Result<Key> {
-        Ok(self.clone())
     }
 }
 

@@ -39,6 +39,14 @@ fn text_that_breaks_a_rule_is_refused_with_that_rule() {
     }
 }
 
+proptest! {
+    #[test]
+    fn the_short_check_of_plain_text_says_what_the_rules_say(text in "[a*?:é\u{85}\n ~\u{7f}]{0,7}") {
+        prop_assert!(!is_plain(text.as_bytes()) || check_all(&text).is_ok());
+        prop_assert_eq!(check(&text), check_all(&text));
+    }
+}
+
 #[test]
 fn segments_and_groups_are_cut_without_a_check() {
     for (text, first, both) in [

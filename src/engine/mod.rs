@@ -15,6 +15,7 @@ pub mod budget;
 #[cfg(test)]
 mod budget_tests;
 mod column;
+pub(crate) mod copied;
 #[cfg(all(test, shuttle))]
 mod copies_shuttle;
 #[cfg(test)]
@@ -32,12 +33,15 @@ pub mod explain;
 mod fence_race_tests;
 pub mod fences;
 pub mod flight;
+mod front;
+mod fruitless;
 pub mod given;
 mod groups;
 #[cfg(test)]
 mod groups_tests;
 pub mod histogram;
 mod index;
+mod into_key;
 pub mod item;
 pub mod journal;
 #[cfg(test)]
@@ -46,6 +50,8 @@ mod kept;
 pub mod key;
 mod landing;
 mod links;
+mod marks;
+pub mod miniature;
 pub mod moment;
 mod nothings;
 pub mod often;
@@ -67,6 +73,7 @@ pub mod sampler;
 pub mod scope;
 #[doc(hidden)]
 pub mod seeded;
+mod served;
 pub mod slice;
 mod slot;
 mod slots;
@@ -99,3 +106,4 @@ mod view_shuttle;
 mod view_tests;
 mod warming;
 pub mod weigh;
+pub mod what_if;

@@ -29,6 +29,11 @@ impl Store {
         }
     }
 
+    /// Whether it holds a key whose first segment is `name`.
+    pub(crate) fn holds_segment(&self, name: &str) -> bool {
+        self.groups.has_segment(name, self.view.hash(name), &self.slots)
+    }
+
     /// Begins a walk over what `scope` can reach.
     pub(crate) fn begin_walk(&mut self, scope: &Scope) -> Path {
         let hash = |text: &str| self.view.hash(text);

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::View;
 use crate::engine::entry::{Entry, ReadEntry};
 use crate::engine::table::Tables;
-use crate::sync::atomic::Ordering;
 
 /// Everything that a view held, to be dropped in slices.
 #[derive(Debug)]
@@ -72,7 +71,7 @@ impl Scan {
         if end < self.tables.places() {
             return true;
         }
-        let version = self.view.signs.version.load(Ordering::Acquire);
+        let version = self.view.version();
         let moved = version != self.version;
         (self.version, self.tables, self.next) = (version, self.view.newest(), 0);
         self.moving.clear();

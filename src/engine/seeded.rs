@@ -25,12 +25,14 @@ pub enum Bug {
     ExtrasUnchecked,
     /// A fence that is dropped aborts.
     DropAborts,
+    /// A decoded copy of the old value stands in front of the new one.
+    CopyLeftInFront,
 }
 
 #[cfg(feature = "seeded-bugs")]
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RevocationLeftOut,
         Self::EndForStart,
         Self::UnsentWithItsCaller,
@@ -39,6 +41,7 @@ impl Bug {
         Self::ViewLeftOpen,
         Self::ExtrasUnchecked,
         Self::DropAborts,
+        Self::CopyLeftInFront,
     ];
 }
 

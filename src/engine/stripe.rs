@@ -2,7 +2,7 @@
 //!
 //! Owns: which thread has which number. Never: counts anything.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Mutex;
 
 /// Threads that have a number of their own at a time; the rest shares.
@@ -11,7 +11,14 @@ pub(super) const STRIPES: usize = 32;
 /// Numbers that were given back, and the first that was never given.
 static FREE: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
 
+/// In [`NUMBER`]: the thread has not counted yet.
+const UNASKED: usize = usize::MAX;
+/// In [`NUMBER`]: there is none for it.
+const NONE: usize = usize::MAX - 1;
+
 thread_local! {
+    /// Beside its owner, for every hit asks: what has no destructor is there without a question.
+    static NUMBER: Cell<usize> = const { Cell::new(UNASKED) };
     static OWN: RefCell<Option<Own>> = const { RefCell::new(None) };
 }
 
@@ -32,6 +39,8 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
+        // What the thread counts from now on, while it ends, is counted with those of the others.
+        NUMBER.set(NONE);
         if let Some(number) = self.0 {
             FREE.lock().unwrap_or_else(std::sync::PoisonError::into_inner).0.push(number);
         }
@@ -41,7 +50,18 @@ impl Drop for Own {
 /// The number of this thread; `None`: there are too many, or it is ending.
 #[inline]
 pub(super) fn own() -> Option<usize> {
-    OWN.try_with(|own| own.borrow_mut().get_or_insert_with(Own::take).0).ok().flatten()
+    match NUMBER.get() {
+        number if number < STRIPES => Some(number),
+        NONE => None,
+        _ => ask(),
+    }
+}
+
+#[cold]
+fn ask() -> Option<usize> {
+    let number = OWN.try_with(|own| own.borrow_mut().get_or_insert_with(Own::take).0).ok().flatten();
+    NUMBER.set(number.unwrap_or(NONE));
+    number
 }
 
 #[cfg(test)]

@@ -3,26 +3,40 @@
 //! Owns: where an entry stands, and the orders in which a step of the writer may be seen half done. Never: decides which
 //! entry belongs there, or when to move.
 //!
-//! A place is a tag of 32 bits beside a [`Slot`]. Readers walk tags, and look into a slot only where the tag fits. The writer
+//! A place is a tag of 16 bits beside a [`Slot`]. Readers walk tags, and look into a slot only where the tag fits. The writer
 //! fills a slot before its tag, takes away a tag before what is in its slot, and overwrites in place: a reader sees the old
 //! entry or the new one, and never neither.
 
 use std::sync::Arc;
 
+use super::copied::AsWritten;
 use super::entry::{Entry, ReadEntry};
+use super::front::{Front, Fronts};
 use super::room::Room;
-use super::slot::{Loaded, Slot};
-use crate::sync::atomic::{AtomicU32, Ordering};
+use super::seeded::{self, Bug};
+use super::slot::{Loaded, LoadedOf, Slot, nothing};
+use crate::sync::atomic::{AtomicU16, Ordering};
 
-const EMPTY: u32 = 0;
+const EMPTY: u16 = 0;
 /// Something stood here; what was put behind it is found by walking on.
-const GONE: u32 = 1;
+const GONE: u16 = 1;
 
 /// One table.
 #[derive(Debug)]
 pub(super) struct Table {
-    tags: Vec<AtomicU32>,
+    tags: Vec<AtomicU16>,
     slots: Vec<Slot>,
+    /// Copies of what stands here; none in front of a place that is empty.
+    fronts: Fronts,
+}
+
+/// What came of a walk over some places.
+enum Walk {
+    Found(usize, Loaded),
+    /// A place that was never used: what is looked for stands nowhere.
+    Nothing,
+    /// The last of the places; it may stand further on.
+    Ended,
 }
 
 /// What readers walk: the table in use, and the one that is being moved out of.
@@ -45,15 +59,31 @@ impl Tables {
         Self { old: None, current: Arc::new(table), room: Arc::default() }
     }
 
-    /// What stands there under `key`.
+    /// What stands there under `key`; nothing is told by what is empty, for that comes back in registers.
     #[inline]
-    pub(super) fn find(&self, hash: u64, key: &str) -> Option<Loaded> {
-        if let Some(old) = &self.old
-            && let Some((_, found)) = old.find(hash, key)
-        {
-            return Some(found);
+    pub(super) fn find(&self, hash: u64, key: &str) -> Loaded {
+        if let Some(old) = &self.old {
+            return Self::find_while_moving(old, &self.current, hash, key);
         }
-        self.current.find(hash, key).map(|(_, found)| found)
+        self.current.find(hash, key)
+    }
+
+    /// A copy of `key` that stands in front, if there is one; while entries move none is looked for.
+    #[inline]
+    pub(super) fn find_in_front<T>(&self, hash: u64, key: &str) -> LoadedOf<Arc<AsWritten<T>>>
+    where
+        T: Send + Sync + 'static,
+    {
+        match (&self.old, self.current.fronts.of::<T>()) {
+            (None, Some(front)) => self.current.find_in(front, hash, key),
+            _ => nothing(),
+        }
+    }
+
+    #[cold]
+    fn find_while_moving(old: &Table, current: &Table, hash: u64, key: &str) -> Loaded {
+        let found = old.find(hash, key);
+        if found.is_some() { found } else { current.find(hash, key) }
     }
 
     /// Places of both tables, those of the old one first.
@@ -88,13 +118,17 @@ impl Tables {
 impl Table {
     /// A table that will have `places`, none of them ready: see [`Table::prepare`].
     pub(super) fn with_room(places: usize) -> Self {
-        Self { tags: Vec::with_capacity(places), slots: Vec::with_capacity(places) }
+        Self {
+            tags: Vec::with_capacity(places),
+            slots: Vec::with_capacity(places),
+            fronts: Fronts::default(),
+        }
     }
 
     /// Makes up to `more` places ready; returns whether that were all.
     pub(super) fn prepare(&mut self, more: usize) -> bool {
         let ready = (self.tags.len() + more).min(self.tags.capacity());
-        self.tags.resize_with(ready, || AtomicU32::new(EMPTY));
+        self.tags.resize_with(ready, || AtomicU16::new(EMPTY));
         self.slots.resize_with(ready, Slot::empty);
         ready == self.tags.capacity()
     }
@@ -115,25 +149,77 @@ impl Table {
         if place + 1 == self.tags.len() { 0 } else { place + 1 }
     }
 
-    /// Where `key` stands, and what stands there.
+    /// What stands here under `key`, if anything does.
     #[inline]
-    pub(super) fn find(&self, hash: u64, key: &str) -> Option<(usize, Loaded)> {
-        let wanted = tag(hash);
-        let mut place = self.home(hash);
-        for _ in 0..self.tags.len() {
-            // Acquire: pairs with the Release in `fill`, so that what the tag announces is there.
-            let tag = self.tags[place].load(Ordering::Acquire);
+    pub(super) fn find(&self, hash: u64, key: &str) -> Loaded {
+        let home = self.home(hash);
+        match self.walk(home, self.tags.len(), tag(hash), key) {
+            Walk::Ended => self.find_from_start(home, tag(hash), key),
+            Walk::Nothing => nothing(),
+            Walk::Found(_, found) => found,
+        }
+    }
+
+    /// Goes on with a walk that came to the last place. Apart, for few do.
+    #[cold]
+    fn find_from_start(&self, home: usize, wanted: u16, key: &str) -> Loaded {
+        match self.walk(0, home, wanted, key) {
+            Walk::Found(_, found) => found,
+            Walk::Nothing | Walk::Ended => nothing(),
+        }
+    }
+
+    /// A copy of `key` in `front`, up to the first place in front of which none stands, or the last of all.
+    #[inline]
+    fn find_in<T>(&self, front: &Front<T>, hash: u64, key: &str) -> LoadedOf<Arc<AsWritten<T>>> {
+        let (home, wanted) = (self.home(hash), tag(hash));
+        for (passed, tag) in self.tags[home..].iter().enumerate() {
+            // Acquire: pairs with the Release in `fill`.
+            let tag = tag.load(Ordering::Acquire);
             if tag == wanted {
-                let found = self.slots[place].load();
-                if found.as_ref().is_some_and(|entry| entry.has_key(key)) {
-                    return Some((place, found));
+                let copy = front.at(home + passed);
+                if copy.as_ref().is_none_or(|copy| copy.has_key(key.as_bytes())) {
+                    return copy;
                 }
             } else if tag == EMPTY {
-                return None;
+                break;
             }
-            place = self.next(place);
         }
-        None
+        nothing()
+    }
+
+    /// The copies of type `T` in front, made if that can be.
+    pub(super) fn front<T: Send + Sync + 'static>(&self) -> Option<&Front<T>> {
+        self.fronts.of_or_new(self.places())
+    }
+
+    /// Where `key` stands, and what stands there: for the writer.
+    pub(super) fn place_of(&self, hash: u64, key: &str) -> Option<(usize, Loaded)> {
+        let home = self.home(hash);
+        let over = match self.walk(home, self.tags.len(), tag(hash), key) {
+            Walk::Ended => self.walk(0, home, tag(hash), key),
+            over => over,
+        };
+        if let Walk::Found(place, found) = over { Some((place, found)) } else { None }
+    }
+
+    /// Looks for `key`, whose tag is `wanted`, in the places from `begin` up to, and without, `end`.
+    #[inline(always)] // what comes of it is told in registers then, and not in memory
+    fn walk(&self, begin: usize, end: usize, wanted: u16, key: &str) -> Walk {
+        let places = self.tags[begin..end].iter().zip(&self.slots[begin..end]);
+        for (passed, (tag, slot)) in places.enumerate() {
+            // Acquire: pairs with the Release in `fill`, so that what the tag announces is there.
+            let tag = tag.load(Ordering::Acquire);
+            if tag == wanted {
+                let found = slot.load();
+                if found.as_ref().is_some_and(|entry| entry.has_key(key)) {
+                    return Walk::Found(begin + passed, found);
+                }
+            } else if tag == EMPTY {
+                return Walk::Nothing;
+            }
+        }
+        Walk::Ended
     }
 
     /// Puts `entry`, whose key stands nowhere here, into a free place; returns whether that was never used before.
@@ -154,6 +240,10 @@ impl Table {
 
     /// Puts `entry` into the place where its forerunner stands, which is returned.
     pub(super) fn overwrite(&self, place: usize, entry: Entry) -> Option<Entry> {
+        // First: who sees the new entry must not find a copy of the old one afterwards.
+        if !seeded::has(Bug::CopyLeftInFront) {
+            self.fronts.clear(place);
+        }
         self.slots[place].swap(Some(entry.into_raw())).map(Entry::of)
     }
 
@@ -162,6 +252,8 @@ impl Table {
         if self.tags[place].load(Ordering::Relaxed) <= GONE {
             return None;
         }
+        // First: who finds nothing here must not find a copy afterwards.
+        self.fronts.clear(place);
         self.tags[place].store(GONE, Ordering::Release);
         self.slots[place].swap(None).map(Entry::of)
     }
@@ -187,6 +279,18 @@ impl Table {
         self.slots[place].load().as_ref().map(|raw| Entry::of(raw.clone()))
     }
 
+    /// Recomputes what stands in front.
+    ///
+    /// # Panics
+    /// When a copy stands in front of a place that does not show the entry that it is the copy of.
+    pub(super) fn check_fronts(&self) {
+        for place in 0..self.places() {
+            let copy = self.at(place).and_then(|entry| entry.shared_copy());
+            let of_entry = copy.as_ref().map(|copy| Arc::as_ptr(copy).cast::<()>());
+            self.fronts.check(place, of_entry);
+        }
+    }
+
     /// Counts what stands here, and the places that were ever used.
     pub(super) fn count(&self) -> (usize, usize) {
         let tags = self.tags.iter().map(|tag| tag.load(Ordering::Relaxed));
@@ -201,6 +305,7 @@ impl Table {
 /// nothing, so it is only forgotten.
 impl Drop for Table {
     fn drop(&mut self) {
+        self.fronts.forget_empty(|place| self.tags.get_mut(place).is_none_or(|tag| *tag.get_mut() <= GONE));
         let slots = std::mem::take(&mut self.slots);
         for (tag, slot) in self.tags.iter_mut().zip(slots) {
             if *tag.get_mut() <= GONE {
@@ -210,8 +315,9 @@ impl Drop for Table {
     }
 }
 
-/// The other half of the hash.
+/// Of the other half of the hash: one key in 65,534 that stands in the way looks like the one that is wanted, until the entry
+/// is looked at.
 #[inline]
-fn tag(hash: u64) -> u32 {
-    ((hash >> 32) as u32).max(GONE + 1)
+fn tag(hash: u64) -> u16 {
+    ((hash >> 48) as u16).max(GONE + 1)
 }

@@ -20,6 +20,7 @@ use super::journal::Journal;
 use super::key::Key;
 use super::moment::Moment;
 use super::policy::Choice;
+use super::sampler::Facts;
 use super::scope::Scope;
 use super::seeded::{self, Bug};
 use super::slice::{CHANGES, LOOKS};
@@ -192,7 +193,7 @@ impl<W: Waiter, J> Tier<W, J> {
             let life = lasting.life(now, draw(hash, seq));
             let about = About { life, took: Duration::ZERO, seq, since: seq, origin: Origin::Set };
             self.counters.sets.one_alone();
-            self.counters.sampler.stored(hash, weight);
+            self.sample_stored(hash, &about, weight, now);
             self.store.insert_made(entry, hash, &about, now, &mut fx.gone);
         } else {
             self.journal.lost(seq, entry.key());
@@ -260,7 +261,9 @@ impl<W: Waiter, J> Tier<W, J> {
             Right::Extra(ticket) => (Origin::Load, ticket.seq0),
         };
         let draft = Draft { key, value, tags, life, took, seq, since, origin };
-        self.sample_stored(&draft, weigh(&draft.key, &draft.value, &draft.tags));
+        let about = About { life, took, seq, since, origin };
+        let weight = weigh(&draft.key, &draft.value, &draft.tags);
+        self.sample_stored(self.store.hash(draft.key.as_str()), &about, weight, now);
         let first_gone = fx.gone.len();
         let stored = if let Right::Warm(ticket) | Right::Extra(ticket) = right {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
@@ -276,10 +279,10 @@ impl<W: Waiter, J> Tier<W, J> {
     }
 
     /// Tells what a key weighs now, for a read that misses does not know it.
-    fn sample_stored(&self, draft: &Draft, weight: u64) {
-        if self.counters.sampler.is_on() {
-            self.counters.sampler.stored(self.store.hash(draft.key.as_str()), weight);
-        }
+    fn sample_stored(&self, hash: u64, about: &About, weight: u64, now: Moment) {
+        let took_ms = u64::try_from(about.took.as_millis()).unwrap_or(u64::MAX);
+        let facts = Facts { weight, dead_at: about.life.dead_at, took_ms };
+        self.counters.sampler.stored(hash, now, facts);
     }
 
     /// Takes the first step of every invalidation: its number, and the loads that it overtakes.
@@ -315,6 +318,17 @@ impl<W: Waiter, J> Tier<W, J> {
             let Gone { entry, cause } = one;
             let hash = self.store.hash(entry.key());
             self.departures.gone(one, hash, seq);
+            let unread = entry.hits() == 0;
+            if *cause == Cause::Expired && unread {
+                counters.expired_unread.one();
+            }
+            // What was taken away would have been read, perhaps.
+            if entry.origin() == Origin::Warm
+                && matches!(cause, Cause::Expired | Cause::Evicted | Cause::Replaced)
+            {
+                counters.warm_left.one();
+                counters.warm_unread.add(unread.into());
+            }
             match cause {
                 Cause::Expired => counters.expired.one_alone(),
                 Cause::Evicted => counters.evicted.one_alone(),
@@ -337,12 +351,12 @@ impl<W: Waiter, J> Tier<W, J> {
         self.counters.cleared.add(entries);
     }
 
-    /// Takes out entries whose time is over, a slice of them; returns whether those were all.
+    /// Takes out entries whose time is over, a slice of them, and moves a slice of the index; returns whether that was all.
     pub fn expire(&mut self, now: Moment, fx: &mut Effects<W, J>) -> bool {
         let first_gone = fx.gone.len();
         // Here, and not wherever a store makes room: a write moves its own share of the index.
-        self.store.view.settle(CHANGES);
-        let all = self.store.expire(now, CHANGES, &mut fx.gone);
+        let settled = self.store.view.settle(CHANGES);
+        let all = self.store.expire(now, CHANGES, &mut fx.gone) && settled;
         self.note_gone(&fx.gone[first_gone..]);
         all
     }

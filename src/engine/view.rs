@@ -11,45 +11,53 @@
 //! see `table`. A reader that finds nothing looks whether the tables changed meanwhile, and if so begins again:
 //!   1 a reader has the tables of version 1   2 version 2 is published   3 the writer moves the key   4 the reader misses it
 
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
 
-use super::entry::{Decoded, Entry, Fields, Raw, ReadEntry};
+use super::copied::AsWritten;
+use super::entry::{Decoded, Entry, Raw, ReadEntry};
+use super::marks::Marks;
 use super::moment::Moment;
 use super::room::Room;
-use super::slot::Loaded;
+pub(crate) use super::served::Looked;
+pub use super::served::Served;
+use super::slot::{LoadedOf, counted, nothing};
 use super::table::Tables;
-use crate::codec::value::Value;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 #[path = "growth.rs"]
 mod growth;
+#[path = "remembered.rs"]
+mod remembered;
 #[path = "scan.rs"]
 mod scan;
 
 use growth::{LEAST, MOVES, Writer};
 pub use scan::{Scan, Shown};
 
-/// Views whose tables a thread remembers.
-const REMEMBERED: usize = 16;
+/// A copy that stands in front, or nothing.
+pub(crate) type Fronted<T> = LoadedOf<Arc<AsWritten<T>>>;
 
 /// What every read looks at and few writes change; a cache line of its own.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Signs {
-    /// Raised with every change of the tables.
+    /// Raised by [`CHANGE`] with every change of the tables; [`CLOSED`] says that readers find nothing.
     version: AtomicU64,
-    closed: AtomicBool,
     /// What a read leaves on an entry.
     stamp: AtomicU32,
 }
+
+/// In a version: the view is closed.
+const CLOSED: u64 = 1;
+/// What a version is raised by.
+const CHANGE: u64 = 2;
 
 /// Key to entry of one tier, read by every handle, written by the tier's turn.
 #[derive(Debug)]
@@ -65,52 +73,6 @@ pub struct View {
     len: AtomicUsize,
 }
 
-/// An entry that was found, kept alive without counting a reference.
-pub struct Served(Loaded);
-
-impl ReadEntry for Served {
-    #[inline]
-    fn parts(&self) -> (&Fields, &[u8]) {
-        self.0.as_ref().expect("what was found is there").parts()
-    }
-}
-
-impl Served {
-    /// Whether both are one and the same entry.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        std::ptr::eq(self.parts().0, other.parts().0)
-    }
-
-    /// Its value, for whoever passes it on. Cost: an allocation.
-    pub fn value(&self) -> Value {
-        self.entry().value()
-    }
-
-    /// The entry, for whoever keeps it longer. Cost: a reference count.
-    pub fn entry(&self) -> Entry {
-        Entry::of(self.0.as_ref().expect("what was found is there").clone())
-    }
-}
-
-impl std::fmt::Debug for Served {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Debug::fmt(&self.entry(), f)
-    }
-}
-
-/// The tables of a view that a thread has seen.
-struct Seen {
-    id: u64,
-    version: u64,
-    tables: Arc<Tables>,
-    /// Whether the view is there yet.
-    alive: Weak<()>,
-}
-
-thread_local! {
-    static SEEN: [RefCell<Option<Seen>>; REMEMBERED] = const { [const { RefCell::new(None) }; REMEMBERED] };
-}
-
 impl View {
     /// An open view of nothing. `seed` keys the hash, so that nobody outside can choose colliding keys.
     pub fn new(seed: u64) -> Self {
@@ -118,11 +80,7 @@ impl View {
         static NEXT_ID: Number = Number::new(0);
         let tables = Arc::new(Tables::of_size(LEAST));
         Self {
-            signs: Signs {
-                version: AtomicU64::new(0),
-                closed: AtomicBool::new(false),
-                stamp: AtomicU32::new(1),
-            },
+            signs: Signs { version: AtomicU64::new(0), stamp: AtomicU32::new(1) },
             id: NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
             alive: Arc::new(()),
             hasher: SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()),
@@ -145,71 +103,115 @@ impl View {
     /// Cost: a walk over some tags, and a note of this thread.
     #[inline]
     pub fn read_hashed(&self, hash: u64, key: &str, now: Moment, allowed: Duration) -> Option<Served> {
-        let served = self.peek_hashed(hash, key).filter(|entry| entry.serves(now, allowed))?;
-        served.mark(self.signs.stamp.load(Ordering::Relaxed));
+        let served = self.peek_hashed(hash, key).served().filter(|entry| entry.serves(now, allowed))?;
+        self.mark(&served);
         Some(served)
+    }
+
+    #[inline]
+    fn read_of(&self, marks: Marks<'_>) {
+        marks.read(self.signs.stamp.load(Ordering::Relaxed));
+    }
+
+    /// Marks an entry that was found as read.
+    #[inline]
+    pub(crate) fn mark(&self, entry: &impl ReadEntry) {
+        self.read_of(entry.marks());
     }
 
     /// As [`View::read`], but leaves no mark: for `Contains` and for panels.
     pub fn peek(&self, key: &str) -> Option<Served> {
-        self.peek_hashed(self.hash(key), key)
+        self.peek_hashed(self.hash(key), key).served()
     }
 
+    /// As [`View::peek`], with the hash of `key` that [`View::hash`] gives.
     #[inline]
-    fn peek_hashed(&self, hash: u64, key: &str) -> Option<Served> {
-        // Acquire: pairs with the Release in `close`. A reader that sees the view closed serves nothing; one that
-        // does not had begun before the tier broke.
-        if self.signs.closed.load(Ordering::Acquire) {
-            return None;
-        }
-        self.look(hash, key)
-    }
-
-    #[inline]
-    fn look(&self, hash: u64, key: &str) -> Option<Served> {
+    pub(crate) fn peek_hashed(&self, hash: u64, key: &str) -> Looked {
         loop {
-            // Acquire: pairs with the Release in `publish`.
+            // Acquire: pairs with the Release in `publish` and `close`. A reader that sees the view closed serves nothing;
+            // one that does not had begun before the tier broke.
             let version = self.signs.version.load(Ordering::Acquire);
+            if version & CLOSED != 0 {
+                return Looked::nothing();
+            }
             let found = self.with_tables(version, |tables| tables.find(hash, key));
             if found.is_some() || self.signs.version.load(Ordering::Acquire) == version {
-                return found.map(Served);
+                return Looked(found);
             }
         }
     }
 
-    /// Shows `look` the tables of `version`, or newer ones.
-    #[inline]
-    fn with_tables<R>(&self, version: u64, look: impl Fn(&Tables) -> R) -> R {
-        // The model's threads all run on one, and may change in the middle of a look.
-        if cfg!(all(test, shuttle)) {
-            return look(&self.newest());
-        }
-        let remembered = SEEN.try_with(|seen| {
-            // Taken already: what ends with the last look at an entry is the host's, and may read on its way out.
-            let mut own = seen[self.id as usize % REMEMBERED].try_borrow_mut().ok()?;
-            match &*own {
-                Some(seen) if seen.id == self.id && seen.version == version => Some(look(&seen.tables)),
-                _ => {
-                    let tables = self.newest();
-                    let found = look(&tables);
-                    *own = Some(Seen { id: self.id, version, tables, alive: Arc::downgrade(&self.alive) });
-                    drop(own);
-                    forget_the_dead(seen);
-                    Some(found)
-                }
-            }
-        });
-        remembered.ok().flatten().unwrap_or_else(|| look(&self.newest()))
+    /// The version of the tables, whether readers are let in or not.
+    fn version(&self) -> u64 {
+        self.signs.version.load(Ordering::Acquire) & !CLOSED
     }
 
     fn newest(&self) -> Arc<Tables> {
         Arc::clone(&self.tables.lock())
     }
 
+    /// A copy of `key` as a `T` that stands in front, if there is one. Nothing says nothing of the key.
+    #[inline(always)]
+    pub(crate) fn in_front<T: Send + Sync + 'static>(&self, hash: u64, key: &str) -> Fronted<T> {
+        // Acquire: as in `peek_hashed`.
+        let version = self.signs.version.load(Ordering::Acquire);
+        if version & CLOSED != 0 {
+            return nothing();
+        }
+        self.with_tables(version, |tables| tables.find_in_front(hash, key))
+    }
+
+    /// What is found in front where nothing stands.
+    #[inline]
+    pub(crate) fn nothing_in_front<T>() -> Fronted<T> {
+        nothing()
+    }
+
+    /// A copy for one more holder.
+    pub(crate) fn front_counted<T>(copy: &Fronted<T>) -> Fronted<T> {
+        copy.as_ref().map_or_else(nothing, |copy| counted(Arc::clone(copy)))
+    }
+
+    /// Marks a copy that was found as read.
+    #[inline]
+    pub(crate) fn mark_copy<T>(&self, copy: &AsWritten<T>) {
+        self.read_of(copy.own_marks());
+    }
+
+    /// Whether there are copies enough for a front: they come to as many bytes as it takes at most, beyond the smallest.
+    pub(crate) fn is_worth_a_front(&self) -> bool {
+        let tables = self.newest();
+        tables.room.decoded() >= (tables.current.places().saturating_sub(LEAST) * size_of::<usize>()) as u64
+    }
+
+    /// Puts `copy`, which is that of `entry`, in front, where the next reader finds it. Not now, if the writer is at work.
+    pub(crate) fn put_in_front<T>(&self, entry: &Served, copy: Arc<AsWritten<T>>)
+    where
+        T: Send + Sync + 'static,
+    {
+        if !copy.stands_alone() {
+            return;
+        }
+        let hash = self.hash(entry.key());
+        let Some(writer) = self.writer.try_lock() else { return };
+        let tables = &writer.tables;
+        // While the index moves, places change with every write.
+        if tables.old.is_some() {
+            return;
+        }
+        // The place shows that very entry, and nothing else before the lock is given back.
+        if let Some((place, found)) = tables.current.place_of(hash, entry.key())
+            && Looked(found).served().is_some_and(|shown| shown.is(entry))
+            && let Some(front) = tables.current.front()
+        {
+            front.put(place, copy);
+        }
+    }
+
     /// The entry of `key` for the writer, who may look while the view is closed.
     pub(crate) fn find(&self, key: &str) -> Option<Entry> {
         let writer = self.writer.lock();
-        let found = writer.tables.find(self.hash(key), key)?;
+        let found = writer.tables.find(self.hash(key), key);
         found.as_ref().map(|raw| Entry::of(raw.clone()))
     }
 
@@ -238,7 +240,9 @@ impl View {
         //   old entry, and nobody gives that back
         let tables = self.newest();
         let shown = tables.find(self.hash(entry.key()), entry.key());
-        if shown.is_none_or(|shown| !Served(shown).is(entry)) || !tables.room.take_for_copy(weight.into()) {
+        if !Looked(shown).served().is_some_and(|shown| shown.is(entry))
+            || !tables.room.take_for_copy(weight.into())
+        {
             return Err(copy);
         }
         entry.add_decoded(copy, weight).inspect_err(|_| tables.room.give_copy(weight.into()))
@@ -252,13 +256,13 @@ impl View {
         let mut lock = self.writer.lock();
         let writer = &mut *lock;
         let Tables { current, old, .. } = &*writer.tables;
-        if let Some((place, found)) = current.find(hash, entry.key()) {
+        if let Some((place, found)) = current.place_of(hash, entry.key()) {
             ready(&mut entry, found.as_ref());
             drop(found); // noted nowhere any more: the swap need not count a reference for it
             drop(current.overwrite(place, entry));
             return;
         }
-        let found = old.as_ref().and_then(|old| old.find(hash, entry.key()).map(|found| (old, found)));
+        let found = old.as_ref().and_then(|old| old.place_of(hash, entry.key()).map(|found| (old, found)));
         ready(&mut entry, found.as_ref().and_then(|(_, (_, found))| found.as_ref()));
         let forerunner = found.map(|(old, (place, _))| (old, place));
         // The new one first: between the two steps a reader still finds the old one, which it walks first.
@@ -278,7 +282,7 @@ impl View {
         let hash = self.hash(entry.key());
         let mut writer = self.writer.lock();
         let current = Arc::clone(&writer.tables.current);
-        if let Some((place, found)) = current.find(hash, entry.key())
+        if let Some((place, found)) = current.place_of(hash, entry.key())
             && found.as_ref().is_some_and(|raw| std::ptr::eq(raw.parts().0, entry.parts().0))
         {
             drop(found);
@@ -286,7 +290,7 @@ impl View {
             writer.used -= current.tidy(place);
             writer.live -= 1;
         } else if let Some(old) = writer.tables.old.clone()
-            && let Some((place, _)) = old.find(hash, entry.key())
+            && let Some((place, _)) = old.place_of(hash, entry.key())
         {
             old.take(place);
             writer.live -= 1;
@@ -305,17 +309,17 @@ impl View {
 
     /// From now on every reader finds nothing, until [`View::open`].
     pub(crate) fn close(&self) {
-        self.signs.closed.store(true, Ordering::Release);
+        self.signs.version.fetch_or(CLOSED, Ordering::Release);
     }
 
     /// Lets readers in again.
     pub(crate) fn open(&self) {
-        self.signs.closed.store(false, Ordering::Release);
+        self.signs.version.fetch_and(!CLOSED, Ordering::Release);
     }
 
     /// Whether readers find nothing for now.
     pub fn is_closed(&self) -> bool {
-        self.signs.closed.load(Ordering::Acquire)
+        self.signs.version.load(Ordering::Acquire) & CLOSED != 0
     }
 
     /// The stamp of a store. Reads that follow have a later one than it, those before an earlier one: a policy orders by
@@ -331,7 +335,7 @@ impl View {
     /// the time is shown, and shown again from the start where the index has moved to another table meanwhile, see
     /// [`Scan::is_at_start`].
     pub fn scan(self: &Arc<Self>) -> Scan {
-        let version = self.signs.version.load(Ordering::Acquire);
+        let version = self.version();
         Scan { view: Arc::clone(self), version, tables: self.newest(), next: 0, moving: HashSet::new() }
     }
 
@@ -361,16 +365,7 @@ impl View {
         assert_eq!(writer.live, self.len(), "len drifted");
         assert!(used < writer.tables.current.places(), "a walk for what is absent would never end");
         assert!(Arc::ptr_eq(&writer.tables, &self.newest()), "readers walk other tables than the writer");
-    }
-}
-
-/// Lets go of the tables of views that have ended. They are empty by then.
-#[cold]
-fn forget_the_dead(seen: &[RefCell<Option<Seen>>]) {
-    for seen in seen {
-        if let Ok(mut seen) = seen.try_borrow_mut() {
-            seen.take_if(|seen| seen.alive.strong_count() == 0);
-        }
+        writer.tables.current.check_fronts();
     }
 }
 

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::entry::{Origin, ReadEntry};
+use super::copied::AsWritten;
+use super::entry::{Decoded, Origin, ReadEntry};
 use super::moment::Moment;
 use super::scope::Scope;
 use super::store::{Cause, Store};
@@ -59,16 +60,30 @@ fn invalidate(store: &mut Store, scope: &Scope) {
     }
 }
 
+/// Looks as a typed reader does: in front first. What is found behind is put in front.
+fn look(view: &View, key: &str, now: Moment) -> Option<u64> {
+    if let Some(copy) = view.in_front::<u64>(view.hash(key), key).as_ref().filter(|copy| copy.is_fresh(now)) {
+        return Some(*copy.value());
+    }
+    let entry = view.read(key, now, Duration::ZERO)?;
+    assert!(entry.is_fresh(now), "a reader was given an expired entry");
+    let number = number(&entry.value());
+    let copy = Arc::new(AsWritten::of(&entry, number));
+    if view.keep_copy(&entry, Arc::clone(&copy) as Decoded, 20).is_ok() {
+        view.put_in_front(&entry, copy);
+    }
+    Some(number)
+}
+
 /// Reads until the writer is done; returns how many reads were served.
 fn read(shared: &Shared, seed: u64) -> u64 {
     let (mut rng, mut latest, mut served) = (Rng::new(seed), HashMap::new(), 0);
     while !shared.done.load(Ordering::Acquire) {
         let of_key = rng.below(KEYS);
         let now = Moment::from_millis(shared.now.load(Ordering::Acquire));
-        if let Some(entry) = shared.view.read(&format!("k::{of_key}"), now, Duration::ZERO) {
-            let (version, named) = (number(&entry.value()) / 100, number(&entry.value()) % 100);
+        if let Some(given) = look(&shared.view, &format!("k::{of_key}"), now) {
+            let (version, named) = (given / 100, given % 100);
             assert_eq!(named, of_key, "a reader was given the value of another key");
-            assert!(entry.is_fresh(now), "a reader was given an expired entry");
             let before = latest.insert(of_key, version).unwrap_or(0);
             assert!(before <= version, "version {version} of {of_key} after {before}");
             served += 1;

@@ -46,7 +46,8 @@ impl Sample {
 #[rtype(result = "Result<InfoSnapshot, Error>")]
 pub struct Info;
 
-/// Gives the cache another budget, while it runs. Info and a restarted actor know it; settings that are read again do not.
+/// Gives the cache another budget, while it runs. Info and a restarted actor know it; [`Reload`](super::Reload) sets it back to
+/// what the settings say.
 ///
 /// Reply: done, once all tiers together hold no more; a smaller one is made up for by evicting in slices, during which the
 /// sum of all grants only falls. Errors: `Budget` tells the least there can be, and nothing has changed. Order: behind

@@ -9,6 +9,7 @@
 //!
 //! One order holds for all that reaches a tier: what a host sends later takes effect later there.
 
+mod advice;
 mod change;
 mod control;
 mod data;
@@ -21,8 +22,10 @@ mod load;
 mod since;
 mod stats;
 mod warm;
+mod warning;
 
-pub use change::{SetEnabled, SetTtl, TtlOf};
+pub use advice::{Advice, AdviceSnapshot, WhatIfCurve, WhatIfPoint};
+pub use change::{Change, Changed, Reload, Reloaded, SetEnabled, SetTtl, TtlOf};
 pub use control::{History, Info, ReviveTier, Sample, SetBudget, Shutdown, Stats, Written};
 pub use data::{Contains, Get, Remove, RemoveMany, Removed, Set, SetMany};
 pub use event::Event;
@@ -36,6 +39,7 @@ pub use stats::{
     TopEntry, WarmStats,
 };
 pub use warm::{SourceReport, UserActive, Warm, WarmReport, WarmScope};
+pub use warning::{Warning, WarningKind};
 
 pub use crate::engine::entry::Origin;
 pub use crate::engine::explain::{Absence, Explanation, Held, KeyState, Reason};

@@ -2,6 +2,7 @@
 //!
 //! Owns: the shape of the numbers. Never: reads a counter or renders text (`admin::render` does).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,12 @@ pub struct TierStats {
     pub compressed_to: u64,
     /// Entries that left, by cause.
     pub removals: Removals,
+    /// Of the entries that expired, those that had never been read.
+    pub expired_unread: u64,
+    /// Entries of warm runs that expired, were evicted or replaced.
+    pub warm_left: u64,
+    /// Of `warm_left`, those that had never been read.
+    pub warm_unread: u64,
     /// Loads that were started.
     pub loads: u64,
     /// Loads that returned a value.
@@ -160,7 +167,8 @@ pub struct WarmStats {
     pub failures: u64,
     /// Entries stored by all runs.
     pub stored: u64,
-    /// Entries of the run under way that have been handed to the tier, of how many; `None` when none is under way.
+    /// Entries of the run under way that have been handed to the tier, of how many: of 0 while it reads its source. `None`
+    /// when none is under way.
     pub progress: Option<(u64, u64)>,
     /// How long the last run took.
     pub last_took: Option<Duration>,
@@ -280,6 +288,8 @@ pub struct InfoSnapshot {
     pub warm_interval: Duration,
     /// Where keys with an unknown first segment go; `None`: they are refused.
     pub default_tier: Option<Arc<str>>,
+    /// Where the admin over HTTP listens that the settings switch on.
+    pub admin: Option<SocketAddr>,
     /// One for each tier, in the order of the settings.
     pub tiers: Vec<TierInfo>,
 }

@@ -63,6 +63,11 @@ pub(super) struct Apply {
 }
 
 impl Apply {
+    /// Begins with these settings, which no source wrote.
+    pub(super) fn over(settings: Settings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
     /// Begins the next source.
     pub(super) fn source(&mut self) {
         self.seen.clear();
@@ -104,7 +109,7 @@ impl Apply {
         for (key, value) in keys {
             let path = [path, &[key.as_str()]].concat();
             match (&value.kind, path.as_slice()) {
-                (ValueKind::Table(inner), ["tiers"] | ["tiers", _] | ["tiers", _, "prefixes"]) => {
+                (ValueKind::Table(inner), ["admin" | "tiers"] | ["tiers", _] | ["tiers", _, "prefixes"]) => {
                     if let ["tiers", name, ..] = path.as_slice() {
                         self.tier(place, name);
                     }
@@ -125,6 +130,7 @@ impl Apply {
     pub(super) fn value(&mut self, place: &Place, path: &[&str], raw: &Raw, list: Option<&[Value]>) {
         match path {
             ["tiers"] => self.wrong(place, path, raw, "expected a table of tiers by name", None),
+            ["admin", ..] => self.of_admin(place, path, raw, list),
             ["tiers", name, below @ ..] => self.of_tier(place, path, name, below, raw, list),
             [key] => match FLAT.iter().find(|(flat, _)| flat == key) {
                 Some((_, tier)) => self.ttl(place, path, tier, raw),
@@ -198,7 +204,7 @@ impl Apply {
 
 /// The keys that stand beside the tiers.
 fn known_at_the_top() -> Vec<&'static str> {
-    KEYS.iter().map(|(key, _)| *key).chain(["tiers"]).collect()
+    KEYS.iter().map(|(key, _)| *key).chain(["tiers", "admin"]).collect()
 }
 
 /// Sets one of the values outside the tiers.

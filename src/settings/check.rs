@@ -56,6 +56,7 @@ pub(super) fn check(settings: &Settings, notes: &Notes) -> Result<Plan, Vec<Prob
     check.prefixes();
     check.policies();
     check.compression();
+    check.admin();
     let default_tier = check.unknown_prefix();
     let max_entry = check.max_entry(floor);
     check.queue_bytes(max_entry);
@@ -80,6 +81,7 @@ pub(super) fn check(settings: &Settings, notes: &Notes) -> Result<Plan, Vec<Prob
         prefixes: prefixes(settings, &tiers),
         tiers,
         default_tier,
+        admin: settings.admin.clone(),
     })
 }
 
@@ -92,7 +94,7 @@ pub(super) enum Number {
 }
 
 impl Number {
-    fn show(self) -> String {
+    pub(super) fn show(self) -> String {
         match self {
             Self::Count(count) => count.to_string(),
             Self::Time(time) => show_time(time),

@@ -81,7 +81,8 @@ fn format(path: &Path) -> Result<FileFormat, String> {
     }
 }
 
-fn text(path: &Path) -> Result<String, String> {
+/// The text of a file of at most 1 MiB.
+pub(super) fn text(path: &Path) -> Result<String, String> {
     let unreadable = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => String::from("there is no such file"),
         ErrorKind::PermissionDenied => String::from("the file may not be read; give this user the right to"),

@@ -6,16 +6,21 @@
 //! Owns: the names, defaults and limits of all settings, and reading them from files and the environment.
 //! Never: changes a value to make it fit; nothing unknown is skipped, nothing is rounded or taken for another type.
 
+mod admin_keys;
+mod admin_section;
+mod anew;
 mod apply;
 mod change;
 mod check;
 mod file;
+mod listed;
 mod plan;
 mod problem;
 mod read;
 mod storing;
 mod terms;
 mod tiers;
+pub(crate) mod token;
 mod values;
 
 use std::collections::BTreeMap;
@@ -24,6 +29,8 @@ use std::time::Duration;
 pub use crate::codec::pack::Compression;
 pub use crate::engine::policy::Eviction;
 pub use crate::engine::weigh::Weigher;
+pub use admin_section::AdminSettings;
+pub(crate) use anew::{Origin, read_anew};
 pub(crate) use change::{check_ttl, read_size, read_ttl};
 pub use plan::{Plan, PrefixPlan, TierPlan};
 pub use problem::{Problem, SettingsError};
@@ -92,6 +99,10 @@ pub struct Settings {
     pub policy: LoadPolicy,
     /// The tiers, in the order they are shown in. 1 ..= 64. Default: `config`, `reference`, `user`, `query`.
     pub tiers: Vec<TierSettings>,
+    /// The admin over HTTP, which needs the feature `admin-http`. Default: off.
+    pub admin: AdminSettings,
+    /// Where they were read, for [`Cache::reload`](crate::Cache::reload).
+    pub(crate) origin: Origin,
 }
 
 /// One tier: a name, what it is for, how long its entries live, and which keys it takes.
@@ -145,6 +156,8 @@ impl Default for Settings {
             compression_threshold: None,
             policy: LoadPolicy::new(),
             tiers: default_tiers(),
+            admin: AdminSettings::new(),
+            origin: Origin::default(),
         }
     }
 }

@@ -7,10 +7,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::apply::{Apply, Place};
+use super::check::Notes;
 use super::file::{self, Part};
 use super::problem::{Problem, SettingsError, near, plain, whole};
 use super::values::{KEYS, Raw};
-use super::{Settings, check};
+use super::{AdminSettings, Origin, Settings, admin_keys, check};
 
 /// What the variables begin with.
 pub(super) const PREFIX: &str = "APEX_CACHE__";
@@ -66,9 +67,17 @@ impl Sources {
     /// Reads all sources and checks the outcome.
     ///
     /// Errors: [`SettingsError`] with every problem of every source. A wrong value is a problem even when a later
-    /// source replaces it. What `read` returns passes [`Settings::check`].
+    /// source replaces it. What `read` returns passes [`Settings::check`]. A cache that is started with it can read the same
+    /// sources again: see [`Cache::reload`](crate::Cache::reload).
     pub fn read(self) -> Result<Settings, SettingsError> {
-        let mut apply = Apply::default();
+        let (mut settings, _) = self.clone().read_over(Settings::default())?;
+        settings.origin = Origin::new(self, settings.clone());
+        Ok(settings)
+    }
+
+    /// As [`Sources::read`], over these settings in place of the defaults; and where each value was written.
+    pub(super) fn read_over(self, settings: Settings) -> Result<(Settings, Notes), SettingsError> {
+        let mut apply = Apply::over(settings);
         for source in self.sources {
             match source {
                 Source::File(path) => read_file(&mut apply, &path),
@@ -78,7 +87,20 @@ impl Sources {
         }
         let (settings, notes, mut problems) = apply.finish();
         problems.extend(check::check(&settings, &notes).err().unwrap_or_default());
-        if problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems }) }
+        if problems.is_empty() { Ok((settings, notes)) } else { Err(SettingsError { problems }) }
+    }
+
+    /// The same with the file at `path` in place of the last one, unless it is among them; before all others if there is none.
+    pub(super) fn with_file(mut self, path: &Path) -> Self {
+        let is_file = |source: &Source| matches!(source, Source::File(_));
+        let is_it = |source: &Source| matches!(source, Source::File(known) if known == path);
+        if !self.sources.iter().any(is_it) {
+            match self.sources.iter_mut().rfind(|source| is_file(source)) {
+                Some(last) => *last = Source::File(path.into()),
+                None => self.sources.insert(0, Source::File(path.into())),
+            }
+        }
+        self
     }
 }
 
@@ -126,7 +148,8 @@ fn is_of_another(part: &Part) -> bool {
         let is_ours = |known: &str| near(key, [known]).is_some();
         KEYS.iter().any(|(known, _)| is_ours(known)) || is_ours("tiers") || key.starts_with("ttl_")
     };
-    part.root.is_empty() && !part.table.is_empty() && !part.table.keys().any(|key| known(key))
+    let ours = |(key, value): (&String, _)| known(key) || (key == "admin" && admin_keys::is_section(value));
+    part.root.is_empty() && !part.table.is_empty() && !part.table.iter().any(ours)
 }
 
 fn read_variables(apply: &mut Apply, variables: Vec<(OsString, OsString)>) {
@@ -137,11 +160,14 @@ fn read_variables(apply: &mut Apply, variables: Vec<(OsString, OsString)>) {
     apply.source();
     for (name, value) in variables {
         let upper = name.to_ascii_uppercase();
-        if let Some(path) = upper.strip_prefix(PREFIX) {
+        if upper == AdminSettings::TOKEN_VARIABLE {
+            apply.admin_token(&Place::Variable { name: plain(&name) }, value.to_str());
+        } else if let Some(path) = upper.strip_prefix(PREFIX) {
             read_variable(apply, &name, path, value);
         } else if let Some(key) = upper.strip_prefix("APEX_CACHE_") {
             let lower = key.to_ascii_lowercase();
-            let meant = KEYS.iter().any(|(known, _)| *known == lower) || lower.starts_with("tiers_");
+            let meant = KEYS.iter().any(|(known, _)| *known == lower)
+                || ["tiers_", "admin_"].iter().any(|section| lower.starts_with(section));
             if meant {
                 let place = Place::Variable { name: plain(&name) };
                 let guess = KEYS.iter().any(|(known, _)| *known == lower).then(|| format!("{PREFIX}{key}"));

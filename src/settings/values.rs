@@ -101,6 +101,8 @@ pub(super) enum Raw {
     Untyped(String),
     List,
     Table,
+    /// What is not shown to anybody.
+    Secret,
 }
 
 /// That a value is not of the kind asked for, and what was probably meant.
@@ -133,6 +135,7 @@ impl Raw {
             Self::Text(text) | Self::Untyped(text) => Shown::new(text).to_string(),
             Self::List => String::from("[..]"),
             Self::Table => String::from("{..}"),
+            Self::Secret => String::new(),
         }
     }
 
@@ -189,7 +192,7 @@ impl Raw {
             Self::Switch(_) | Self::Whole(_) | Self::Fraction(_) => {
                 Err(Wrong(Some(format!("{:?}", self.show()))))
             }
-            Self::Nothing | Self::List | Self::Table => Err(Wrong(None)),
+            Self::Nothing | Self::List | Self::Table | Self::Secret => Err(Wrong(None)),
         }
     }
 

@@ -91,7 +91,7 @@ fn a_host_app_mounts_it_below_a_path_of_its_own() {
             ("/admin/cache", 308),
             ("/admin/cache/", 200),
             ("/admin/cache/api/stats", 200),
-            ("/admin/cache/app.js", 200),
+            ("/admin/cache/page/app.js", 200),
             ("/admin/cache/nothing", 404),
             ("/api/stats", 404),
             ("/admin/cachex", 404),

@@ -85,6 +85,38 @@ fn settings_are_changed_and_what_was_before_is_told() {
 }
 
 #[test]
+fn the_settings_are_read_again_and_no_path_comes_over_the_network() {
+    let host = Host::new();
+    let file = host.folder.path().join("app.toml");
+    assert_eq!(host.post("/api/reload", "{}").expect(200).json()["changed"], serde_json::json!([]));
+    std::fs::write(
+        &file,
+        "ttl_config = 60\nmax_size_mb = 50\n[tiers.user.prefixes]\nuser_orders = \"tier\"\n",
+    )
+    .unwrap();
+    let changed = host.post("/api/reload", "{}").expect(200).json();
+    let wanted = serde_json::json!([
+        { "key": "max_size_mb", "value": 50 << 20, "before": 100 << 20 },
+        { "key": "tiers.config.ttl", "value": 60, "before": 3600 },
+        { "key": "tiers.user.prefixes.user_orders", "value": "tier", "before": 1800 },
+    ]);
+    assert_eq!(changed["changed"], wanted);
+    assert_eq!(host.get("/api/info").json()["budget"], 50 << 20);
+    for wrong in [r#"{"path":"/etc/passwd"}"#, r#"{"file":"x"}"#, "[]"] {
+        assert_eq!(host.post("/api/reload", wrong).status, 400, "{wrong}");
+    }
+    std::fs::write(&file, "ttl_config = 0\nload_queue = 7\nx = 1\n").unwrap();
+    let refused = host.post("/api/reload", "{}").expect(409);
+    assert_eq!(refused.kind(), "NotReloaded");
+    assert!(
+        refused.body.contains("2 problems") && refused.body.contains("stay in force"),
+        "{}",
+        refused.body
+    );
+    assert_eq!(host.get("/api/info").json()["budget"], 50 << 20);
+}
+
+#[test]
 fn a_budget_is_changed_and_shown_everywhere_or_refused_and_kept() {
     let host = Host::new();
     let shown = || {
@@ -137,7 +169,9 @@ fn the_audit_is_told_of_every_change_and_of_nothing_else() {
         ("/api/ttl", r#"{"tier":"user","seconds":0}"#),
         ("/api/warm", r#"{"scope":"reference"}"#),
         ("/api/revive", r#"{"tier":"user"}"#),
+        ("/api/reload", "{}"),
         ("/api/forget", r#"{"user":"7"}"#),
+        ("/api/budget", r#"{"bytes":52428800}"#),
         ("/api/enabled", r#"{"enabled":false}"#),
         ("/api/clear", "{"),
     ] {
@@ -153,7 +187,9 @@ fn the_audit_is_told_of_every_change_and_of_nothing_else() {
         "set ttl tier:user = 0s 0 false",
         "warm tier:reference 1 true",
         "revive tier:user 0 true",
+        "reload tiers.user.ttl is now 1h, was 1m 1 true",
         "forget user::7 0 true",
+        "set max_size_mb = 50 MB 0 true",
         "set enabled = off 0 true",
     ];
     assert_eq!(audited, wanted.map(|told| format!("{who} {told}")));

@@ -12,6 +12,7 @@ use apex_cache::admin::AuditEvent;
 use apex_cache::admin::http::{AdminServer, AdminSettings, random_token};
 use apex_cache::{Cache, Settings, WarmEntries, WarmSource};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// A value that stands in the cache, and must come out nowhere.
@@ -25,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A cache with some entries, and its admin on a free port of this machine.
 pub(crate) struct Host {
     runtime: Runtime,
+    /// Where the file of its settings is.
+    pub(crate) folder: TempDir,
     pub(crate) cache: Cache,
     /// What the audit was told: who, what, scope, count, and whether it went well.
     pub(crate) audited: Arc<Mutex<Vec<String>>>,
@@ -51,6 +54,10 @@ impl Host {
             .enable_all()
             .build()
             .expect("a runtime");
+        let folder = TempDir::new().expect("a temporary folder");
+        let file = folder.path().join("app.toml");
+        std::fs::write(&file, "ttl_config = 3600\n").expect("a file in it");
+        let read = Settings::load().file(file).read().expect("good settings");
         let audited = Arc::<Mutex<Vec<String>>>::default();
         let ear = Arc::clone(&audited);
         let (cache, admin) = runtime.block_on(async {
@@ -65,7 +72,7 @@ impl Host {
                     format!("{} {} {} {} {}", event.who, event.what, event.scope, event.count, event.ok);
                 ear.lock().expect("nobody panics with it").push(told);
             };
-            let builder = Cache::builder().audit(hear).settings(Settings::default()).warm(source);
+            let builder = Cache::builder().audit(hear).settings(read).warm(source);
             let cache = builder.start().await.expect("default settings start");
             cache.set(format!("user::{KEY_MARK}::profile"), VALUE_MARK).await.expect("it is stored");
             for number in 0..5 {
@@ -76,7 +83,7 @@ impl Host {
             (cache, admin)
         });
         let address = admin.address();
-        Self { runtime, cache, audited, admin: Some(admin), address, token }
+        Self { runtime, folder, cache, audited, admin: Some(admin), address, token }
     }
 
     /// Waits for what the cache is asked directly.

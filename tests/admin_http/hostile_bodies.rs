@@ -134,6 +134,7 @@ fn settings(table: &mut Table<'_>) {
     table.post("/api/warm", "{\"scope\":\"all users\"}", &[400]);
     table.post("/api/revive", "{\"tier\":\"nobody\"}", &[404]);
     table.post("/api/revive", "{\"tier\":\"a b\"}", &[400]);
+    table.post("/api/reload", format!("{{\"path\":\"{BODY_MARK}\"}}"), &[400]);
     table.post("/api/forget", "{\"user\":\"\"}", &[400]);
     table.post("/api/forget", "{\"user\":42}", &[400]);
     table.post("/api/forget", format!("{{\"user\":\"{}\"}}", "u".repeat(2_000)), &[400]);
@@ -155,7 +156,7 @@ fn paths(table: &mut Table<'_>) {
         "/%2e%2e/%2e%2e/etc/passwd",
         "/page/index.html",
         "/index.html",
-        "/app.js/../style.css",
+        "/page/app.js/../style.css",
         "/.git/config",
         "/api/stats%00",
         "/api/stats%0d%0aX:1",
@@ -165,7 +166,7 @@ fn paths(table: &mut Table<'_>) {
         "/favicon.ico",
         "/admin",
         "/api/tokens",
-        "/static/../app.js",
+        "/page/../app.js",
         "/api/%ff",
     ] {
         table.get(path, &[400, 404]);

@@ -41,7 +41,11 @@ impl Subscriber for Log {
         LINES.lock().expect("nobody panics with it").push_str(&(line.0 + "\n"));
         span::Id::from_u64(1)
     }
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record(&self, _: &span::Id, values: &span::Record<'_>) {
+        let mut line = Line(String::new());
+        values.record(&mut line);
+        LINES.lock().expect("nobody panics with it").push_str(&(line.0 + "\n"));
+    }
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(event.metadata().target().to_owned());

@@ -1,12 +1,23 @@
 //! What only looks.
 
+use apex_cache::admin::http::Admin;
+
 use crate::client::{Host, KEY_MARK, VALUE_MARK};
 
 #[test]
 fn counters_and_status_are_told_to_everybody_and_keys_to_nobody_without_the_token() {
     let host = Host::new();
     host.wait(host.cache.get::<String>("products::1")).unwrap();
-    for path in ["/api/stats", "/api/info", "/api/history", "/api/warm", "/metrics", "/health", "/ready"] {
+    for path in [
+        "/api/stats",
+        "/api/info",
+        "/api/history",
+        "/api/advice",
+        "/api/warm",
+        "/metrics",
+        "/health",
+        "/ready",
+    ] {
         let response = host.get_open(path).expect(200);
         assert!(
             !response.all().contains(KEY_MARK) && !response.all().contains("products::"),
@@ -120,8 +131,9 @@ fn the_page_is_served_with_its_types_and_kept_in_its_bounds() {
     let host = Host::new();
     for (path, kind) in [
         ("/", "text/html; charset=utf-8"),
-        ("/app.js", "text/javascript; charset=utf-8"),
-        ("/style.css", "text/css; charset=utf-8"),
+        ("/page/app.js", "text/javascript; charset=utf-8"),
+        ("/page/style.css", "text/css; charset=utf-8"),
+        ("/page/icon.svg", "image/svg+xml"),
         ("/api/openapi.json", "application/json"),
     ] {
         let response = host.get_open(path).expect(200);
@@ -133,12 +145,35 @@ fn the_page_is_served_with_its_types_and_kept_in_its_bounds() {
         );
         assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
     }
-    let page = host.get_open("/").body;
-    for foreign in ["http://", "https://", "//cdn"] {
-        assert!(
-            !page.contains(&format!("src=\"{foreign}")) && !page.contains(&format!("href=\"{foreign}")),
-            "{foreign}"
-        );
+}
+
+#[test]
+fn the_page_asks_nothing_from_outside_and_makes_no_markup_of_text() {
+    let host = Host::new();
+    let files: Vec<_> = Admin::routes()
+        .map(|(_, path)| path)
+        .filter(|path| *path == "/" || path.starts_with("/page/"))
+        .collect();
+    assert!(files.len() > 10, "{files:?}");
+    let names = ["http://www.w3.org/2000/svg"]; // a name, which nobody asks for
+    for path in files {
+        let mut text = host.get_open(path).expect(200).body;
+        names.iter().for_each(|name| text = text.replace(name, ""));
+        for word in ["http:", "https:", "src=\"//", "url(", "@import", " style=", "onclick=\""] {
+            assert!(!text.contains(word), "{path} has {word}");
+        }
+        for word in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacent",
+            "document.write",
+            "eval(",
+            "Function(",
+            "setTimeout(\"",
+        ] {
+            assert!(!text.contains(word), "{path} has {word}");
+        }
+        assert!(text.lines().count() <= 400, "{path} is longer than what is read at a sitting");
     }
 }
 

@@ -10,8 +10,17 @@ use serde_json::{Value, json};
 
 use crate::client::{Connection, Host, Response};
 
+/// With the descriptions of paths that are shared put where they are referred to.
 fn description(host: &Host) -> Value {
-    host.get_open("/api/openapi.json").expect(200).json()
+    let mut root = host.get_open("/api/openapi.json").expect(200).json();
+    let shared = root.clone();
+    for (path, item) in root["paths"].as_object_mut().expect("an object") {
+        if let Some(target) = item["$ref"].as_str() {
+            let found = target.strip_prefix('#').and_then(|target| shared.pointer(target));
+            *item = found.unwrap_or_else(|| panic!("{path}: {target} leads nowhere")).clone();
+        }
+    }
+    root
 }
 
 /// What is wrong with `value` where `schema` describes it; `path` is where it stands.

@@ -201,7 +201,10 @@ fn progress_shows_in_the_statistics_while_a_run_is_under_way_and_goes_with_it() 
     paused(|| async {
         let by_hand = ByHand::new(brings(512));
         let report = by_hand.warm();
-        by_hand.begun().await.answer(Ok(TICKET));
+        let begun = by_hand.begun().await;
+        let reads = by_hand.stats().await.warm[0].progress;
+        assert_eq!(reads, Some((0, 0)), "a run that has nothing to hand over yet is under way");
+        begun.answer(Ok(TICKET));
         for part in 0..2 {
             let TierRequest::StoreWarm { items, reply, .. } =
                 by_hand.neighbours.tier("config").request().await

@@ -1,9 +1,10 @@
-//! What `peers`, `scale`, `invalidate` and `latency` measure: one operation each, by us and by others.
+//! What `peers`, `scale`, `invalidate`, `latency` and `looks` measure: one operation each, by us and by others.
 //!
 //! Owns: the measures of `peers` by name, their sizes, and the comparison that all of them are. Never: compares figures of different runs.
 
 mod invalidations;
 pub mod latency;
+pub mod looks;
 mod reads;
 pub mod scale;
 pub mod scopes;
@@ -62,6 +63,7 @@ const MEASURES: &[(&str, Measure)] = &[
     ("get_or_load_hit", reads::get_or_load_hit),
     ("get_or_load_cold", writes::get_or_load_cold),
     ("set_awaited_1", writes::set_awaited_1),
+    ("set_inline", writes::set_inline),
     ("set_awaited_64", writes::set_awaited_64),
     ("set_many_100", writes::set_many_100),
     ("set_unawaited", writes::set_unawaited),

@@ -4,12 +4,15 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
+
 use super::{Bench, KEYS, Peer, check};
 use crate::Failure;
-use crate::contestant::{Entrant, Work};
+use crate::contestant::{Entrant, Setup, Work};
 use crate::host::{WORKERS, in_tasks, nanos_as_seen, nanos_in_all, on_threads};
-use crate::ours::Ours;
-use crate::work::{Random, Requests, key};
+use crate::ours::{Inline, Ours};
+use crate::work::{Profile, Random, Requests, key};
 
 /// Peers that are written to; of moka's caches the one for tasks, which is the quicker one at it by a little.
 const PEERS: &[Peer] = &[Peer::MokaFuture, Peer::QuickCache, Peer::Foyer, Peer::BareMap];
@@ -40,6 +43,22 @@ fn sets(
 pub(super) fn set_awaited_1(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure> {
     let count = bench.writes;
     sets(bench, measure, (1, count), |ids| Work::Set(ids, key))
+}
+
+/// One task that awaits each, on the thread of the cache: what it comes to without a wake-up.
+pub(super) fn set_inline(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure> {
+    let mut entrants = bench.profiles::<Ours>(PEERS)?;
+    let (runtime, local) = (Builder::new_current_thread().enable_all().build()?, LocalSet::new());
+    let ids: Arc<[u64]> = Random::new(3).shuffled(KEYS).into();
+    let ours = Entrant::start::<Profile, Inline>(Setup::of(KEYS), &ids, key);
+    entrants[0] = local.block_on(&runtime, ours)?;
+    let (mut random, count) = (Random::new(7), bench.writes);
+    bench.compare(measure, (1, KEYS), &entrants, |one| {
+        let work = Work::Set(drawn(&mut random, count), key);
+        let done = local.block_on(&runtime, one.run(&work))?;
+        check(one, &[done], count)?;
+        Ok(nanos_in_all(&[done], count as usize))
+    })
 }
 
 /// 64 tasks that await each of theirs.

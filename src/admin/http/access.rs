@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 
 use super::error::AdminError;
 use super::refusal::Refusal;
-use super::settings::AdminSettings;
-use super::token::Token;
 use crate::engine::moment::Moment;
+use crate::settings::AdminSettings;
+use crate::settings::token::Token;
 
 /// Bytes of path and query.
 pub(super) const URL_MAX: usize = 4_096;
@@ -48,14 +48,10 @@ pub(super) struct Access {
 
 impl Access {
     pub(super) fn of(settings: &AdminSettings) -> Result<Self, AdminError> {
-        if let Some(reason) = settings.token.as_ref().and_then(Token::weakness) {
+        if let Some(reason) = settings.weakness() {
             return Err(AdminError::WeakToken { reason });
         }
-        let is_name = |host: &str| {
-            let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-            !host.is_empty() && host.len() <= 253 && (host.bytes().all(fits) || ip(host).is_some())
-        };
-        if let Some(host) = settings.hosts.iter().find(|host| !is_name(host)) {
+        if let Some(host) = settings.bad_host() {
             return Err(AdminError::BadHost { host: host.clone() });
         }
         Ok(Self {

@@ -3,11 +3,14 @@
 //! Owns: what is left out so that no listener is flooded, and that it is told. Never: keeps events for a slow listener
 //! beyond what the cache itself does, or keeps the cache alive.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix_web::web::Bytes;
+use futures_util::Stream;
+use futures_util::stream::unfold;
 use serde_json::{Value, json};
 
 use super::refusal::Refusal;
@@ -146,6 +149,14 @@ impl Feed {
             }
         }
         None
+    }
+
+    /// All pieces, one after the other.
+    pub(super) fn pieces(self: Box<Self>) -> impl Stream<Item = Result<Bytes, Infallible>> {
+        unfold(self, |mut feed| async move {
+            let piece = feed.next().await?;
+            Some((Ok(piece), feed))
+        })
     }
 
     /// How long there is nothing to do but to wait for events.

@@ -3,18 +3,23 @@
 //! Owns: what may be asked by whom, and the shape of the answers. Never: shows a value to anybody, or a key to one without
 //! the token; changes anything but by the messages and commands that everybody else uses.
 //!
-//! Off unless a host starts it. [`AdminServer`] listens on an address of its own, the loopback address unless told otherwise;
-//! [`Admin::scope`] mounts the same into a host's actix-web app. `src/admin/http/openapi.json` describes every route; the
+//! Off unless a host starts it, or its settings switch it on. [`AdminServer`] listens on an address of its own, the loopback address
+//! unless told otherwise; [`Admin::scope`] mounts the same into a host's actix-web app, and `Admin::service` (with the feature
+//! `tower`) into one of axum or hyper. `src/admin/http/openapi.json` describes every route; the
 //! server shows it at `/api/openapi.json`.
 //!
 //! What is refused, and how it is told, is decided in two steps that know nothing of actix: [`Admin`] looks at the head of a
-//! request before its body is read, and then carries it out. `serve` is the only file that knows the web framework.
+//! request before its body is read, and then carries it out. `serve` puts the steps together; `front_actix` and `front_tower` are
+//! all that knows a web framework.
 
 mod access;
 mod change;
 mod error;
 mod feed;
 mod fields;
+mod front_actix;
+#[cfg(feature = "tower")]
+mod front_tower;
 mod look;
 mod metrics;
 mod page;
@@ -23,17 +28,18 @@ mod refusal;
 mod routes;
 mod serve;
 mod server;
-mod settings;
 mod shape;
-mod token;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+pub use crate::settings::AdminSettings;
+pub use crate::settings::token::random_token;
 pub use error::AdminError;
+#[cfg(feature = "tower")]
+pub use front_tower::{AdminBody, AdminService};
 pub use server::AdminServer;
-pub use settings::AdminSettings;
-pub use token::random_token;
+pub(crate) use server::start_with;
 
 use crate::handle::Cache;
 use access::Access;

@@ -62,6 +62,7 @@ impl From<Error> for Refusal {
             | Kind::InvalidCommand
             | Kind::InvalidSetting
             | Kind::Budget => 400,
+            Kind::NotReloaded => 409,
             Kind::Overloaded => 429,
             Kind::TierRestarting | Kind::TierFailed | Kind::Partial | Kind::Timeout | Kind::Closed => 503,
             _ => 500,

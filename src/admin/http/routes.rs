@@ -29,6 +29,7 @@ pub(super) enum Target {
     Stats,
     Info,
     History,
+    Advice,
     Warming,
     Entries,
     Explain,
@@ -39,6 +40,7 @@ pub(super) enum Target {
     Budget,
     Ttl,
     Enabled,
+    Reload,
     Revive,
     Forget,
 }
@@ -65,10 +67,8 @@ const fn change_by(path: &'static str, target: Target) -> Route {
     Route { method: "POST", path, target, guarded: true }
 }
 
-const ROUTES: [Route; 22] = [
-    open("/", Target::Page(&page::INDEX)),
-    open("/app.js", Target::Page(&page::SCRIPT)),
-    open("/style.css", Target::Page(&page::STYLE)),
+/// All but the files of the page.
+const ROUTES: [Route; 21] = [
     open("/health", Target::Health),
     open("/ready", Target::Ready),
     open("/metrics", Target::Metrics),
@@ -76,6 +76,7 @@ const ROUTES: [Route; 22] = [
     open("/api/stats", Target::Stats),
     open("/api/info", Target::Info),
     open("/api/history", Target::History),
+    open("/api/advice", Target::Advice),
     open("/api/warm", Target::Warming),
     open("/api/events", Target::Events),
     guarded("/api/entries", Target::Entries),
@@ -86,12 +87,17 @@ const ROUTES: [Route; 22] = [
     change_by("/api/budget", Target::Budget),
     change_by("/api/ttl", Target::Ttl),
     change_by("/api/enabled", Target::Enabled),
+    change_by("/api/reload", Target::Reload),
     change_by("/api/revive", Target::Revive),
     change_by("/api/forget", Target::Forget),
 ];
 
+fn routes() -> impl Iterator<Item = Route> {
+    ROUTES.into_iter().chain(page::FILES.iter().map(|file| open(file.path, Target::Page(file))))
+}
+
 pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ROUTES.iter().map(|route| (route.method, route.path))
+    routes().map(|route| (route.method, route.path))
 }
 
 /// An answer on its way out.
@@ -138,7 +144,7 @@ impl Admin {
     pub(super) fn admit(&self, head: &Head<'_>) -> Result<Admitted, Refusal> {
         let access = &self.shared.access;
         let granted = access.admit(head, self.cache().wiring().env.now())?;
-        let of_path = || ROUTES.iter().filter(|route| route.path == head.path);
+        let of_path = || routes().filter(|route| route.path == head.path);
         if of_path().next().is_none() {
             return Err(Refusal::new(
                 404,
@@ -195,6 +201,7 @@ impl Admin {
             Target::Budget => return change::budget(self, fields()?, who).await,
             Target::Ttl => return change::ttl(self, fields()?, who).await,
             Target::Enabled => return change::enabled(self, fields()?, who).await,
+            Target::Reload => return change::reload(self, fields()?, who).await,
             Target::Revive => return change::revive(self, fields()?, who).await,
             Target::Forget => return change::forget(self, fields()?, who).await,
             _ => {}
@@ -208,6 +215,7 @@ impl Admin {
             Target::Stats => look::stats(self, asked.granted).await,
             Target::Info => look::info(self, asked.granted).await,
             Target::History => look::history(self).await,
+            Target::Advice => look::advice(self, asked.granted).await,
             Target::Warming => Ok(look::warming(self, asked.granted)),
             _ => Ok(page::openapi()),
         }

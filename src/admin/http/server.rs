@@ -11,9 +11,11 @@ use actix_web::{App, HttpServer};
 
 use super::Admin;
 use super::error::AdminError;
-use super::settings::AdminSettings;
 use crate::env::server_thread;
+use crate::error::{Error, Result};
 use crate::handle::Cache;
+use crate::settings::AdminSettings;
+use crate::telemetry;
 
 /// Connections at a time; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 64;
@@ -70,7 +72,7 @@ impl AdminServer {
     #[allow(clippy::unused_async)] // so that it may wait for its thread one day
     pub async fn start(cache: &Cache, settings: &AdminSettings) -> Result<Self, AdminError> {
         let bind = settings.bind;
-        if settings.token.is_none() && !bind.ip().is_loopback() {
+        if settings.is_unguarded() {
             return Err(AdminError::NoToken { bind });
         }
         let admin = Admin::new(cache, settings)?;
@@ -93,6 +95,18 @@ impl AdminServer {
         Ok(Self { address, handle })
     }
 
+    /// The admin of a cache whose settings switch it on: from the start of the cache to its end, which it does not hold up.
+    async fn beside(cache: &Cache, settings: &AdminSettings) -> Result<SocketAddr, AdminError> {
+        let server = Self::start(&cache.guest(), settings).await?;
+        let address = server.address();
+        let mut closed = cache.wiring().closed.subscribe();
+        cache.wiring().spawner.spawn(async move {
+            let _ = closed.wait_for(|closed| *closed).await;
+            drop(server);
+        });
+        Ok(address)
+    }
+
     /// Where it listens; with the port that was free, if 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -102,6 +116,20 @@ impl AdminServer {
     pub async fn stop(self) {
         self.handle.0.stop(true).await;
     }
+}
+
+/// Starts the admin of a new cache, if its settings switch it on.
+pub(crate) async fn start_with(cache: &Cache) -> Result<()> {
+    let wiring = cache.wiring();
+    let settings = &wiring.plan.admin;
+    if settings.is_enabled() {
+        let failed = |error: AdminError| Error::Start { reason: error.to_string() };
+        let address = AdminServer::beside(cache, settings).await.map_err(failed)?;
+        // Set once: a cache starts once.
+        let _ = wiring.admin.set(address);
+        telemetry::admin_listens(address);
+    }
+    Ok(())
 }
 
 /// Has the kernel cut a client that takes nothing of what it asked for: else 64 such clients would keep all others out.

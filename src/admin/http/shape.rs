@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::admin::entries::{EntryLine, EntryPage, EntryState};
 use crate::engine::entry::Origin;
 use crate::message::{
-    Explanation, InfoSnapshot, KeyState, LoadPhase, NamedTierStats, Reason, Sample, SourceReport, TierInfo,
-    TierState, TopEntry, WarmStats,
+    AdviceSnapshot, Explanation, Histogram, InfoSnapshot, KeyState, LoadPhase, NamedTierStats, Reason,
+    Sample, SourceReport, TierInfo, TierState, TopEntry, WarmStats, Warning, WhatIfCurve, WhatIfPoint,
 };
 
 /// Seconds, to the microsecond.
@@ -24,12 +24,36 @@ fn share(hits: u64, reads: u64) -> Value {
     if reads == 0 { Value::Null } else { json!((hits as f64 * 1e4 / reads as f64).round() / 1e4) }
 }
 
-pub(super) fn tier(NamedTierStats { name, stats, .. }: &NamedTierStats) -> Value {
+/// How long things took: counts for up to 1 microsecond, of the rest up to 2, 4, 8 and so on.
+fn times(times: &Histogram) -> Value {
+    json!({
+        "count": times.count,
+        "sum_s": seconds(times.sum),
+        "max_s": seconds(times.max()),
+        "buckets": times.buckets,
+    })
+}
+
+/// A tier's counters with how long its loads, the wait of its requests and its turns took.
+fn tier_with_times(named: &NamedTierStats) -> Value {
+    let stats = &named.stats;
+    let mut value = tier(named);
+    value["times"] = json!({
+        "load": times(&stats.load_times),
+        "queue": times(&stats.queue_time),
+        "turn": times(&stats.turns),
+    });
+    value
+}
+
+fn tier(NamedTierStats { name, stats, .. }: &NamedTierStats) -> Value {
     let removals = &stats.removals;
     json!({
         "tier": &**name,
         "entries": stats.entries,
         "bytes": stats.bytes,
+        "grant": stats.grant,
+        "worth": stats.worth,
         "hits": stats.hits,
         "misses": stats.misses,
         "hit_rate": share(stats.hits, stats.reads()),
@@ -63,12 +87,13 @@ pub(super) fn tier(NamedTierStats { name, stats, .. }: &NamedTierStats) -> Value
         "too_large": stats.too_large,
         "bypassed": stats.bypassed,
         "overloaded": stats.overloaded,
+        "unawaited_failed": stats.unawaited_failed,
         "wrong_type": stats.wrong_type,
         "restarts": stats.restarts,
     })
 }
 
-/// All counters; `top` where the keys may be shown.
+/// All counters and times; `top` where the keys may be shown.
 pub(super) fn stats(
     uptime: Duration,
     budget: u64,
@@ -86,7 +111,7 @@ pub(super) fn stats(
         "hits": hits,
         "misses": misses,
         "hit_rate": share(hits, hits + misses),
-        "tiers": tiers.iter().map(tier).collect::<Vec<_>>(),
+        "tiers": tiers.iter().map(tier_with_times).collect::<Vec<_>>(),
         "warm": warm.iter().map(|source| self::warm(source, granted)).collect::<Vec<_>>(),
     })
 }
@@ -129,6 +154,35 @@ pub(super) fn sample(sample: &Sample) -> Value {
     json!({ "uptime_s": seconds(sample.uptime), "tiers": tiers })
 }
 
+fn curve(curve: &WhatIfCurve) -> Value {
+    let point =
+        |point: &WhatIfPoint| json!({ "budget_bytes": point.budget_bytes, "hit_percent": point.hit_percent });
+    json!({
+        "tier": curve.tier.as_deref(),
+        "now_bytes": curve.now_bytes,
+        "hit_percent": curve.hit_percent,
+        "off_by_points": curve.off_by,
+        "points": curve.points.iter().map(point).collect::<Vec<_>>(),
+    })
+}
+
+fn warning(warning: &Warning) -> Value {
+    json!({
+        "tier": warning.tier.as_deref(),
+        "kind": warning.word(),
+        "what": warning.what(),
+        "do": warning.remedy(),
+    })
+}
+
+pub(super) fn advice(advice: &AdviceSnapshot) -> Value {
+    json!({
+        "window_s": seconds(advice.window),
+        "curves": advice.curves.iter().map(curve).collect::<Vec<_>>(),
+        "warnings": advice.warnings.iter().map(warning).collect::<Vec<_>>(),
+    })
+}
+
 fn tier_info(tier: &TierInfo) -> Value {
     let prefix = |(prefix, ttl): &(std::sync::Arc<str>, Option<Duration>)| json!({ "prefix": &**prefix, "ttl_s": ttl.map(seconds) });
     json!({
@@ -157,6 +211,7 @@ pub(super) fn info(info: &InfoSnapshot, has_token: bool, granted: bool) -> Value
         "ready": info.ready,
         "uptime_s": seconds(info.uptime),
         "budget": info.budget,
+        "moving_budget": info.moving_budget,
         "max_entry": info.max_entry,
         "cleanup_interval_s": seconds(info.cleanup_interval),
         "warm_interval_s": seconds(info.warm_interval),

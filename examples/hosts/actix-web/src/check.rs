@@ -10,7 +10,7 @@ use probe::{ask, found};
 
 use crate::web::Board;
 
-pub(crate) async fn requests(address: SocketAddr, board: &Board) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn requests(address: SocketAddr, board: &Board, token: &str) -> Result<(), Box<dyn Error>> {
     let asked = || board.timetable.asked();
     let first = ask(address, "GET /stations/1", &[("x-user", "ann")]).await?;
     found("the first request asks the timetable", first.header("x-cache") == "Loaded" && asked() == 1)?;
@@ -35,5 +35,6 @@ pub(crate) async fn requests(address: SocketAddr, board: &Board) -> Result<(), B
     let wrong = ask(address, "GET /stations/9", &[]).await?;
     found("an error of the loader is told by what it is, and not kept", wrong.status == 404)?;
     println!("{}", ask(address, "GET /figures", &[]).await?.body);
+    probe::admin(address, crate::ADMIN, token, "departures").await?;
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! A departure board on actix-web: the cache's actors live in the host's own actix system, and are sent typed messages.
 //!
-//! Run: `cargo run -p host-actix-web`, then `curl -i 127.0.0.1:3001/stations/1` twice
+//! Run: `cargo run -p host-actix-web`, then `curl -i 127.0.0.1:3001/stations/1` twice, and open the address of the cache's page
+//!      that it prints
 //!      `cargo run -p host-actix-web -- --check` asks itself over a loopback port and ends
-//! Look at: `main` (`Placement::Inline`), `web.rs` (`GetOrLoad`, `Remove`, `Stats` through a `SupervisorRef`).
+//! Look at: `main` (`Placement::Inline`, the page of the cache), `web.rs` (`GetOrLoad`, `Remove`, `Stats` through a `SupervisorRef`).
 
 mod check;
 mod timetable;
@@ -12,12 +13,17 @@ use std::error::Error;
 use std::time::Duration;
 
 use actix_web::rt::System;
+use actix_web::web::scope;
 use actix_web::{App, HttpServer};
+use apex_cache::admin::http::{Admin, AdminSettings, random_token};
 use apex_cache::web::{CacheMiddleware, TIMEOUT_HEADER};
 use apex_cache::{Cache, Placement, Settings};
 
 use timetable::Timetable;
 use web::Board;
+
+/// Where the page of the cache lies.
+const ADMIN: &str = "/admin/cache";
 
 fn main() -> Result<(), Box<dyn Error>> {
     System::new().block_on(run(std::env::args().any(|argument| argument == "--check")))
@@ -35,21 +41,29 @@ async fn run(check: bool) -> Result<(), Box<dyn Error>> {
     let middleware = CacheMiddleware::new(cache.clone())
         .user(|request| request.headers().get("x-user")?.to_str().ok().map(str::to_owned))
         .deadline_header(TIMEOUT_HEADER);
+    let token = random_token();
+    // Once, outside of the factory. The middleware is around the routes of the board alone: looking at the cache is no activity
+    // of a user.
+    let admin = Admin::new(&cache, &AdminSettings::new().token(&token))?;
     let factory = {
         let board = board.clone();
-        move || App::new().app_data(board.data()).configure(web::routes).wrap(middleware.clone())
+        move || {
+            let routes = scope("").configure(web::routes).wrap(middleware.clone());
+            App::new().app_data(board.data()).service(admin.scope(ADMIN)).service(routes)
+        }
     };
     let server = HttpServer::new(factory).workers(2);
     let server = if check { server.disable_signals() } else { server };
     let server = server.bind(("127.0.0.1", if check { 0 } else { 3001 }))?;
     let address = server.addrs().first().copied().ok_or("no address was bound")?;
     println!("serving on http://{address}");
+    println!("the cache: http://{address}{ADMIN}/#token={token}");
 
     let server = server.run();
     if check {
         let handle = server.handle();
         let server = actix_web::rt::spawn(server);
-        let checked = check::requests(address, &board).await;
+        let checked = check::requests(address, &board, &token).await;
         handle.stop(true).await;
         server.await??;
         checked?;

@@ -8,13 +8,26 @@ use std::net::SocketAddr;
 use apex_cache::web::TIMEOUT_HEADER;
 use apex_cache::{Cache, WarmScope};
 use axum::Router;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use probe::{ask, found};
 use tokio::net::TcpListener;
 
-pub(crate) async fn run(listener: TcpListener, app: Router, cache: &Cache) -> Result<(), Box<dyn Error>> {
+type App = IntoMakeServiceWithConnectInfo<Router, SocketAddr>;
+
+pub(crate) async fn run(
+    listener: TcpListener,
+    app: App,
+    cache: &Cache,
+    token: &str,
+) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
-    let checked = requests(address, cache).await;
+    let checked = async {
+        requests(address, cache).await?;
+        probe::admin(address, crate::admin::PATH, token, "books").await?;
+        Ok(())
+    };
+    let checked = checked.await;
     server.abort();
     checked
 }

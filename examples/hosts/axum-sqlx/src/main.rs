@@ -1,16 +1,21 @@
 //! A library's web service on axum and sqlx (`SQLite`), with Apex Cache in front of its queries.
 //!
-//! Run: `cargo run -p host-axum-sqlx -- sqlite://books.sqlite?mode=rwc`, then `curl -i 127.0.0.1:3000/books/1` twice
+//! Run: `cargo run -p host-axum-sqlx -- sqlite://books.sqlite?mode=rwc`, then `curl -i 127.0.0.1:3000/books/1` twice, and open
+//!      the address of the cache's page that it prints
 //!      `cargo run -p host-axum-sqlx -- --check` asks itself over a loopback port and ends
-//! Look at: `shelf.rs` (cached queries, changes with their invalidation), `web.rs` (the layer and the handlers).
+//! Look at: `shelf.rs` (cached queries, changes with their invalidation), `web.rs` (the layer and the handlers), `admin.rs` (the
+//!      page of the cache beside them).
 
+mod admin;
 mod check;
 mod shelf;
 mod web;
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use apex_cache::admin::http::random_token;
 use apex_cache::{Cache, Settings};
 use tokio::net::TcpListener;
 
@@ -29,11 +34,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let cache = Cache::builder().settings(settings).warm(shelf::loans_source(pool.clone())).start().await?;
     let listener = TcpListener::bind(address).await?;
-    println!("serving {database} on http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    println!("serving {database} on http://{address}");
 
-    let app = web::router(Shelf::new(cache.clone(), pool));
+    let token = random_token();
+    let app = web::router(Shelf::new(cache.clone(), pool)).merge(admin::router(&cache, &token)?);
+    println!("the cache: http://{address}{}/#token={token}", admin::PATH);
+    // With the address of each client, which the audit is told.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     if check {
-        check::run(listener, app, &cache).await?;
+        check::run(listener, app, &cache, &token).await?;
     } else {
         let interrupted = async { drop(tokio::signal::ctrl_c().await) };
         axum::serve(listener, app).with_graceful_shutdown(interrupted).await?;

@@ -43,6 +43,27 @@ pub async fn ask(address: SocketAddr, request: &str, headers: &[(&str, &str)]) -
     Ok(Answer { status, body: body.to_owned(), head: head.to_owned() })
 }
 
+/// Asks the page of the cache at `path` what every host with one promises; `prefix` is one of the keys that it holds.
+pub async fn admin(address: SocketAddr, path: &str, token: &str, prefix: &str) -> Result<()> {
+    let page = ask(address, &format!("GET {path}/"), &[]).await?;
+    found("the page of the cache is served", page.status == 200 && page.body.contains("<html"))?;
+    let bare = ask(address, &format!("GET {path}"), &[]).await?;
+    found(
+        "without the last slash it is sent there",
+        bare.status == 308 && bare.header("location") == "cache/",
+    )?;
+    let metrics = ask(address, &format!("GET {path}/metrics"), &[]).await?;
+    found("so are its metrics", metrics.status == 200 && metrics.body.contains("apex_cache_"))?;
+    let entries = format!("GET {path}/api/entries?scope=prefix:{prefix}");
+    found("no key without the token", ask(address, &entries, &[]).await?.status == 401)?;
+    let bearer = format!("Bearer {token}");
+    let keys = ask(address, &entries, &[("authorization", &bearer)]).await?;
+    found("with it there are keys", keys.status == 200 && keys.body.contains(&format!("\"{prefix}::")))?;
+    let foreign = [("authorization", bearer.as_str()), ("origin", "http://elsewhere.example")];
+    let refused = ask(address, &entries, &foreign).await?;
+    found("a page from elsewhere cannot ask", refused.status == 403)
+}
+
 /// Prints a finding; one that does not hold is an error, and ends the check through `?`.
 pub fn found(what: &str, holds: bool) -> Result<()> {
     println!("{} {what}", if holds { "ok  " } else { "WRONG" });

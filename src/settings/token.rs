@@ -1,4 +1,4 @@
-//! The token: what makes one good, how it is kept and how it is compared.
+//! The token of the admin: what makes one good, how it is kept and how it is compared.
 //!
 //! Owns: the only place where its text is looked at. Never: keeps the text, shows it, or compares it in a time that depends
 //! on it.
@@ -30,8 +30,8 @@ const WORDS: [&str; 12] = [
 ];
 
 /// A token as it is kept: by what it is recognised, and what is wrong with it.
-#[derive(Clone)]
-pub(super) struct Token {
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Token {
     digest: [u8; 32],
     weakness: Option<&'static str>,
 }
@@ -43,18 +43,19 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self { digest: Hash::hash(text.as_bytes()), weakness: weakness(text) }
     }
 
     /// Why it is too easy to guess, if it is.
-    pub(super) fn weakness(&self) -> Option<&'static str> {
+    pub(crate) fn weakness(&self) -> Option<&'static str> {
         self.weakness
     }
 
     /// Whether `text` is this token. Digests are compared, all of them to the end: how much of a guess is right shows in no
     /// time.
-    pub(super) fn is(&self, text: &[u8]) -> bool {
+    #[cfg(feature = "admin-http")]
+    pub(crate) fn is(&self, text: &[u8]) -> bool {
         Hash::verify(text, &self.digest)
     }
 }
@@ -96,6 +97,7 @@ fn weakness(text: &str) -> Option<&'static str> {
 ///
 /// # Panics
 /// When the operating system gives no random bytes.
+#[cfg(feature = "admin-http")]
 pub fn random_token() -> String {
     use std::fmt::Write as _;
     let mut bytes = [0_u8; 32];
@@ -106,7 +108,7 @@ pub fn random_token() -> String {
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "admin-http"))]
 mod tests {
     use super::*;
 

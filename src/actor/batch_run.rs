@@ -1,0 +1,131 @@
+//! The task of a load of several keys, and the landing that reports its end on every way out.
+//!
+//! Owns: that each of the keys lands, in parts that hold up nobody for long. Never: decides whether a value is stored.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{Instrument, Span};
+
+use super::batch::terms_of_batch;
+use super::guard::drop_guarded;
+use super::load::Waiter;
+use super::reply::Reply;
+use super::request::ToTier;
+use super::wiring::Wiring;
+use crate::batch_loader::{BatchLoader, Brought};
+use crate::codec::value::Value;
+use crate::engine::flight::FlightId;
+use crate::engine::journal::Ticket;
+use crate::engine::key::Key;
+use crate::engine::route::TierId;
+use crate::engine::slice::CHANGES;
+use crate::engine::tag::Tags;
+use crate::engine::tier::{Batch, BatchLanded, Item, Outcome, Taken, Tier};
+use crate::env::Stopwatch;
+use crate::error::{Error, Shown};
+use crate::loader::LoadCell;
+use crate::telemetry::spans;
+
+/// Starts the loader of a batch in a task that belongs to it: callers may come and go.
+pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut Tier<Waiter, Reply<Taken>>) {
+    let Batch { flights, ticket } = started;
+    let (mut members, mut leads, mut limit) = (Vec::new(), None, Duration::ZERO);
+    for flight in flights {
+        let Some((key, timeout, waiter)) = tier.leader(flight) else { continue };
+        let (batch, spawner, cell) = waiter.batch();
+        wiring.env.observe_load(&key);
+        members.push(Running { flight, key, cell: Arc::clone(cell) });
+        limit = limit.max(timeout);
+        leads = leads.or_else(|| Some((Arc::clone(batch?), spawner.clone(), waiter.whom())));
+    }
+    let landing = Landing {
+        wiring: Arc::clone(wiring),
+        tier: id,
+        ticket,
+        began: Stopwatch::start(),
+        span: Span::none(),
+        members,
+        brought: None,
+        loader: None,
+    };
+    let Some((loader, spawner, whom)) = leads else { return }; // the landing tells that it is lost
+    // Moved into the task before it is polled: a task that is dropped unpolled, with its runtime, reports too.
+    let task = async move {
+        let mut landing = landing;
+        // The loader brings them together; their own are not needed.
+        landing.members.iter().for_each(|member| drop_guarded(member.cell.take()));
+        let keys: Vec<Key> = landing.members.iter().map(|member| member.key.clone()).collect();
+        let (timers, shared) = (landing.wiring.spawner.clone(), landing.wiring.tier(id));
+        let loader = landing.loader.insert(loader);
+        landing.span = spans::load(&shared.name, keys.len(), whom, loader.cause());
+        let brought = loader.run(&keys, limit, &timers).instrument(landing.span.clone()).await;
+        landing.brought = Some(landing.wiring.pack_brought(shared, &keys, brought));
+    };
+    spawner.spawn(task);
+}
+
+/// One key of a batch that is being loaded.
+struct Running {
+    flight: FlightId,
+    key: Key,
+    cell: Arc<LoadCell>,
+}
+
+/// Reports the end of a load of several keys when it is dropped: at its end, and when its task is lost.
+struct Landing {
+    wiring: Arc<Wiring>,
+    tier: TierId,
+    ticket: Ticket,
+    began: Stopwatch,
+    /// Once the loader has begun.
+    span: Span,
+    members: Vec<Running>,
+    brought: Option<Brought>,
+    loader: Option<Arc<BatchLoader>>,
+}
+
+impl Landing {
+    /// What the tier keeps of what nobody asked for; keys of other tiers have no business here.
+    fn extra(&self, key: Key, value: Value) -> Option<Item> {
+        let (tier, terms) = self.wiring.route(key.as_str()).ok()?;
+        let terms = terms_of_batch(&self.loader.as_ref()?.policy, &terms.now());
+        (tier.id == self.tier).then(|| Item { key, value, tags: Tags::NONE, terms })
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let lost = || {
+            // A task that was dropped unpolled left the loaders in their cells; see the landing of a single load.
+            self.members.iter().for_each(|member| drop_guarded(member.cell.take()));
+            Brought { outcomes: self.members.iter().map(|_| Outcome::Lost).collect(), extras: Vec::new() }
+        };
+        let Brought { outcomes, extras } = self.brought.take().unwrap_or_else(lost);
+        spans::loaded(&self.span, &outcomes);
+        let mut members = VecDeque::with_capacity(outcomes.len());
+        for (Running { flight, key, cell }, outcome) in self.members.iter().zip(outcomes) {
+            let lost = || Err(Error::LoadLost { key: Shown::new(key.as_str()) });
+            cell.finish(outcome.clone().into_result().unwrap_or_else(lost));
+            members.push_back((*flight, outcome));
+        }
+        let mut extras: VecDeque<Item> =
+            extras.into_iter().filter_map(|(key, value)| self.extra(key, value)).collect();
+        let (ticket, took) = (self.ticket, self.began.elapsed());
+        // In parts, so that a loader that brings very much holds up nobody for long.
+        let mut is_first = true;
+        loop {
+            let part: Vec<_> = members.drain(..members.len().min(CHANGES)).collect();
+            let room = CHANGES - part.len();
+            let extra = extras.drain(..extras.len().min(room)).collect();
+            let is_last = members.is_empty() && extras.is_empty();
+            let landed = BatchLanded { ticket, members: part, extras: extra, is_first, is_last, took };
+            is_first = false;
+            self.wiring.tier(self.tier).tell(ToTier::BatchLanded(Box::new(landed)));
+            if is_last {
+                break;
+            }
+        }
+    }
+}
