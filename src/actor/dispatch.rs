@@ -21,7 +21,7 @@ use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
 use crate::engine::scope::How;
-use crate::engine::tier::{Item, Made, Taken};
+use crate::engine::tier::{Made, Taken};
 use crate::error::{Error, Result};
 use crate::message::{
     Advice, AdviceSnapshot, Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed,
@@ -147,16 +147,6 @@ impl Wiring {
         self.post(Parcel::Control(request(reply)));
         Ok(answer).into()
     }
-
-    /// Makes the entry that `set` will be, in the task of the caller, and says to which tier it goes.
-    pub(super) fn make(&self, set: Set) -> Result<(TierId, Made)> {
-        let (tier, terms) = self.route_told(set.key.as_str())?;
-        let Set { key, value, tags, policy } = set;
-        let value = self.pack(tier, &key, value);
-        let made = Made::from(Item { key, value, tags, terms: policy.over(&terms.now()) });
-        let hash = tier.view.hash(made.key());
-        Ok((tier.id, made.hashed(hash)))
-    }
 }
 
 impl Request for Get {
@@ -176,10 +166,10 @@ impl Request for Contains {
 impl Request for Set {
     type Reply = Stored;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        let post = |(id, item): (TierId, Made)| {
-            wiring.post_to(id, Lane::Data, item.weight(), |reply| TierRequest::Set { item, reply })
-        };
-        wiring.make(self).and_then(post).into()
+        match wiring.make(self) {
+            Ok(ready) => wiring.post_set(ready),
+            Err(error) => Pending::known(Err(error)),
+        }
     }
 }
 
@@ -235,7 +225,7 @@ impl SetMany {
         let mut chunks: Vec<Chunk> = Vec::new();
         for (place, set) in self.entries.into_iter().enumerate() {
             let (tier, item) = match wiring.make(set) {
-                Ok(found) => found,
+                Ok(ready) => (ready.tier.id, ready.made()),
                 Err(error) => {
                     results.push(Some(Err(error)));
                     continue;

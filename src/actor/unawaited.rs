@@ -12,8 +12,8 @@ use super::request::{Accepted, TierRequest};
 use super::tier_shared::TierShared;
 use super::wiring::Wiring;
 use crate::engine::key::Key;
-use crate::error::{Error, Result, Shown};
-use crate::message::{Invalidate, Set, Written};
+use crate::error::{Error, Result};
+use crate::message::{Invalidate, Written};
 use crate::telemetry::spans;
 
 fn nobody<R>(tier: &TierShared) -> Reply<R> {
@@ -21,19 +21,6 @@ fn nobody<R>(tier: &TierShared) -> Reply<R> {
 }
 
 impl Wiring {
-    /// As [`Set`], without an answer. `TooLarge` is told at once; the older value is taken away all the same.
-    pub(crate) fn send_set(&self, set: Set) -> Result<()> {
-        self.open()?;
-        let (id, item) = self.make(set)?;
-        let (tier, bytes, limit) = (self.tier(id), item.weight(), self.plan.max_entry);
-        let permit = self.permit(id, Lane::Data, bytes)?;
-        let told = (bytes > limit).then(|| Error::TooLarge { key: Shown::new(item.key()), bytes, limit });
-        // What is told here is not counted as untold.
-        let reply = if told.is_some() { Reply::to_nobody(&tier.answerer) } else { nobody(tier) };
-        self.post(Parcel::Tier(id, Accepted::with(TierRequest::Set { item, reply }, permit)));
-        told.map_or(Ok(()), Err)
-    }
-
     /// As [`Remove`](crate::message::Remove), without an answer.
     pub(crate) fn send_remove(&self, key: Key) -> Result<()> {
         self.open()?;

@@ -203,13 +203,22 @@ impl Entry {
     /// Puts together what there is of an entry before it is stored: key, value and tags. Whoever brings a value does that, in
     /// its own task; the tier's turn then neither allocates nor copies.
     pub(crate) fn made(key: &str, value: Value, tags: Tags) -> Self {
-        let fingerprint = value.fingerprint();
-        let is_rare = !tags.is_empty() || value.is_rare();
+        let (fingerprint, is_rare) = (value.fingerprint(), value.is_rare());
         let (value, packed, charged) = value.into_stored();
         let body = (value.len() > INLINE_MAX).then(|| value.clone());
         let inline = if body.is_some() { &[][..] } else { &value[..] };
+        let mut entry = Self::made_plain(key, inline, fingerprint);
+        if is_rare {
+            let rare = Rare { body, packed, charged, ..Rare::default() };
+            entry.change(|fields| fields.rare = Some(Box::new(rare)));
+        }
+        entry.tagged(tags)
+    }
+
+    /// As [`Entry::made`], of the bytes of a value of which there is no more to say.
+    pub(crate) fn made_plain(key: &str, value: &[u8], fingerprint: Fingerprint) -> Self {
         let fields = Fields {
-            rare: is_rare.then(|| Box::new(Rare { tags, body, packed, charged, ..Rare::default() })),
+            rare: None,
             decoded: OnceLock::new(),
             seq: 0,
             fingerprint,
@@ -227,9 +236,25 @@ impl Entry {
         TOGETHER.with_borrow_mut(|together| {
             together.clear();
             together.extend_from_slice(key.as_bytes());
-            together.extend_from_slice(inline);
+            together.extend_from_slice(value);
             Self(ThinArc::from_header_and_slice(fields, together))
         })
+    }
+
+    /// As it is, with these tags, before it is stored.
+    pub(crate) fn tagged(mut self, tags: Tags) -> Self {
+        if !tags.is_empty() {
+            self.change(|fields| fields.rare.get_or_insert_default().tags = tags);
+        }
+        self
+    }
+
+    /// Changes its fields while nobody else has it.
+    fn change(&mut self, change: impl FnOnce(&mut Fields)) {
+        self.0.with_arc_mut(|raw| {
+            let own = triomphe::Arc::get_mut(raw).expect("an entry is changed before anybody else has it");
+            change(own.header_mut());
+        });
     }
 
     /// Adds what is known when an entry is stored, before anybody else has it.
@@ -243,9 +268,7 @@ impl Entry {
             Origin::Warm => 2,
         };
         let ttl = life.plain();
-        self.0.with_arc_mut(|raw| {
-            let fields = triomphe::Arc::get_mut(raw).expect("it is stored before anybody else has it");
-            let fields = fields.header_mut();
+        self.change(|fields| {
             if ttl.is_none() {
                 fields.rare.get_or_insert_default().life = Some(life);
             }

@@ -28,9 +28,15 @@ pub trait ReadEntry {
 
     /// Its key.
     fn key(&self) -> &str {
+        // Checked each time, which takes longer than all that is done with most keys: see `key_bytes`.
+        std::str::from_utf8(self.key_bytes()).unwrap_or_default()
+    }
+
+    /// The bytes of its key.
+    #[inline]
+    fn key_bytes(&self) -> &[u8] {
         let (fields, bytes) = self.parts();
-        // Checked for free on the path of writes; a reader compares bytes, see `has_key`.
-        std::str::from_utf8(&bytes[..fields.key_len()]).unwrap_or_default()
+        &bytes[..fields.key_len()]
     }
 
     /// Its key, as one of its own. Cost: an allocation.
@@ -41,8 +47,7 @@ pub trait ReadEntry {
     /// Whether that is its key.
     #[inline]
     fn has_key(&self, key: &str) -> bool {
-        let (fields, bytes) = self.parts();
-        &bytes[..fields.key_len()] == key.as_bytes()
+        self.key_bytes() == key.as_bytes()
     }
 
     /// Whether the host says what its value is charged with; then that stands for a decoded copy, too.

@@ -196,6 +196,11 @@ impl<W> Flights<W> {
         self.by_id.get_mut(&id).map(|flight| (&flight.key, &mut flight.waiters))
     }
 
+    /// Whether no load may be joined.
+    pub fn is_empty(&self) -> bool {
+        self.attached.is_empty()
+    }
+
     /// The flight that a caller for `key` would join.
     pub fn attached(&self, key: &str) -> Option<FlightId> {
         self.attached.get(key).copied()

@@ -58,9 +58,9 @@ impl From<Item> for Made {
 }
 
 impl Made {
-    /// As it is, for the tier of whose hash its key has that one.
-    pub(crate) fn hashed(self, hash: u64) -> Self {
-        Self { hash: Some(hash), ..self }
+    /// Of an entry that was made already, for the tier where its key has that hash.
+    pub(crate) fn hashed(entry: Entry, hash: u64, lasting: Lasting) -> Self {
+        Self { entry, hash: Some(hash), lasting }
     }
 
     /// Under which key.

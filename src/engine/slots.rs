@@ -39,8 +39,8 @@ impl Slots {
 }
 
 impl Names for Slots {
-    fn key(&self, slot: u32) -> &str {
-        self.entry(slot).key()
+    fn key(&self, slot: u32) -> &[u8] {
+        self.entry(slot).key_bytes()
     }
 }
 
@@ -52,7 +52,7 @@ pub(super) struct MarksOf<'s> {
 
 impl Marks for MarksOf<'_> {
     fn hash(&self, slot: u32) -> u64 {
-        self.view.hash(self.slots.entry(slot).key())
+        self.view.hash_of(self.slots.entry(slot).key_bytes())
     }
 
     fn weight(&self, slot: u32) -> u64 {

@@ -269,7 +269,7 @@ impl Store {
         self.tags.insert(slot, self.slots.entry(slot).tags(), weight, |text| self.view.hash(text));
         let Some(before) = before else {
             self.len += 1;
-            self.groups.insert(slot, &self.slots, |text| self.view.hash(text));
+            self.groups.insert(slot, &self.slots, |text| self.view.hash_of(text));
             return false;
         };
         self.note_left(&before);
@@ -285,7 +285,7 @@ impl Store {
     }
 
     fn take(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
-        self.groups.remove(slot, &self.slots, |text| self.view.hash(text));
+        self.groups.remove(slot, &self.slots, |text| self.view.hash_of(text));
         self.expiry.cancel(slot);
         self.policy.removed(slot, &MarksOf { slots: &self.slots, view: &self.view });
         let entry = self.slots.0[slot].take().expect("only held slots are taken");
@@ -368,7 +368,7 @@ impl Store {
             let shown = self.view.find(entry.key());
             assert!(shown.is_some_and(|shown| shown.is(entry)), "the view shows another entry");
         }
-        self.groups.check(&slots, &self.slots, |text| self.view.hash(text));
+        self.groups.check(&slots, &self.slots, |text| self.view.hash_of(text));
         let tagged: Vec<_> = slots
             .iter()
             .zip(&entries)

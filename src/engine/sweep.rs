@@ -181,7 +181,7 @@ impl<W: Waiter, J> Tier<W, J> {
                 if *dry_run {
                     continue;
                 }
-                let hash = self.store.hash(entry.key());
+                let hash = self.store.view.hash_of(entry.key_bytes());
                 if *how == How::Expire && self.store.make_stale(slot, *now) {
                     self.departures.scope(*seq, scope);
                     self.departures.note(hash, Why::Outdated, *seq);

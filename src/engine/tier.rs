@@ -179,10 +179,11 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn set_one(&mut self, made: Made, now: Moment, fx: &mut Effects<W, J>) -> Result<Stored, Error> {
         let Made { entry, hash, lasting } = made;
         let seq = self.next_seq();
-        let (weight, hash) = (entry.weight(), hash.unwrap_or_else(|| self.store.hash(entry.key())));
+        let weight = entry.weight();
+        let hash = hash.unwrap_or_else(|| self.store.view.hash_of(entry.key_bytes()));
         let fits = weight <= self.rules.max_entry;
         let kept = fits && self.rules.keeps(lasting.ttl);
-        let waiters = self.flights.supersede(entry.key());
+        let waiters = if self.flights.is_empty() { Vec::new() } else { self.flights.supersede(entry.key()) };
         if !waiters.is_empty() {
             let value = entry.value_apart();
             let given = Given { value, source: Source::Joined, age: Duration::ZERO, stored: kept };
@@ -316,10 +317,10 @@ impl<W: Waiter, J> Tier<W, J> {
         let counters = &self.counters;
         for one in gone {
             let Gone { entry, cause } = one;
-            let hash = self.store.hash(entry.key());
-            self.departures.gone(one, hash, seq);
-            let unread = entry.hits() == 0;
-            if *cause == Cause::Expired && unread {
+            // What of it is not told is not asked for: most of it lies in memory that nobody else looks at.
+            let hash = || self.store.view.hash_of(entry.key_bytes());
+            let unread = || entry.hits() == 0;
+            if *cause == Cause::Expired && unread() {
                 counters.expired_unread.one();
             }
             // What was taken away would have been read, perhaps.
@@ -327,8 +328,9 @@ impl<W: Waiter, J> Tier<W, J> {
                 && matches!(cause, Cause::Expired | Cause::Evicted | Cause::Replaced)
             {
                 counters.warm_left.one();
-                counters.warm_unread.add(unread.into());
+                counters.warm_unread.add(unread().into());
             }
+            self.departures.gone(one, hash, seq);
             match cause {
                 Cause::Expired => counters.expired.one_alone(),
                 Cause::Evicted => counters.evicted.one_alone(),
@@ -339,7 +341,7 @@ impl<W: Waiter, J> Tier<W, J> {
                 Cause::Displaced => counters.displaced.one_alone(),
             }
             if matches!(cause, Cause::Expired | Cause::Removed | Cause::Invalidated) {
-                counters.sampler.gone(hash);
+                counters.sampler.gone(hash());
             }
             if matches!(cause, Cause::Expired | Cause::Evicted) {
                 self.journal.lost(entry.seq(), entry.key());

@@ -26,7 +26,7 @@
 
 use super::ghosts::{From, Ghosts};
 use super::sketch::Sketch;
-use super::spaces::{CLASSES, Class, Part, Spaces};
+use super::spaces::{Class, Part, Spaces};
 use super::{Choice, Eviction, Marks, Policy, cost};
 use crate::engine::links::NONE;
 
@@ -194,7 +194,7 @@ impl Lgtc {
     /// The entry of the main space that is worth least.
     fn least(&mut self, marks: &dyn Marks, steps: &mut usize) -> Option<u32> {
         let mut least: Option<(usize, u32)> = None;
-        for class in 0..CLASSES {
+        for class in self.spaces.classes_in_use() {
             if let Some(slot) = self.next_in(class, marks, steps)
                 && least.is_none_or(|(_, least)| self.spaces.worth(slot) < self.spaces.worth(least))
             {

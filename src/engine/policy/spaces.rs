@@ -107,6 +107,10 @@ impl Class {
     pub(super) fn weight(&self) -> u64 {
         self.probation.weight + self.protected.weight
     }
+
+    fn is_used(&self) -> bool {
+        self.probation.oldest().or(self.protected.oldest()).is_some()
+    }
 }
 
 /// Window and main space.
@@ -116,6 +120,8 @@ pub(super) struct Spaces {
     one_class: bool,
     pub(super) window: Queue,
     pub(super) classes: Box<[Class; CLASSES]>,
+    /// A bit for each class that holds anything.
+    pub(super) in_use: u32,
     /// The sum over all classes.
     pub(super) main_weight: u64,
     links: Links<Node>,
@@ -129,6 +135,7 @@ impl Spaces {
             one_class,
             window: Queue::EMPTY,
             classes: Box::new([Class::EMPTY; CLASSES]),
+            in_use: 0,
             main_weight: 0,
             links: Links::default(),
             len: 0,
@@ -214,6 +221,7 @@ impl Spaces {
         *self.queue(place) = queue;
         if part != Part::Window {
             self.main_weight += weight;
+            self.in_use |= 1 << place.class();
         }
     }
 
@@ -225,7 +233,19 @@ impl Spaces {
         *self.queue(place) = queue;
         if place.part() != Part::Window {
             self.main_weight -= weight;
+            let is_empty = !self.classes[place.class()].is_used();
+            self.in_use &= !(u32::from(is_empty) << place.class());
         }
+    }
+
+    /// The classes that hold anything.
+    pub(super) fn classes_in_use(&self) -> impl Iterator<Item = usize> + use<> {
+        let mut left = self.in_use;
+        std::iter::from_fn(move || {
+            let class = (left != 0).then(|| left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(class)
+        })
     }
 
     /// The slots of a queue, the oldest first.
@@ -246,6 +266,8 @@ impl Spaces {
         }
         let main: u64 = self.classes.iter().map(Class::weight).sum();
         assert_eq!(main, self.main_weight, "the main space's weight drifted");
+        let in_use = (0..CLASSES).filter(|&class| self.classes[class].is_used());
+        assert!(self.classes_in_use().eq(in_use), "a class that holds something is passed over");
         assert_eq!(queued.len(), self.len, "len drifted");
         queued.sort_unstable();
         let mut held = slots.to_vec();
