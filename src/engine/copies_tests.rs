@@ -89,7 +89,7 @@ fn what_stands_in_front_of_a_key_is_a_copy_of_what_the_view_shows() {
             match rng.below(20) {
                 0..4 => put(&mut store, of, seq),
                 4 => drop(store.remove(&name, Cause::Removed, &mut Vec::new())),
-                5 if rng.one_in(5) => drop(store.clear(Moment::START)),
+                5 if rng.one_in(5) => drop(store.clear()),
                 6 => {
                     let grant = (KEYS + rng.below(3 * KEYS)) * (OVERHEAD + 20);
                     store.set_grant(grant, Moment::START, &mut Vec::new());
@@ -167,7 +167,7 @@ fn a_table_that_is_dropped_forgets_empty_places_only() {
         assert!(entry.add_decoded(copy, COPY).is_ok());
         tables.current.fill(hash, entry);
     }
-    let taken = tables.current.place_of(1, "b").and_then(|(place, _)| tables.current.take(place));
+    let taken = tables.current.place_of(1, b"b").and_then(|(place, _)| tables.current.take(place));
     assert!(taken.is_some());
     drop(taken);
     assert_eq!(Arc::strong_count(&end), 3);

@@ -143,7 +143,7 @@ impl Run {
             let reach = walk.scope.reach();
             match self.groups.step(walk.id, &reach, &self.slots) {
                 Step::Slot(slot) => {
-                    let key = self.slots.key(slot).to_owned();
+                    let key = self.slots.0[slot as usize].clone().expect("a walk comes to what is held");
                     assert!(lies_within(&reach, &key), "{} comes to {key}, out of its reach", walk.scope);
                     let stored = self.model[&key].1;
                     assert!(walk.visited.insert((key, stored)), "{} comes to a key twice", walk.scope);

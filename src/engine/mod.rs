@@ -74,6 +74,7 @@ pub mod scope;
 #[doc(hidden)]
 pub mod seeded;
 mod served;
+mod sets;
 pub mod slice;
 mod slot;
 mod slots;

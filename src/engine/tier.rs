@@ -15,7 +15,6 @@ use super::departures::{Departures, Why};
 use super::entry::{About, Draft, Freshness, Origin, ReadEntry};
 use super::fences::Fences;
 use super::flight::Flights;
-use super::given::{Given, Source};
 use super::journal::Journal;
 use super::key::Key;
 use super::moment::Moment;
@@ -25,13 +24,12 @@ use super::scope::Scope;
 use super::seeded::{self, Bug};
 use super::slice::{CHANGES, LOOKS};
 use super::stamp::At;
-use super::store::{Cause, Gone, Store, draw};
+use super::store::{Cause, Gone, Store};
 use super::sweep::Walking;
 use super::tag_fence::TagFence;
 use super::terms::Life;
 use super::view::View;
 use super::weigh::weigh;
-use crate::error::{Error, Shown};
 
 pub use super::batch::{BatchLanded, Member};
 pub use super::effects::{
@@ -160,61 +158,6 @@ impl<W: Waiter, J> Tier<W, J> {
         self.seq
     }
 
-    /// Stores `value`. Loads of the key that are under way store nothing any more; who waited for one gets `value`.
-    ///
-    /// A value that is too large is refused; the older value of the key is taken away all the same, for it is no
-    /// longer what the host wrote.
-    pub fn set(
-        &mut self,
-        item: impl Into<Made>,
-        now: Moment,
-        fx: &mut Effects<W, J>,
-    ) -> Result<Stored, Error> {
-        let stored = self.set_one(item.into(), now, fx);
-        self.start_loads(fx);
-        stored
-    }
-
-    /// As [`Tier::set`]; what may start now is not started yet.
-    pub fn set_one(&mut self, made: Made, now: Moment, fx: &mut Effects<W, J>) -> Result<Stored, Error> {
-        let Made { entry, hash, lasting } = made;
-        let seq = self.next_seq();
-        let weight = entry.weight();
-        let hash = hash.unwrap_or_else(|| self.store.view.hash_of(entry.key_bytes()));
-        let fits = weight <= self.rules.max_entry;
-        let kept = fits && self.rules.keeps(lasting.ttl);
-        let waiters = if self.flights.is_empty() { Vec::new() } else { self.flights.supersede(entry.key()) };
-        if !waiters.is_empty() {
-            let value = entry.value_apart();
-            let given = Given { value, source: Source::Joined, age: Duration::ZERO, stored: kept };
-            fx.answers.extend(waiters.into_iter().map(|waiter| (waiter, Ok(given.clone()))));
-        }
-        let first_gone = fx.gone.len();
-        if kept {
-            let life = lasting.life(now, draw(hash, seq));
-            let about = About { life, took: Duration::ZERO, seq, since: seq, origin: Origin::Set };
-            self.counters.sets.one_alone();
-            self.sample_stored(hash, &about, weight, now);
-            self.store.insert_made(entry, hash, &about, now, &mut fx.gone);
-        } else {
-            self.journal.lost(seq, entry.key());
-            let why = if fits { Why::NotKept } else { Why::TooLarge };
-            self.departures.note(hash, why, seq);
-            self.store.remove(entry.key(), Cause::Displaced, &mut fx.gone);
-            if !fits {
-                self.counters.too_large.one();
-                self.note_gone(&fx.gone[first_gone..]);
-                let (key, limit) = (Shown::new(entry.key()), self.rules.max_entry);
-                return Err(Error::TooLarge { key, bytes: weight, limit });
-            }
-        }
-        let gone = &fx.gone[first_gone..];
-        let older = |gone: &Gone| matches!(gone.cause, Cause::Replaced | Cause::Displaced);
-        let replaced = gone.iter().find(|gone| older(gone)).is_some_and(|gone| lived(gone, now));
-        self.note_gone(gone);
-        Ok(Stored { kept, replaced })
-    }
-
     /// Takes `key` away; a load of it that is under way stores nothing, whether the key was there or not. `matched` says
     /// whether it was.
     pub fn remove(&mut self, key: &Key, fx: &mut Effects<W, J>) -> Taken {
@@ -280,7 +223,7 @@ impl<W: Waiter, J> Tier<W, J> {
     }
 
     /// Tells what a key weighs now, for a read that misses does not know it.
-    fn sample_stored(&self, hash: u64, about: &About, weight: u64, now: Moment) {
+    pub(super) fn sample_stored(&self, hash: u64, about: &About, weight: u64, now: Moment) {
         let took_ms = u64::try_from(about.took.as_millis()).unwrap_or(u64::MAX);
         let facts = Facts { weight, dead_at: about.life.dead_at, took_ms };
         self.counters.sampler.stored(hash, now, facts);
@@ -406,6 +349,6 @@ impl<W: Waiter, J> Tier<W, J> {
 
 /// Whether what left could have been served at `now` to anybody. What is long past its time and waits for the sweep was not
 /// there for the host: the answer must not depend on how soon the sweep comes.
-fn lived(gone: &Gone, now: Moment) -> bool {
+pub(super) fn lived(gone: &Gone, now: Moment) -> bool {
     gone.entry.freshness(now) != Freshness::Dead
 }

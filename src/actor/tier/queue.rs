@@ -7,11 +7,13 @@ use std::collections::VecDeque;
 use std::vec::IntoIter;
 
 use super::TierActor;
-use crate::actor::permit::Permit;
+use crate::actor::permit::{LEFT_MAX, LEFT_WEIGHT_MAX, Permit};
 use crate::actor::reply::Reply;
 use crate::actor::request::{Accepted, Made, TierRequest};
+use crate::engine::entry::{Entry, ReadEntry};
 use crate::engine::key::Key;
 use crate::engine::slice::CHANGES;
+use crate::engine::store::{Cause, Gone};
 use crate::engine::tier::{Stored, Taken};
 use crate::error::Result;
 use crate::message::TierState;
@@ -74,6 +76,8 @@ pub(super) struct Queue {
     sets: Sets,
     /// The places of what was done since others had their turn.
     places: Option<Permit>,
+    /// Entries that were overwritten since others had their turn, and that go back with the places.
+    left: Vec<Entry>,
     /// Writes that nobody awaited and that failed, as far as it was told.
     failed: u64,
 }
@@ -110,6 +114,19 @@ impl Queue {
         }
     }
 
+    /// Drops what left, but what those are to drop who make entries.
+    pub(super) fn drop_left(&mut self, gone: &mut Vec<Gone>) {
+        for Gone { entry, cause } in gone.drain(..) {
+            if cause == Cause::Replaced
+                && self.left.len() < LEFT_MAX
+                && entry.is_bare()
+                && entry.weight() <= LEFT_WEIGHT_MAX
+            {
+                self.left.push(entry);
+            }
+        }
+    }
+
     fn give_back(&mut self, place: Option<Permit>) {
         let Some(place) = place else { return };
         match &mut self.places {
@@ -140,7 +157,10 @@ impl TierActor {
             self.take(job);
         }
         // First the places, then the answers: who was answered finds room.
-        self.queue.places = None;
+        if let Some(mut places) = self.queue.places.take() {
+            places.leave(&mut self.queue.left);
+        }
+        self.queue.left.clear();
         let mut stored = std::mem::take(&mut self.queue.stored);
         stored.drain(..).for_each(|(reply, stored)| reply.answer(stored));
         self.queue.stored = stored;
