@@ -22,8 +22,8 @@ use crate::load_calls::{FindCall, GetOrLoadCall};
 use crate::loaded::{LoadContext, Loaded};
 use crate::loader::Loader;
 use crate::message::{
-    Advice, AdviceSnapshot, History, Info, InfoSnapshot, Invalidate, Invalidated, ReviveTier, Sample,
-    SetBudget, Shutdown, Stats, StatsSnapshot, UserActive, Warm, WarmReport, WarmScope, Written,
+    History, Info, InfoSnapshot, Invalidate, Invalidated, ReviveTier, Sample, SetBudget, Shutdown, Stats,
+    StatsSnapshot, UserActive, Warm, WarmReport, WarmScope, Written,
 };
 use crate::supervisor_ref::SupervisorRef;
 
@@ -273,20 +273,6 @@ impl Cache {
     /// The counters at past moments. See [`History`].
     pub async fn history(&self) -> Result<Vec<Sample>> {
         self.send(History).await
-    }
-
-    /// What-if curves of hit rate against budget, and what should be changed. See [`Advice`].
-    ///
-    /// ```no_run
-    /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
-    /// for warning in cache.advice().await?.warnings {
-    ///     println!("{:?}: {} {}", warning.tier, warning.what(), warning.remedy());
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn advice(&self) -> Result<AdviceSnapshot> {
-        self.send(Advice).await
     }
 
     /// Settings in force, and the status of every tier. See [`Info`].

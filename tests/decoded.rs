@@ -200,9 +200,10 @@ fn the_estimate_lies_within_a_quarter_of_what_the_allocator_counts() {
         judge.see(&format!("Tagged::Named {n}"), &Tagged::Named { name: text(n) });
         judge.see(&format!("Tagged::Listed {n}"), &Tagged::Listed { names: (0..n).map(text).collect() });
     }
-    let json = |n: usize| serde_json::json!({ "rows": (0..n).map(row).collect::<Vec<_>>(), "total": n });
+    // Not serde_json's Value: which map it is made of is a feature that any other crate of a build may switch.
+    let tree = |n: usize| BTreeMap::from([("rows".to_owned(), (0..n).map(row).collect::<Vec<_>>())]);
     for n in [1, 10, 100] {
-        judge.see(&format!("serde_json::Value of {n}"), &json(n));
+        judge.see(&format!("BTreeMap of {n}"), &tree(n));
     }
     assert!(judge.0.is_empty(), "{}", judge.0.join("\n"));
 }

@@ -72,8 +72,8 @@ fn open(address: SocketAddr, token: &str, options: &Options) -> String {
     let end = options.seconds.map_or_else(|| "until Ctrl-C".to_owned(), |seconds| format!("for {seconds} s"));
     format!(
         "the shop is open, {end}, with {} visitors at once\n  shop   http://{address}/\n  cache  {cache}\n\
-         In another terminal, with the command of the feature cli:\n  export APEX_CACHE_URL='{cache}'\n  \
-         apex-cache stats --watch",
+         In another terminal:\n  export APEX_CACHE_URL='{cache}'\n  \
+         cargo run --release --features cli --bin apex-cache -- stats --watch",
         options.at_once
     )
 }

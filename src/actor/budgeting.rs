@@ -1,10 +1,9 @@
 //! How the supervisor sees to the budget: when it plans, what it reads for that, and who waits.
 //!
-//! Owns: the way from counters and samples to a plan and to advice, and the calls that wait for a budget to hold. Never: tells a tier
+//! Owns: the way from counters and samples to a plan, and the calls that wait for a budget to hold. Never: tells a tier
 //! itself, chooses grants (`engine::planner` does) or moves bytes (`engine::budget` does).
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use super::change::Was;
 use super::reply::Reply;
@@ -12,12 +11,8 @@ use super::tier_shared::TierShared;
 use super::wiring::Wiring;
 use crate::engine::budget::{self, Told};
 use crate::engine::planner::TierNow;
-use crate::env::yield_now;
 use crate::error::{Error, Result};
 use crate::telemetry;
-
-/// Until the next look, where more was read than the rings hold.
-pub(super) const SOON: Duration = Duration::from_millis(500);
 
 /// Changes that wait for their budget to hold, with what was before.
 #[derive(Debug, Default)]
@@ -54,54 +49,27 @@ pub(super) fn resize(wiring: &Wiring, bytes: u64) -> Result<Vec<Told>> {
     Ok(told)
 }
 
-/// Looks at what readers left, a slice at a time, and lets others have their turn in between. `soon`: it will not be looked
-/// sooner than this time. Returns whether some of it was lost, so that it should.
-pub(super) async fn look(wiring: &Wiring, soon: bool) -> bool {
-    let mut lost = false;
-    for (index, now) in now(wiring).into_iter().enumerate() {
-        let sampler = &wiring.tiers[index].counters.sampler;
-        wiring.planner.lock().begin_look(index, now, wiring.env.now());
-        while wiring.planner.lock().absorb(index, sampler, wiring.env.now()) {
-            yield_now().await;
-        }
-        lost |= wiring.planner.lock().end_look(index, sampler, soon);
-    }
-    lost
-}
-
-/// How the tiers are.
-fn now(wiring: &Wiring) -> Vec<TierNow> {
-    let aims = wiring.budget.lock().aims();
-    let now = |(tier, grant): (&TierShared, u64)| {
-        let counters = &tier.counters;
-        let (hits, misses) = (counters.hits(), counters.misses());
-        TierNow {
-            reads: hits + misses,
-            hits,
-            evicted: counters.evicted.get(),
-            entries: counters.entries.load(Relaxed),
-            used: tier.bytes(),
-            copies: tier.view.decoded(),
-            grant,
-        }
-    };
-    wiring.tiers.iter().zip(aims).map(now).collect()
-}
-
-/// Moves the budget if that is due; returns what tiers have to be told. Where it does not move, it only learns.
+/// Takes in what readers left, and moves the budget if that is due; returns what tiers have to be told.
 pub(super) fn plan(wiring: &Wiring) -> Vec<Told> {
-    let now = now(wiring);
     let mut planner = wiring.planner.lock();
     let mut budget = wiring.budget.lock();
+    let aims = budget.aims();
+    let now = |(tier, grant): (&TierShared, u64)| TierNow {
+        reads: tier.counters.hits() + tier.counters.misses(),
+        entries: tier.counters.entries.load(Relaxed),
+        used: tier.bytes(),
+        grant,
+    };
+    let now: Vec<TierNow> = wiring.tiers.iter().zip(aims).map(now).collect();
+    for (index, tier) in wiring.tiers.iter().enumerate() {
+        planner.absorb(index, &tier.counters.sampler, now[index]);
+    }
     // While some of the budget was never asked for, there is nothing to take from anybody.
-    let short = wiring.plan.moving_budget && budget.pool() == 0;
+    let short = budget.pool() == 0;
     let aims = planner.decide(budget.total(), budget.floor(), &now, short);
     let told = aims.map(|aims| budget.aim(&aims)).unwrap_or_default();
-    if wiring.plan.moving_budget {
-        for (index, tier) in wiring.tiers.iter().enumerate() {
-            let worth = planner.worth(index, budget.total(), budget.grant(index));
-            tier.counters.worth.store(worth, Relaxed);
-        }
+    for (index, tier) in wiring.tiers.iter().enumerate() {
+        tier.counters.worth.store(planner.worth(index, budget.total(), budget.grant(index)), Relaxed);
     }
     told
 }

@@ -24,8 +24,8 @@ use crate::engine::scope::How;
 use crate::engine::tier::{Made, Taken};
 use crate::error::{Error, Result};
 use crate::message::{
-    Advice, AdviceSnapshot, Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed,
-    ReviveTier, Sample, Set, SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
+    Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed, ReviveTier, Sample, Set,
+    SetMany, Shutdown, Stats, StatsSnapshot, Stored, UserActive, Warm, WarmReport,
 };
 
 use crate::telemetry::spans::{self, Took};
@@ -343,13 +343,6 @@ impl Request for History {
     type Reply = Vec<Sample>;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         wiring.post_control(|reply| ControlRequest::Stats(ToStats::History(self, reply)))
-    }
-}
-
-impl Request for Advice {
-    type Reply = AdviceSnapshot;
-    fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        wiring.post_control(|reply| ControlRequest::Stats(ToStats::Advise(self, reply)))
     }
 }
 

@@ -13,7 +13,6 @@ use crate::codec::value::Wanted;
 use crate::engine::entry::{Freshness, ReadEntry};
 use crate::engine::given::Given;
 use crate::engine::moment::Moment;
-use crate::engine::sampler::Facts;
 use crate::engine::stamp::{At, Stamp};
 use crate::engine::tag::Tags;
 use crate::engine::view::{Fronted, Served, View};
@@ -79,7 +78,7 @@ impl Wiring {
         let Some(copy) = found.as_ref() else { return found };
         // Behind the look-up: while the copy is on its way from memory there is time for the clock.
         let now = self.env.now();
-        if !copy.is_fresh(now) || !self.is_enabled() || tier.counters.sampler.takes(hash) {
+        if !copy.is_fresh(now) || !self.is_enabled() || tier.counters.sampler.wants(hash) {
             return View::nothing_in_front();
         }
         tier.view.mark_copy(copy);
@@ -140,7 +139,7 @@ impl Wiring {
                 }
                 None => tier.counters.miss(),
             }
-            tier.counters.sampler.saw(at.hash, now, || entry.as_ref().map(Facts::of));
+            tier.counters.sampler.saw(at.hash, || entry.as_ref().map_or(0, ReadEntry::weight));
         }
         entry.map(|entry| Seen { entry, now, tier })
     }

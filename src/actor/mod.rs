@@ -6,7 +6,6 @@
 //! [`Wiring`], put recorders into the places of the neighbours with `connect_*`, start the one actor, and send it what
 //! [`request`] describes. Beside that nothing here is promised to stay as it is.
 
-mod advising;
 mod batch;
 mod batch_run;
 mod budgeting;

@@ -28,8 +28,8 @@ use crate::env::Spawner;
 use crate::error::{Error, Result};
 use crate::loader::LoadCell;
 use crate::message::{
-    Advice, AdviceSnapshot, Change, History, Info, InfoSnapshot, ReviveTier, Sample, SourceReport,
-    StatsSnapshot, UserActive, Warm, WarmReport,
+    Change, History, Info, InfoSnapshot, ReviveTier, Sample, SourceReport, StatsSnapshot, UserActive, Warm,
+    WarmReport,
 };
 
 /// A request with its place in front of the tier, which is given back when the request is dropped.
@@ -220,11 +220,6 @@ pub enum ToSupervisor {
         /// The number under which it was told its grant.
         order: u64,
     },
-    /// What readers left was looked at.
-    Looked {
-        /// Whether some of it was lost, because more was read than there is room for.
-        lost: bool,
-    },
     /// The cache has ended: stop, for a timer would keep the actor alive.
     End,
 }
@@ -290,8 +285,6 @@ pub enum ToStats {
     Snapshot(Reply<StatsSnapshot>),
     /// The counters at past moments.
     History(History, Reply<Vec<Sample>>),
-    /// What should be changed.
-    Advise(Advice, Reply<AdviceSnapshot>),
     /// Die, to see what happens.
     #[cfg(feature = "fault-injection")]
     Die,

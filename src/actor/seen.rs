@@ -52,17 +52,12 @@ impl Seen<'_> {
     /// As [`Seen::keep`], for a value of the type that the entry was written from: it is found without the entry then.
     pub(crate) fn keep_as_written<T: Send + Sync + 'static>(&self, value: T, heap: usize) -> Result<(), T> {
         let copy = self.keep_copy(AsWritten::of(&self.entry, value), heap).map_err(AsWritten::into_value)?;
-        if self.tier.view.is_worth_a_front() {
-            self.tier.view.put_in_front(&self.entry, copy);
-        }
+        self.tier.view.put_in_front(&self.entry, copy);
         Ok(())
     }
 
     /// Has the next reader of the copy that the entry has, which is an [`AsWritten`] of a `T`, find it without the entry.
     pub(crate) fn put_in_front<T: Send + Sync + 'static>(&self) {
-        if !self.tier.view.is_worth_a_front() {
-            return;
-        }
         let copy: Option<Arc<dyn Any + Send + Sync>> = self.entry.shared_copy().map(|copy| copy as _);
         if let Some(Ok(copy)) = copy.map(Arc::downcast::<AsWritten<T>>) {
             self.tier.view.put_in_front(&self.entry, copy);

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
-use super::advising;
 use super::reply::Reply;
 use super::request::ToStats;
 use super::root::{DeathWatch, Who};
@@ -110,9 +109,6 @@ fn read(tier: &super::tier_shared::TierShared) -> TierStats {
             displaced: counters.displaced.get(),
             lost: counters.lost.get(),
         },
-        expired_unread: counters.expired_unread.get(),
-        warm_left: counters.warm_left.get(),
-        warm_unread: counters.warm_unread.get(),
         loads: counters.loads.get(),
         loads_ok: counters.loads_ok.get(),
         loads_failed: counters.loads_failed.get(),
@@ -177,7 +173,6 @@ impl Handler<ToStats> for StatsActor {
         match message {
             ToStats::Snapshot(reply) => spawn_local(snapshot(Arc::clone(&self.wiring), reply)),
             ToStats::History(_, reply) => reply.answer(Ok(self.samples.iter().cloned().collect())),
-            ToStats::Advise(_, reply) => reply.answer(Ok(advising::advise(&self.wiring, &self.samples))),
             ToStats::End => ctx.stop(),
             #[cfg(feature = "fault-injection")]
             ToStats::Die => panic!("asked to die"),

@@ -141,20 +141,15 @@ impl Supervisor {
         self.awaited.answer(granted);
     }
 
-    /// Armed anew after each look: what a stall made it miss is left out. `lost`: the last one came too late for some reads.
-    fn arm_look(&self, ctx: &mut Context<Self>, lost: bool) {
-        if !has_runtime() {
+    /// Armed anew after each look: what a stall made it miss is left out.
+    fn arm_plan(&self, ctx: &mut Context<Self>) {
+        if !self.wiring.plan.moving_budget || !has_runtime() {
             return;
         }
-        let interval = self.wiring.plan.stats_interval;
-        let pause = if lost { interval.min(budgeting::SOON) } else { interval };
-        ctx.run_later(pause, move |this, ctx| {
-            let (wiring, this) = (Arc::clone(&this.wiring), ctx.address());
-            spawn_local(async move {
-                let lost = budgeting::look(&wiring, pause <= budgeting::SOON).await;
-                // To this life of it: another has a timer of its own.
-                this.do_send(ToSupervisor::Looked { lost });
-            });
+        ctx.run_later(self.wiring.plan.stats_interval, |this, ctx| {
+            let told = budgeting::plan(&this.wiring);
+            this.carry_out(told);
+            this.arm_plan(ctx);
         });
     }
 }
@@ -215,7 +210,7 @@ impl Actor for Supervisor {
         }
         // A forerunner may have died with the wake-up in its mailbox.
         ctx.notify(ToSupervisor::Wake);
-        self.arm_look(ctx, false);
+        self.arm_plan(ctx);
     }
 }
 
@@ -234,11 +229,6 @@ impl Handler<ToSupervisor> for Supervisor {
             ToSupervisor::Holds { tier, order } => {
                 let next = self.wiring.budget.lock().acknowledged(tier, order);
                 self.carry_out(next);
-            }
-            ToSupervisor::Looked { lost } => {
-                let told = budgeting::plan(&self.wiring);
-                self.carry_out(told);
-                self.arm_look(ctx, lost);
             }
             ToSupervisor::End => ctx.stop(),
         }

@@ -23,6 +23,7 @@ use super::tier_shared::TierShared;
 use super::wiring::{Wiring, tell};
 use crate::engine::budget::Told;
 use crate::engine::moment::Moment;
+use crate::engine::policy::Choice;
 use crate::engine::route::TierId;
 use crate::engine::slice::{CHANGES, DROPS};
 use crate::engine::store::{Gone, Remains};
@@ -80,7 +81,7 @@ impl TierActor {
         let (view, counters) = (Arc::clone(&shared.view), Arc::clone(&shared.counters));
         let mut tier = Tier::new(wiring.rules(id), view, counters, grant, wiring.env.now());
         let plan = &wiring.plan.tiers[id.index()];
-        tier.evict_by(plan.choice());
+        tier.evict_by(Choice { eviction: plan.eviction, weigh_load_time: plan.weigh_load_time });
         tier.live_as(shared.incarnation.load(Ordering::Relaxed));
         Self {
             id,

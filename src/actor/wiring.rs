@@ -33,7 +33,6 @@ use crate::engine::histogram::Recorder;
 use crate::engine::key::{IntoKey, Key, first_segment};
 use crate::engine::moment::Moment;
 use crate::engine::planner::Planner;
-use crate::engine::policy::Choice;
 use crate::engine::route::{Routes, TierId};
 use crate::engine::scope::Scope;
 use crate::engine::tier::Rules;
@@ -184,7 +183,6 @@ impl Wiring {
         let tier = |(index, of)| tier_shared(&plan, &env, id(index), of);
         let tiers: Vec<TierShared> = plan.tiers.iter().enumerate().map(tier).collect();
         let budget = Budget::new(plan.budget, plan.floor, plan.max_entry, tiers.len());
-        let choices: Vec<Choice> = plan.tiers.iter().map(TierPlan::choice).collect();
         let required = plan.enabled && sources.iter().any(WarmSource::is_required);
         Arc::new(Self {
             id: next_id(),
@@ -197,7 +195,7 @@ impl Wiring {
             sources,
             spawner,
             budget: Mutex::new(budget),
-            planner: Mutex::new(Planner::new(plan.budget, &choices)),
+            planner: Mutex::new(Planner::new(plan.budget, plan.tiers.len())),
             inbox: Inbox::default(),
             control: Permits::new("control".into(), CONTROL_MESSAGES, u64::MAX),
             supervisor: Place::default(),

@@ -3,7 +3,6 @@
 //! Owns: the grammar of `/cache-*` lines, the text of every panel, audit events. Never: sends a message or waits.
 //! [`Cache::command`](crate::Cache::command) puts the steps together: parse, send, audit, show.
 
-mod advice_panel;
 pub mod audit;
 #[cfg(feature = "cli")]
 #[doc(hidden)] // for src/bin/apex-cache.rs alone
@@ -20,7 +19,6 @@ mod set;
 mod stats_panel;
 mod text;
 
-pub use advice_panel::advice_panel;
 pub use audit::{AuditAction, AuditEvent, AuditSink};
 pub use command::Command;
 pub use entries::{Entries, EntryLine, EntryPage, EntrySort, EntryState};

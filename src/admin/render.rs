@@ -9,11 +9,10 @@ use super::text::{counted, foreign, size, time};
 use crate::engine::scope::Scope;
 use crate::forget::Forgotten;
 use crate::message::{
-    AdviceSnapshot, Change, Explanation, InfoSnapshot, Invalidated, Reloaded, SourceReport, StatsSnapshot,
-    WarmReport, WarmScope,
+    Change, Explanation, InfoSnapshot, Invalidated, Reloaded, SourceReport, StatsSnapshot, WarmReport,
+    WarmScope,
 };
 
-pub use super::advice_panel::advice_panel;
 pub use super::explain_panel::explain_panel;
 pub use super::info_panel::info_panel;
 pub use super::stats_panel::{stats_panel, stats_panel_top};
@@ -39,7 +38,7 @@ impl Style {
 }
 
 /// What carrying out a [`Command`](super::Command) brought.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
     /// To `/cache-help`.
@@ -50,8 +49,6 @@ pub enum Answer {
         snapshot: StatsSnapshot,
         /// How many of the keys that were read most are shown.
         top: usize,
-        /// What there is to advise.
-        advice: AdviceSnapshot,
     },
     /// To `/cache-info`.
     Info(InfoSnapshot),
@@ -105,11 +102,7 @@ impl Answer {
     pub fn show(&self, style: Style) -> String {
         match self {
             Self::Help => help(style),
-            Self::Stats { snapshot, top, advice } => {
-                let panels = [stats_panel_top(snapshot, style, *top), advice_panel(advice, style)];
-                let shown: Vec<String> = panels.into_iter().filter(|panel| !panel.is_empty()).collect();
-                shown.join("\n")
-            }
+            Self::Stats { snapshot, top } => stats_panel_top(snapshot, style, *top),
             Self::Info(snapshot) => info_panel(snapshot, style),
             Self::Explained(known) => explain_panel(known, style),
             Self::Cleared { scope, dry_run, taken } => cleared(taken, *dry_run, scope, style),

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::handle::Cache;
 #[cfg(feature = "admin-http")]
 use crate::message::Invalidated;
-use crate::message::{Advice, Explain, Info, Invalidate, Reload, Reloaded, ReviveTier, Stats, Warm};
+use crate::message::{Explain, Info, Invalidate, Reload, Reloaded, ReviveTier, Stats, Warm};
 
 impl Cache {
     /// Carries out the line that `who` typed and returns the text to show; a line that cannot be carried out is answered
@@ -72,10 +72,7 @@ impl Cache {
     async fn carry_out(&self, command: Command) -> Result<Answer> {
         Ok(match command {
             Command::Help => Answer::Help,
-            Command::Stats { top } => {
-                let (snapshot, advice) = (self.send(Stats).await?, self.send(Advice).await?);
-                Answer::Stats { snapshot, top, advice }
-            }
+            Command::Stats { top } => Answer::Stats { snapshot: self.send(Stats).await?, top },
             Command::Info => Answer::Info(self.send(Info).await?),
             Command::Explain(key) => Answer::Explained(self.send(Explain::new(key)).await?),
             Command::Clear { scope, dry_run } => {

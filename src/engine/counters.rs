@@ -4,11 +4,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::fruitless::Fruitless;
 use super::histogram::Recorder;
 use super::sampler::Sampler;
 use super::stripe::{self, STRIPES};
-use crate::sync::Mutex;
 
 /// A number that only grows. Relaxed: counts order nothing.
 #[derive(Debug, Default)]
@@ -57,8 +55,6 @@ pub struct Counters {
     pub sampler: Sampler,
     /// Hits that a MiB more would bring in a million reads of the cache, as of the last plan.
     pub worth: AtomicU64,
-    /// Invalidations that take nothing.
-    pub fruitless: Mutex<Fruitless>,
     /// Entries held now, as of the end of the tier's last turn.
     pub entries: AtomicU64,
     /// Bytes of entries, decoded copies aside, as of the end of the tier's last turn.
@@ -75,9 +71,6 @@ pub struct Counters {
     pub compressed_from: Count,
     pub compressed_to: Count,
     pub expired: Count,
-    pub expired_unread: Count,
-    pub warm_left: Count,
-    pub warm_unread: Count,
     pub evicted: Count,
     pub removed: Count,
     pub invalidated: Count,

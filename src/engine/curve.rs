@@ -141,7 +141,7 @@ impl Curve {
 
     /// Takes in what became of a key of the sample.
     pub fn take(&mut self, event: Sampled) {
-        let Sampled { hash, weight, what, .. } = event;
+        let Sampled { hash, weight, what } = event;
         if hash & ((1 << self.shift) - 1) != 0 {
             return; // told before the sample was thinned out
         }

@@ -6,8 +6,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::curve::{Curve, KEYS};
-use super::moment::Moment;
-use super::sampler::{Facts, Sampled, What};
+use super::sampler::{Sampled, What};
 
 /// A number that looks random; the same for the same `key`. Source: Steele and others, `SplitMix64`, 2014.
 fn spread(key: u64) -> u64 {
@@ -41,13 +40,8 @@ impl Row {
     }
 }
 
-fn event(what: What, key: u64, weight: u64) -> Sampled {
-    let facts = Facts { weight, dead_at: Moment::NEVER, took_ms: 0 };
-    Sampled::new(what, spread(key), Moment::START, (weight > 0).then_some(facts))
-}
-
 fn read(key: u64, weight: u64) -> Sampled {
-    event(What::Read, key, weight)
+    Sampled { hash: spread(key), weight: weight as u32, what: What::Read }
 }
 
 proptest! {
@@ -64,7 +58,7 @@ proptest! {
             let weight = 1 + key % 7;
             // What lies beyond the reach is forgotten, also if it comes nearer when others are taken away.
             if op == 0 && budget > 64 {
-                curve.take(event(What::Gone, key, 0));
+                curve.take(Sampled { hash: spread(key), weight: 0, what: What::Gone });
                 row.gone(key);
             } else {
                 curve.take(read(key, weight));
@@ -94,8 +88,8 @@ proptest! {
                 1 => curve.thin_to((weight % 5) as u32),
                 2 => curve.resize(weight * 4_000),
                 3 => curve.end_period(weight * 10),
-                4 => curve.take(event(What::Gone, key, 0)),
-                5 => curve.take(event(What::Stored, key, weight + 1)),
+                4 => curve.take(Sampled { hash: spread(key), weight: 0, what: What::Gone }),
+                5 => curve.take(Sampled { hash: spread(key), weight: weight as u32 + 1, what: What::Stored }),
                 _ => curve.take(read(key, weight)),
             }
             curve.check();

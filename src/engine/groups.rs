@@ -154,11 +154,6 @@ impl Groups {
         self.groups.find(hash, |first| group_of(names.key(first)) == name)
     }
 
-    /// Whether a key has `name`, of this `hash`, as its first segment.
-    pub(crate) fn has_segment(&self, name: &[u8], hash: u64, names: &impl Names) -> bool {
-        self.find_segment(name, hash, names).is_some()
-    }
-
     fn find_segment(&self, name: &[u8], hash: u64, names: &impl Names) -> Option<u32> {
         self.by_segment.find(hash, |id| self.segment_name(id, names) == Some(name))
     }

@@ -29,11 +29,6 @@ impl Store {
         }
     }
 
-    /// Whether it holds a key whose first segment is `name`.
-    pub(crate) fn holds_segment(&self, name: &str) -> bool {
-        self.groups.has_segment(name.as_bytes(), self.view.hash(name), &self.slots)
-    }
-
     /// Begins a walk over what `scope` can reach.
     pub(crate) fn begin_walk(&mut self, scope: &Scope) -> Path {
         match scope {

@@ -1,7 +1,7 @@
 //! Where bytes are worth most: from what was read lately to a grant for each tier.
 //!
-//! Owns: a curve for each tier, what is known of it with other budgets, when a decision is due, and how far it goes. Never:
-//! moves a byte (`budget` does); reads a clock: its time is counted in reads.
+//! Owns: a curve for each tier, when a decision is due, and how far it goes. Never: moves a byte (`budget` does); reads a
+//! clock: its time is counted in reads.
 //!
 //! A decision is due after a period: 10,000 reads, or four for each entry if that is more. It takes the best grants by the
 //! curves ([`apportion::best`]) and goes half of the way from those of now, for the curves are guesses. When the share of a
@@ -11,10 +11,7 @@
 use super::apportion;
 use super::budget::UNITS;
 use super::curve::Curve;
-use super::moment::Moment;
-use super::policy::Choice;
 use super::sampler::Sampler;
-use super::what_if::{Period, WhatIf};
 
 /// Reads in a period at least.
 const PERIOD: u64 = 10_000;
@@ -27,26 +24,18 @@ const CHANGED: f64 = 2.0;
 const NOTABLE: f64 = 0.02;
 /// Sampled reads of all tiers below which the curves say nothing.
 const EVENTS: f64 = 512.0;
-/// Events that are taken from a ring in one look: what it holds, and as many that come meanwhile.
+/// Events that are taken from one ring at a time.
 const TAKEN: usize = 2 * super::sampler::RING;
-/// Events that are taken at a time: each costs a microsecond.
-const SLICE: usize = 512;
 
 /// A tier as it is when a decision may be due.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TierNow {
     /// Reads since the start.
     pub reads: u64,
-    /// Hits among them.
-    pub hits: u64,
-    /// Entries that it evicted since the start.
-    pub evicted: u64,
     /// Entries that it holds.
     pub entries: u64,
     /// Bytes that it holds.
     pub used: u64,
-    /// Decoded copies among them.
-    pub copies: u64,
     /// Bytes that it is to hold.
     pub grant: u64,
 }
@@ -54,16 +43,11 @@ pub struct TierNow {
 #[derive(Debug)]
 struct Seen {
     curve: Curve,
-    what_if: WhatIf,
-    /// Events of the look under way.
-    events: usize,
     dropped: u64,
     /// Reads when the period began.
     before: u64,
     /// Its share of the reads of the last period.
     share: f64,
-    /// The tier when the period began by which the curves learn.
-    began: TierNow,
 }
 
 /// Plans the grants of all tiers.
@@ -75,19 +59,11 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// For tiers that evict by these `choices` and share a budget of `total` bytes.
+    /// For so many `tiers` that share a budget of `total` bytes.
     #[must_use]
-    pub fn new(total: u64, choices: &[Choice]) -> Self {
-        let seen = |&choice: &Choice| Seen {
-            curve: Curve::new(total),
-            what_if: WhatIf::new(choice),
-            events: 0,
-            dropped: 0,
-            before: 0,
-            share: 0.0,
-            began: TierNow::default(),
-        };
-        Self { seen: choices.iter().map(seen).collect(), settled: false }
+    pub fn new(total: u64, tiers: usize) -> Self {
+        let seen = || Seen { curve: Curve::new(total), dropped: 0, before: 0, share: 0.0 };
+        Self { seen: (0..tiers).map(|_| seen()).collect(), settled: false }
     }
 
     /// The curve of `tier`.
@@ -95,50 +71,23 @@ impl Planner {
         &self.seen[tier].curve
     }
 
-    /// How `tier` would do with other budgets.
-    pub fn what_if(&self, tier: usize) -> &WhatIf {
-        &self.seen[tier].what_if
-    }
-
-    /// Begins a look at `tier`: fits the samples to what it holds.
-    pub fn begin_look(&mut self, tier: usize, now: TierNow, at: Moment) {
-        let Seen { curve, what_if, .. } = &mut self.seen[tier];
-        let mean = now.used.checked_div(now.entries);
-        if let Some(mean) = mean {
+    /// Takes in what readers of `tier` left, and fits the sample to what it holds.
+    pub fn absorb(&mut self, tier: usize, sampler: &Sampler, now: TierNow) {
+        let Seen { curve, dropped, .. } = &mut self.seen[tier];
+        let events = std::iter::from_fn(|| sampler.pop()).take(TAKEN);
+        events.for_each(|event| curve.take(event));
+        let all = sampler.dropped();
+        if all != std::mem::replace(dropped, all) {
+            curve.tear();
+        }
+        if let Some(mean) = now.used.checked_div(now.entries) {
             let fitting = curve.fitting_shift(mean);
             // A little less than could be is left as it is: with more, what was learned is worth less.
             if fitting > curve.shift() || fitting + 1 < curve.shift() {
                 curve.thin_to(fitting);
             }
         }
-        what_if.fit(now.grant.saturating_sub(now.copies), mean, at);
-    }
-
-    /// Takes in a slice of what readers of `tier` left; returns whether there may be more.
-    pub fn absorb(&mut self, tier: usize, sampler: &Sampler, at: Moment) -> bool {
-        let Seen { curve, what_if, events, .. } = &mut self.seen[tier];
-        let most = SLICE.min(TAKEN - *events);
-        for _ in 0..most {
-            let Some(event) = sampler.pop() else { return false };
-            *events += 1;
-            what_if.take(&event, at);
-            curve.take(event);
-        }
-        *events < TAKEN
-    }
-
-    /// Ends a look at `tier`. `soon`: it will not be looked sooner than this time. Returns whether events were lost, so that it
-    /// should.
-    pub fn end_look(&mut self, tier: usize, sampler: &Sampler, soon: bool) -> bool {
-        let Seen { curve, what_if, events, dropped, .. } = &mut self.seen[tier];
-        let all = sampler.dropped();
-        let lost = all != std::mem::replace(dropped, all);
-        if lost {
-            curve.tear();
-        }
-        what_if.looked(std::mem::take(events), lost, soon);
-        sampler.thin_to(curve.shift().min(what_if.shift()));
-        lost
+        sampler.thin_to(curve.shift());
     }
 
     /// The budget is `total` bytes from now on.
@@ -163,15 +112,9 @@ impl Planner {
             return None;
         }
         if whole {
-            for (seen, (&reads, &now)) in self.seen.iter_mut().zip(reads.iter().zip(now)) {
+            for (seen, (&reads, now)) in self.seen.iter_mut().zip(reads.iter().zip(now)) {
                 seen.curve.end_period(reads);
                 seen.before = now.reads;
-                let began = std::mem::replace(&mut seen.began, now);
-                seen.what_if.end_period(Period {
-                    reads: now.reads.saturating_sub(began.reads),
-                    hits: now.hits.saturating_sub(began.hits),
-                    evicted: now.evicted.saturating_sub(began.evicted),
-                });
             }
         }
         let best = short.then(|| self.best(total, floor, now, &shares, whole));
@@ -236,10 +179,7 @@ impl Planner {
 
     /// Recomputes what is derived, and panics if it has drifted.
     pub fn check(&self) {
-        for seen in &self.seen {
-            seen.curve.check();
-            seen.what_if.check();
-        }
+        self.seen.iter().for_each(|seen| seen.curve.check());
     }
 }
 

@@ -3,19 +3,13 @@
 
 use proptest::prelude::*;
 
-use super::moment::Moment;
 use super::planner::{Planner, TierNow};
-use super::policy::Choice;
-use super::sampler::{Facts, Sampler};
+use super::sampler::Sampler;
 
 const TOTAL: u64 = 1 << 20;
 const FLOOR: u64 = TOTAL / 16;
 /// What every entry weighs.
 const WEIGHT: u64 = 256;
-
-fn facts() -> Facts {
-    Facts { weight: WEIGHT, dead_at: Moment::NEVER, took_ms: 0 }
-}
 
 /// Tiers that are read as a test says, and hold what they are granted.
 struct World {
@@ -28,9 +22,9 @@ struct World {
 impl World {
     fn new(tiers: usize) -> Self {
         let grant = TOTAL / tiers as u64;
-        let now = TierNow { entries: grant / WEIGHT, used: grant, grant, ..TierNow::default() };
+        let now = TierNow { reads: 0, entries: grant / WEIGHT, used: grant, grant };
         Self {
-            planner: Planner::new(TOTAL, &vec![Choice::default(); tiers]),
+            planner: Planner::new(TOTAL, tiers),
             samplers: (0..tiers).map(|_| Sampler::on()).collect(),
             now: vec![now; tiers],
             dice: 1,
@@ -46,8 +40,7 @@ impl World {
     fn read(&mut self, tier: usize, count: u64, keys: u64) {
         for step in 0..count {
             let key = self.draw() % keys;
-            let hash = (key + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31);
-            self.samplers[tier].saw(hash, Moment::START, || Some(facts()));
+            self.samplers[tier].saw((key + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31), || WEIGHT);
             self.now[tier].reads += 1;
             if step % 1_000 == 0 {
                 self.absorb();
@@ -58,9 +51,7 @@ impl World {
 
     fn absorb(&mut self) {
         for (tier, sampler) in self.samplers.iter().enumerate() {
-            self.planner.begin_look(tier, self.now[tier], Moment::START);
-            while self.planner.absorb(tier, sampler, Moment::START) {}
-            self.planner.end_look(tier, sampler, false);
+            self.planner.absorb(tier, sampler, self.now[tier]);
         }
         self.planner.check();
     }

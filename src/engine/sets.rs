@@ -48,7 +48,7 @@ impl<W: Waiter, J> Tier<W, J> {
             let life = lasting.life(now, draw(hash, seq));
             let about = About { life, took: Duration::ZERO, seq, since: seq, origin: Origin::Set };
             self.counters.sets.one_alone();
-            self.sample_stored(hash, &about, weight, now);
+            self.counters.sampler.stored(hash, weight);
             self.store.insert_made(entry, hash, &about, now, &mut fx.gone);
         } else {
             self.journal.lost(seq, entry.key());

@@ -7,7 +7,6 @@
 
 use super::departures::Why;
 use super::entry::ReadEntry;
-use super::fruitless::{self, Asked};
 use super::groups::Step;
 use super::moment::Moment;
 use super::path::Path;
@@ -77,7 +76,7 @@ impl<W: Waiter, J> Tier<W, J> {
         let taken = Taken { revoked_loads, at: self.at(), ..Taken::default() };
         let mut walking = Walking { order, seq, path, now, taken, token };
         if self.walk(&mut walking, fx) {
-            self.end_walk(walking, fx);
+            self.complete(walking.token, walking.taken, walking.order.dry_run, fx);
         } else {
             self.walking.push_back(walking);
         }
@@ -100,27 +99,6 @@ impl<W: Waiter, J> Tier<W, J> {
         }
     }
 
-    /// A walk has come to its end.
-    fn end_walk(&mut self, walking: Walking<J>, fx: &mut Effects<W, J>) {
-        let Walking { order: Order { scope, dry_run, .. }, now, taken, token, .. } = walking;
-        if !dry_run && taken.revoked_loads == 0 {
-            self.note_asked(&scope, taken.matched, now);
-        }
-        self.complete(token, taken, dry_run, fx);
-    }
-
-    /// Notes whether `scope` took anything, for the advice.
-    fn note_asked(&self, scope: &Scope, matched: u64, now: Moment) {
-        let Some((text, first)) = fruitless::named(scope).filter(|_| matched > 0 || !self.store.is_empty())
-        else {
-            return;
-        };
-        let hashes = (self.store.hash(text), self.store.hash(first));
-        let holds_first = self.store.holds_segment(first);
-        let asked = Asked { scope, first, hashes, holds_first, matched };
-        self.counters.fruitless.lock().note(&asked, now);
-    }
-
     /// The last match is gone.
     fn complete(&mut self, token: J, taken: Taken, dry_run: bool, fx: &mut Effects<W, J>) {
         if !dry_run && taken.matched >= MANY {
@@ -139,7 +117,7 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn go_on(&mut self, fx: &mut Effects<W, J>) {
         if let Some(mut walking) = self.walking.pop_front() {
             if self.walk(&mut walking, fx) {
-                self.end_walk(walking, fx);
+                self.complete(walking.token, walking.taken, walking.order.dry_run, fx);
             } else {
                 self.walking.push_back(walking);
             }

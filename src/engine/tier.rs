@@ -12,14 +12,13 @@ use std::time::Duration;
 
 use super::counters::Counters;
 use super::departures::{Departures, Why};
-use super::entry::{About, Draft, Freshness, Origin, ReadEntry};
+use super::entry::{Draft, Freshness, Origin, ReadEntry};
 use super::fences::Fences;
 use super::flight::Flights;
 use super::journal::Journal;
 use super::key::Key;
 use super::moment::Moment;
 use super::policy::Choice;
-use super::sampler::Facts;
 use super::scope::Scope;
 use super::seeded::{self, Bug};
 use super::slice::{CHANGES, LOOKS};
@@ -205,9 +204,8 @@ impl<W: Waiter, J> Tier<W, J> {
             Right::Extra(ticket) => (Origin::Load, ticket.seq0),
         };
         let draft = Draft { key, value, tags, life, took, seq, since, origin };
-        let about = About { life, took, seq, since, origin };
         let weight = weigh(&draft.key, &draft.value, &draft.tags);
-        self.sample_stored(self.store.hash(draft.key.as_str()), &about, weight, now);
+        self.counters.sampler.stored(self.store.hash(draft.key.as_str()), weight);
         let first_gone = fx.gone.len();
         let stored = if let Right::Warm(ticket) | Right::Extra(ticket) = right {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
@@ -220,13 +218,6 @@ impl<W: Waiter, J> Tier<W, J> {
         }
         self.note_gone(&fx.gone[first_gone..]);
         stored
-    }
-
-    /// Tells what a key weighs now, for a read that misses does not know it.
-    pub(super) fn sample_stored(&self, hash: u64, about: &About, weight: u64, now: Moment) {
-        let took_ms = u64::try_from(about.took.as_millis()).unwrap_or(u64::MAX);
-        let facts = Facts { weight, dead_at: about.life.dead_at, took_ms };
-        self.counters.sampler.stored(hash, now, facts);
     }
 
     /// Takes the first step of every invalidation: its number, and the loads that it overtakes.
@@ -262,17 +253,6 @@ impl<W: Waiter, J> Tier<W, J> {
             let Gone { entry, cause } = one;
             // What of it is not told is not asked for: most of it lies in memory that nobody else looks at.
             let hash = || self.store.view.hash_of(entry.key_bytes());
-            let unread = || entry.hits() == 0;
-            if *cause == Cause::Expired && unread() {
-                counters.expired_unread.one();
-            }
-            // What was taken away would have been read, perhaps.
-            if entry.origin() == Origin::Warm
-                && matches!(cause, Cause::Expired | Cause::Evicted | Cause::Replaced)
-            {
-                counters.warm_left.one();
-                counters.warm_unread.add(unread().into());
-            }
             self.departures.gone(one, hash, seq);
             match cause {
                 Cause::Expired => counters.expired.one_alone(),

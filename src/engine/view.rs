@@ -178,12 +178,6 @@ impl View {
         self.read_of(copy.own_marks());
     }
 
-    /// Whether there are copies enough for a front: they come to as many bytes as it takes at most, beyond the smallest.
-    pub(crate) fn is_worth_a_front(&self) -> bool {
-        let tables = self.newest();
-        tables.room.decoded() >= (tables.current.places().saturating_sub(LEAST) * size_of::<usize>()) as u64
-    }
-
     /// Puts `copy`, which is that of `entry`, in front, where the next reader finds it. Not now, if the writer is at work.
     pub(crate) fn put_in_front<T>(&self, entry: &Served, copy: Arc<AsWritten<T>>)
     where

@@ -9,7 +9,6 @@
 //!
 //! One order holds for all that reaches a tier: what a host sends later takes effect later there.
 
-mod advice;
 mod change;
 mod control;
 mod data;
@@ -22,9 +21,7 @@ mod load;
 mod since;
 mod stats;
 mod warm;
-mod warning;
 
-pub use advice::{Advice, AdviceSnapshot, WhatIfCurve, WhatIfPoint};
 pub use change::{Change, Changed, Reload, Reloaded, SetEnabled, SetTtl, TtlOf};
 pub use control::{History, Info, ReviveTier, Sample, SetBudget, Shutdown, Stats, Written};
 pub use data::{Contains, Get, Remove, RemoveMany, Removed, Set, SetMany};
@@ -39,7 +36,6 @@ pub use stats::{
     TopEntry, WarmStats,
 };
 pub use warm::{SourceReport, UserActive, Warm, WarmReport, WarmScope};
-pub use warning::{Warning, WarningKind};
 
 pub use crate::engine::entry::Origin;
 pub use crate::engine::explain::{Absence, Explanation, Held, KeyState, Reason};

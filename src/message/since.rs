@@ -74,7 +74,6 @@ impl TierStats {
             *later = later.since(earlier);
         }
         less!(stats, earlier, restarts, compressed, compressed_from, compressed_to);
-        less!(stats, earlier, expired_unread, warm_left, warm_unread);
         let removals = &mut stats.removals;
         less!(removals, earlier.removals, expired, evicted, removed, invalidated, cleared, displaced, lost);
         stats
@@ -98,9 +97,6 @@ impl TierStats {
             compressed_from: self.compressed_from + other.compressed_from,
             compressed_to: self.compressed_to + other.compressed_to,
             removals: self.removals.plus(other.removals),
-            expired_unread: self.expired_unread + other.expired_unread,
-            warm_left: self.warm_left + other.warm_left,
-            warm_unread: self.warm_unread + other.warm_unread,
             loads: self.loads + other.loads,
             loads_ok: self.loads_ok + other.loads_ok,
             loads_failed: self.loads_failed + other.loads_failed,

@@ -45,12 +45,6 @@ pub struct TierStats {
     pub compressed_to: u64,
     /// Entries that left, by cause.
     pub removals: Removals,
-    /// Of the entries that expired, those that had never been read.
-    pub expired_unread: u64,
-    /// Entries of warm runs that expired, were evicted or replaced.
-    pub warm_left: u64,
-    /// Of `warm_left`, those that had never been read.
-    pub warm_unread: u64,
     /// Loads that were started.
     pub loads: u64,
     /// Loads that returned a value.

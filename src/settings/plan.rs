@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{AdminSettings, Settings, TierSettings};
 use crate::codec::pack::Compression;
-use crate::engine::policy::{Choice, Eviction};
+use crate::engine::policy::Eviction;
 use crate::engine::terms::Terms;
 use crate::engine::weigh::Weigher;
 use crate::load_policy::LoadPolicy;
@@ -77,13 +77,6 @@ pub struct TierPlan {
     pub weigh_load_time: bool,
     /// Whether typed readers keep a decoded copy of a value beside its bytes.
     pub keep_decoded: bool,
-}
-
-impl TierPlan {
-    /// All that its eviction is told about its choice.
-    pub fn choice(&self) -> Choice {
-        Choice { eviction: self.eviction, weigh_load_time: self.weigh_load_time }
-    }
 }
 
 /// A first segment and the tier that takes it.

@@ -66,6 +66,25 @@ fn settings_change_while_the_cache_runs_and_say_what_they_were() {
 }
 
 #[test]
+fn the_settings_are_read_again_and_every_problem_of_bad_ones_is_told() {
+    let host = Host::new();
+    let reload = || Apex::of(&host, &["reload"]).run();
+    assert_eq!(reload().expect(0).out, "the settings were read again; nothing has changed\n");
+    let file = host.folder.path().join("app.toml");
+    std::fs::write(&file, "ttl_config = 60\nmax_size_mb = 50\n").expect("it is written");
+    let changed = reload().expect(0).out;
+    assert!(
+        changed.contains("2 settings have changed\n  max_size_mb is now 50 MB, was 100 MB\n"),
+        "{changed}"
+    );
+    std::fs::write(&file, "ttl_config = 0\nload_queue = 7\nx = 1\n").expect("it is written");
+    let refused = reload().expect(1);
+    let problems: Vec<_> =
+        refused.err.lines().filter(|line| line.starts_with("  ") && line.contains("app.toml")).collect();
+    assert_eq!(problems.len(), 2, "{refused:?}");
+}
+
+#[test]
 fn warm_waits_for_the_end_and_tells_what_was_stored() {
     let host = Host::new();
     let warmed = Apex::of(&host, &["warm"]).run().expect(0);

@@ -25,6 +25,11 @@ pub(crate) fn of(path: &str) -> Value {
         "/api/enabled" => {
             json!({ "setting": "enabled", "value": false, "before": true, "note": "what it held is gone" })
         }
+        "/api/reload" => json!({ "changed": [
+            { "key": "max_size_mb", "value": 50 * MIB, "before": 100 * MIB },
+            { "key": "enabled", "value": false, "before": true },
+            { "key": "tiers.user.prefixes.user_orders", "value": 90, "before": "tier" },
+        ] }),
         "/api/revive" => json!({ "tier": "user", "was_out": true }),
         "/health" => json!({ "status": "ok" }),
         "/ready" => json!({ "ready": false, "waiting": 2 }),

@@ -38,6 +38,7 @@ fn every_answer_is_printed_to_the_letter() {
     golden("budget", &["set-budget", "50"], 0);
     golden("ttl", &["set-ttl", "user", "90s"], 0);
     golden("enabled", &["set-enabled", "off"], 0);
+    golden("reload", &["reload"], 0);
     golden("revive", &["revive", "user"], 0);
     golden("health", &["health"], 1);
     golden("help", &["--help"], 0);

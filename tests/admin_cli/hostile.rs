@@ -22,7 +22,7 @@ const LOOKS: [&[&str]; 6] = [
     &["health"],
     &["clear", "--all", "--dry-run"],
 ];
-const CHANGES: [&[&str]; 7] = [
+const CHANGES: [&[&str]; 8] = [
     &["clear", "a", "--yes"],
     &["forget", "42", "--yes"],
     &["warm"],
@@ -30,6 +30,7 @@ const CHANGES: [&[&str]; 7] = [
     &["set-ttl", "user", "90s"],
     &["set-enabled", "off"],
     &["revive", "user"],
+    &["reload"],
 ];
 
 fn tasks() -> impl Iterator<Item = &'static [&'static str]> {
@@ -95,6 +96,19 @@ fn events_that_are_hostile_are_shown_harmless() {
 }
 
 #[test]
+fn counters_that_are_watched_are_shown_harmless() {
+    let stats = poisoned(&documents::stats());
+    let stream = format!("event: stats\ndata: {stats}\n\n").repeat(2) + "event: ended\ndata: {}\n\n";
+    let server = Canned::new(move |_, _| whole(200, "text/event-stream", &stream));
+    for more in [&[][..], &["--json"]] {
+        let arguments = [&["stats", "--watch"], more].concat();
+        let ended = Apex::new(&arguments).env("APEX_CACHE_URL", &server.url()).run().expect(1);
+        assert!(ended.out.contains("evil"), "{ended:?}");
+        harmless(&ended, &arguments);
+    }
+}
+
+#[test]
 fn numbers_that_no_cache_has_are_shown_and_break_nothing() {
     let mut stats = documents::stats();
     stats["uptime_s"] = json!(-1e300);
@@ -108,7 +122,13 @@ fn numbers_that_no_cache_has_are_shown_and_break_nothing() {
     stats["tiers"][0]["loads"]["time_s"] = json!(1e300);
     stats["tiers"][0]["loads"]["failed"] = json!(u64::MAX);
     stats["tiers"][0]["loads"]["panicked"] = json!(u64::MAX);
-    let event = format!("event: stats\ndata: {stats}\n\n").repeat(2) + "event: ended\ndata: {}\n\n";
+    let later = {
+        let mut later = stats.clone();
+        later["uptime_s"] = json!(1e300);
+        later
+    };
+    let event =
+        format!("event: stats\ndata: {stats}\n\nevent: stats\ndata: {later}\n\nevent: ended\ndata: {{}}\n\n");
     let server = Canned::new(move |head, _| {
         if head.contains("/api/events") { whole(200, "text/event-stream", &event) } else { answer(&stats) }
     });

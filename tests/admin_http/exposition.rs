@@ -176,11 +176,9 @@ fn the_reader_of_metrics_sees_what_is_wrong_with_them() {
         "# HELP apex_cache_naps_seconds How long naps took.\n# TYPE apex_cache_naps_seconds histogram\n";
     let buckets = |counts: [u64; 6], count: u64| {
         let ends = ["1", "2", "3", "4", "5", "+Inf"].iter().zip(counts);
-        let lines: String = ends
-            .map(|(end, count)| {
-                format!("apex_cache_naps_seconds_bucket{{cat=\"a\\\"b\",le=\"{end}\"}} {count}\n")
-            })
-            .collect();
+        let line =
+            |(end, count)| format!("apex_cache_naps_seconds_bucket{{cat=\"a\\\"b\",le=\"{end}\"}} {count}\n");
+        let lines = ends.map(line).collect::<Vec<_>>().concat();
         format!(
             "{head}{lines}apex_cache_naps_seconds_sum{{cat=\"a\\\"b\"}} 0.5\napex_cache_naps_seconds_count{{cat=\"a\\\"b\"}} {count}\n"
         )

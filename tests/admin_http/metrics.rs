@@ -145,6 +145,7 @@ fn metrics_do_not_become_more_with_use() {
 
 /// Hosts scrape while much goes on. What is read then must hold together, too.
 #[test]
+#[allow(clippy::disallowed_methods)] // a host's own thread
 fn metrics_hold_together_and_promtool_accepts_them_while_everything_changes() {
     let host = Host::new();
     let cache = host.cache.clone();

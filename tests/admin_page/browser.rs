@@ -126,7 +126,8 @@ impl Browser {
         }
         wanted.set_browser_log_level(LoggingPrefsLogLevel::All).expect("a level");
         let address = format!("http://127.0.0.1:{}", self.port);
-        let driver = WebDriver::new(address, wanted).await.expect("chromedriver starts a Chromium");
+        let asked = WebDriver::builder(address, wanted).request_timeout(PATIENCE * 2);
+        let driver = asked.connect().await.expect("chromedriver starts a Chromium");
         let limits = TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), None);
         driver.update_timeouts(limits).await.expect("limits");
         let page = Page { driver, log: Arc::default() };

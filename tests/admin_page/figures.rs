@@ -1,7 +1,6 @@
 //! What the page shows of a cache under load.
 
 use apex_cache::admin::http::Admin;
-use apex_cache::message::{Break, Breaks};
 
 use crate::browser::{Page, browse};
 use crate::shop::Shop;
@@ -52,26 +51,6 @@ fn the_page_loads_without_a_complaint_and_its_figures_move_while_a_load_runs() {
         page.click("#clear-cancel").await;
         let shown: Vec<_> = page.complaints().await.into_iter().filter(|one| !is_expected(one)).collect();
         assert_eq!(shown, Vec::<String>::new());
-    });
-}
-
-#[test]
-fn a_tier_that_broke_is_told_marked_and_revived() {
-    let shop = Shop::open();
-    browse("revive", async |page| {
-        page.open(&shop.link()).await;
-        page.until_says("#tiers", "running").await;
-        for _ in 0..5 {
-            shop.cache.supervisor().send(Break::new(Breaks::Turn("user".into()))).await.expect("it breaks");
-        }
-        page.until_says("#health", "failed: user").await;
-        page.until_says("#verdict", "Out of service: user").await;
-        page.until_says("[data-tile=trouble] .note", "restarts").await;
-        page.until_says("#events", "user: broke").await;
-        page.until("document.querySelector('#charts .mark') !== null").await;
-        page.click("[data-tier=user] button").await;
-        page.until_says("#said", "Tier user serves again").await;
-        page.until_says("#health", "healthy").await;
     });
 }
 

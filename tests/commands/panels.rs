@@ -9,9 +9,9 @@ use std::time::Duration;
 use apex_cache::admin::{Answer, Command, Style, render};
 use apex_cache::engine::histogram::Recorder;
 use apex_cache::message::{
-    Absence, AdviceSnapshot, Explanation, Held, InfoSnapshot, Invalidated, KeyState, LoadPhase,
-    NamedTierStats, Origin, Reason, SourceReport, StatsSnapshot, TierInfo, TierState, TierStats, TopEntry,
-    WarmReport, WarmScope, WarmStats, Warning, WarningKind, WhatIfCurve, WhatIfPoint,
+    Absence, Explanation, Held, InfoSnapshot, Invalidated, KeyState, LoadPhase, NamedTierStats, Origin,
+    Reason, SourceReport, StatsSnapshot, TierInfo, TierState, TierStats, TopEntry, WarmReport, WarmScope,
+    WarmStats,
 };
 use apex_cache::{ErrorKind, Key, Pattern, Scope, Tag, Tags};
 use proptest::prelude::*;
@@ -112,33 +112,6 @@ fn busy() -> StatsSnapshot {
         }),
     ];
     snapshot
-}
-
-/// Curves of which one is not known, and some warnings.
-fn advice() -> AdviceSnapshot {
-    let curve = |tier: Option<&str>, mb: u64, percents: &[f64]| {
-        filled(|curve: &mut WhatIfCurve| {
-            (curve.tier, curve.now_bytes, curve.off_by) = (tier.map(Into::into), mb * MIB, Some(0.42));
-            let point =
-                |(quarters, &percent): (u64, &f64)| WhatIfPoint::new(mb * MIB * quarters / 4, percent);
-            curve.points = [1, 2, 4, 8, 16].into_iter().zip(percents).map(point).collect();
-        })
-    };
-    let user = || Some("user".into());
-    let unused = WarningKind::ExpireUnused { hit_percent: 31.25, expired: 1_200, unread: 1_100 };
-    let prefixes = ["café", "sessions"].map(Into::into).into();
-    filled(|advice: &mut AdviceSnapshot| {
-        advice.curves = vec![
-            curve(None, 100, &[61.0, 74.25, 85.34, 91.0, 93.5]),
-            curve(Some("user"), 30, &[40.0, 55.0, 66.04, 70.0, 72.0]),
-            curve(Some("query"), 10, &[]),
-        ];
-        advice.warnings = vec![
-            Warning::new(user(), unused),
-            Warning::new(user(), WarningKind::TakesNothing { shape: "users::..".into(), times: 120 }),
-            Warning::new(None, WarningKind::UnknownPrefixes { prefixes, count: 7, keys: 345 }),
-        ];
-    })
 }
 
 fn info() -> InfoSnapshot {
@@ -327,10 +300,7 @@ fn the_panel_of_the_original_appears_to_the_letter() {
 fn every_panel_is_as_it_was_agreed() {
     golden(
         "stats",
-        &[
-            Answer::Stats { snapshot: original(), top: 3, advice: AdviceSnapshot::default() },
-            Answer::Stats { snapshot: busy(), top: 10, advice: advice() },
-        ],
+        &[Answer::Stats { snapshot: original(), top: 3 }, Answer::Stats { snapshot: busy(), top: 10 }],
     );
     golden("info", &[Answer::Info(info())]);
     golden("explain", &states());

@@ -47,7 +47,6 @@ fn answered(alone: &Alone) {
     alone.wiring().connect_stats(stand(|message| match message {
         ToStats::Snapshot(reply) => drop(reply),
         ToStats::History(_, reply) => reply.answer(Ok(Vec::new())),
-        ToStats::Advise(_, reply) => drop(reply),
         other => panic!("the stats actor was told {other:?}"),
     }));
 }

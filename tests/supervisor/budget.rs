@@ -10,8 +10,6 @@ use actix::Actor;
 use apex_cache::actor::request::{TierRequest, ToSupervisor, ToTier};
 use apex_cache::actor::{Pending, Request, Supervisor};
 use apex_cache::engine::budget::Told;
-use apex_cache::engine::moment::Moment;
-use apex_cache::engine::sampler::Facts;
 use apex_cache::message::{Info, SetBudget};
 use apex_cache::{Error, ErrorKind, Settings};
 
@@ -192,9 +190,7 @@ fn reads(alone: &Alone, tier: usize, count: u64, keys: u64, weight: u64) {
         let mixed = (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let key = ((mixed ^ (mixed >> 29)).wrapping_mul(0x94D0_49BB_1331_11EB) >> 33) % keys;
         counters.hit();
-        let facts = Facts { weight, dead_at: Moment::NEVER, took_ms: 0 };
-        let hash = (key + 1).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        counters.sampler.saw(hash, alone.wiring().env.now(), || Some(facts));
+        counters.sampler.saw((key + 1).wrapping_mul(0xBF58_476D_1CE4_E5B9), || weight);
     }
 }
 

@@ -9,7 +9,6 @@ mod peers;
 pub mod table;
 pub mod tiers;
 mod trace;
-pub mod what_if;
 
 use apex_cache::engine::policy::Eviction;
 use serde::Serialize;

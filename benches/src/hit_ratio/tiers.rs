@@ -10,10 +10,9 @@
 use std::fmt;
 
 use apex_cache::engine::budget::{Budget, Told, UNITS};
-use apex_cache::engine::moment::Moment;
 use apex_cache::engine::planner::{Planner, TierNow};
 use apex_cache::engine::policy::Eviction;
-use apex_cache::engine::sampler::{Facts, Sampler};
+use apex_cache::engine::sampler::Sampler;
 use serde::Serialize;
 
 use super::ours::{Engine, spread};
@@ -112,17 +111,16 @@ impl Moving {
             asked_at: vec![0; tiers],
             weight,
             budget: Budget::new(total, floor / weight * weight, weight, tiers),
-            planner: Planner::new(total, &vec![eviction.into(); tiers]),
+            planner: Planner::new(total, tiers),
         }
     }
 
     fn access(&mut self, tier: usize, id: u32) -> bool {
         let hit = self.tiers[tier].access(id);
-        let facts = Facts { weight: self.weight, dead_at: Moment::NEVER, took_ms: 0 };
-        self.samplers[tier].saw(spread(id), Moment::START, || hit.then_some(facts));
+        self.samplers[tier].saw(spread(id), || if hit { self.weight } else { 0 });
         self.reads[tier] += 1;
         if !hit {
-            self.samplers[tier].stored(spread(id), Moment::START, facts);
+            self.samplers[tier].stored(spread(id), self.weight);
             let (used, grant) = (self.tiers[tier].used(), self.tiers[tier].grant());
             if grant - used < grant / 4 && self.asked_at[tier] != grant {
                 self.asked_at[tier] = grant;
@@ -149,13 +147,10 @@ impl Moving {
             entries: self.tiers[tier].used() / self.weight,
             used: self.tiers[tier].used(),
             grant: self.budget.aims()[tier],
-            ..TierNow::default()
         };
         let now: Vec<TierNow> = (0..self.tiers.len()).map(now).collect();
         for (tier, sampler) in self.samplers.iter().enumerate() {
-            self.planner.begin_look(tier, now[tier], Moment::START);
-            while self.planner.absorb(tier, sampler, Moment::START) {}
-            self.planner.end_look(tier, sampler, false);
+            self.planner.absorb(tier, sampler, now[tier]);
         }
         let short = self.budget.pool() == 0;
         if let Some(aims) = self.planner.decide(self.budget.total(), self.budget.floor(), &now, short) {

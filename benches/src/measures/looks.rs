@@ -21,7 +21,7 @@ use crate::samples::interleave_all;
 use crate::work::{Profile, Random, key, zipf};
 use crate::{Failure, host, machine, ours};
 
-/// What is looked at: each thing by itself and all together, as often as [`PACE`] says; and all without a pause.
+/// What is looked at: each thing by itself and all together, at a steady pace; and all without a pause.
 pub const NAMES: [&str; 6] = ["stats", "entries", "metrics", "events", "all", "nonstop"];
 
 /// Between two looks at the same thing. The page asks once a second, a monitoring system less often.

@@ -236,12 +236,27 @@ pub(super) struct Changed {
     pub(super) note: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+/// The value of a setting; a time in seconds, a size in bytes.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Amount {
     Switch(bool),
     Whole(u64),
     Broken(f64),
+    Word(String),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Reloaded {
+    pub(super) changed: Vec<ChangedKey>,
+}
+
+/// A setting that has another value than before.
+#[derive(Debug, Deserialize)]
+pub(super) struct ChangedKey {
+    pub(super) key: String,
+    pub(super) value: Amount,
+    pub(super) before: Amount,
 }
 
 #[derive(Debug, Deserialize)]

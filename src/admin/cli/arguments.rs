@@ -104,6 +104,8 @@ pub(super) enum Task {
         /// on or off
         state: State,
     },
+    /// Read the settings again that the cache was started with
+    Reload,
     /// Put a tier back into service that broke too often
     Revive {
         /// The name of the tier

@@ -3,6 +3,7 @@
 //! Owns: the difference between two sets of counters, and its layout. Never: asks for them.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::answers::{Stats, Tier};
@@ -68,9 +69,14 @@ impl Seen {
         text += &facts_within(&told, usize::MAX);
         text.push('\n');
         text += &self.tiers(now, out);
-        for source in now.warm.iter().filter(|source| source.running) {
-            let (name, done, of) = (out.shown(&source.source), thousands(source.done), thousands(source.of));
-            text += &format!("\n  warm source {name} runs: {done} of {of}");
+        let runs: Vec<_> = now.warm.iter().filter(|source| source.running).collect();
+        text.push_str(if runs.is_empty() { "" } else { "\n" });
+        for source in runs {
+            let far = match source.of {
+                0 => "reads its source".to_owned(),
+                of => format!("{} of {}", thousands(source.done), thousands(of)),
+            };
+            let _ = writeln!(text, "  warm source {}: {far}", out.shown(&source.source));
         }
         text
     }
@@ -105,8 +111,12 @@ impl Seen {
 
     fn loads(&self, now: &Stats) -> String {
         let started = self.rate(now, |stats| stats.sum(|tier| tier.loads.started));
-        let bad =
-            |tier: &Tier| tier.loads.failed + tier.loads.panicked + tier.loads.timed_out + tier.loads.lost;
+        let bad = |tier: &Tier| {
+            let loads = &tier.loads;
+            [loads.failed, loads.panicked, loads.timed_out, loads.lost]
+                .into_iter()
+                .fold(0, u64::saturating_add)
+        };
         let failed = self.rate(now, |stats| stats.sum(bad)).filter(|rate| *rate > 0.0);
         let mean = now.mean_load().map(|mean| format!("; {} on average", time(mean))).unwrap_or_default();
         let failed = failed

@@ -78,6 +78,7 @@ fn run(arguments: Arguments, out: &Out) -> Result<Exit, Failure> {
         Task::SetBudget { size } => set::budget(&client, size, out),
         Task::SetTtl { of, time } => set::ttl(&client, &of, time, out),
         Task::SetEnabled { state } => set::enabled(&client, state, out),
+        Task::Reload => set::reload(&client, out),
         Task::Revive { tier } => set::revive(&client, &tier, out),
         Task::Events(task) => events::run(&client, &task, out),
         Task::Health => health::run(&client, out),

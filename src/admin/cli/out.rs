@@ -61,7 +61,10 @@ impl Out {
         let text = if self.json {
             format!("{}\n", harmless(document))
         } else {
-            format!("{}\n", for_person(&format!("{BAD}error:{BAD:#} {}", self.shown(sentence))))
+            // A list keeps its lines, each behind a margin, so that none can be taken for one of ours.
+            let mut lines = sentence.lines().map(|line| self.shown(line.trim_start()));
+            let first = format!("{BAD}error:{BAD:#} {}", lines.next().unwrap_or_default());
+            lines.fold(for_person(&first, 0), |text, line| text + "\n  " + &for_person(&line, 2)) + "\n"
         };
         let _ = anstream::stderr().write_all(text.as_bytes());
     }
@@ -69,7 +72,7 @@ impl Out {
     /// Says something beside the answer, to people only.
     pub(super) fn remark(&self, sentence: &str) {
         if !self.json {
-            let text = format!("{}\n", for_person(&self.shown(sentence)));
+            let text = format!("{}\n", for_person(&self.shown(sentence), 0));
             let _ = anstream::stderr().write_all(text.as_bytes());
         }
     }
@@ -89,10 +92,10 @@ pub(super) fn raw(bytes: &[u8]) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
-/// A sentence broken at its blanks, if it goes to a terminal; one line otherwise.
-fn for_person(sentence: &str) -> String {
+/// A sentence that begins at the column `begin`, broken at its blanks if it goes to a terminal; one line otherwise.
+fn for_person(sentence: &str, begin: usize) -> String {
     let width = Term::stderr().size_checked().map_or(usize::MAX, |(_, columns)| columns.into());
-    folded(sentence, 0, width)
+    folded(sentence, begin, width)
 }
 
 /// JSON on one line. What JSON lets stand as it is but a terminal may obey, or not show, is written as an escape.
@@ -203,7 +206,7 @@ mod tests {
         let hostile = json!({ "a\u{9b}": "\u{1b}[2J\u{202e}\u{7f}\u{85}\u{1f47b}\u{e0001}é\"\\" });
         let text = harmless(&hostile);
         assert!(!text.contains(|c: char| c.is_control() || c == '\u{202e}' || c == '\u{e0001}'), "{text}");
-        assert!(text.contains("\u{1f47b}é"), "{text}");
+        assert!(text.contains('\u{1f47b}') && text.contains('é'), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), hostile);
     }
 

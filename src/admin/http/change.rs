@@ -273,7 +273,9 @@ mod tests {
                     "revive" => Box::pin(revive(&admin, fields, who)),
                     _ => Box::pin(warm(&admin, fields, who)),
                 };
-                std::future::poll_fn(|cx| Poll::Ready(assert!(change.as_mut().poll(cx).is_pending()))).await;
+                let waits =
+                    std::future::poll_fn(|cx| Poll::Ready(change.as_mut().poll(cx).is_pending())).await;
+                assert!(waits);
                 drop(change);
                 testing::advance(Duration::from_secs(1)).await;
                 assert_eq!(std::mem::take(&mut *told.lock()), [(scope.to_owned(), count, true)], "{path}");

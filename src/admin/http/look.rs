@@ -19,7 +19,6 @@ use crate::admin::entries::{Entries, EntrySort, EntryState};
 use crate::admin::{Style, explain_panel};
 use crate::engine::key::Key;
 use crate::engine::scope::Scope;
-use crate::message::Warning;
 
 /// The parameters of `/api/entries` and of `/api/events`.
 pub(super) const ENTRIES: [&str; 7] = ["scope", "tier", "state", "sort", "order", "limit", "cursor"];
@@ -72,15 +71,6 @@ pub(super) async fn history(admin: &Admin) -> Result<Answer, Refusal> {
     let samples = admin.cache().history().await?;
     let samples: Vec<_> = samples.iter().map(shape::sample).collect();
     Ok(Answer::json(200, &json!({ "samples": samples })))
-}
-
-/// The advice; what was part of a key only for those who may see keys.
-pub(super) async fn advice(admin: &Admin, granted: bool) -> Result<Answer, Refusal> {
-    let mut advice = admin.cache().advice().await?;
-    if !granted {
-        advice.warnings = advice.warnings.into_iter().map(Warning::without_keys).collect();
-    }
-    Ok(Answer::json(200, &shape::advice(&advice)))
 }
 
 pub(super) fn warming(admin: &Admin, granted: bool) -> Answer {

@@ -29,7 +29,6 @@ pub(super) enum Target {
     Stats,
     Info,
     History,
-    Advice,
     Warming,
     Entries,
     Explain,
@@ -68,7 +67,7 @@ const fn change_by(path: &'static str, target: Target) -> Route {
 }
 
 /// All but the files of the page.
-const ROUTES: [Route; 21] = [
+const ROUTES: [Route; 20] = [
     open("/health", Target::Health),
     open("/ready", Target::Ready),
     open("/metrics", Target::Metrics),
@@ -76,7 +75,6 @@ const ROUTES: [Route; 21] = [
     open("/api/stats", Target::Stats),
     open("/api/info", Target::Info),
     open("/api/history", Target::History),
-    open("/api/advice", Target::Advice),
     open("/api/warm", Target::Warming),
     open("/api/events", Target::Events),
     guarded("/api/entries", Target::Entries),
@@ -215,7 +213,6 @@ impl Admin {
             Target::Stats => look::stats(self, asked.granted).await,
             Target::Info => look::info(self, asked.granted).await,
             Target::History => look::history(self).await,
-            Target::Advice => look::advice(self, asked.granted).await,
             Target::Warming => Ok(look::warming(self, asked.granted)),
             _ => Ok(page::openapi()),
         }

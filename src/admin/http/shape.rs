@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::admin::entries::{EntryLine, EntryPage, EntryState};
 use crate::engine::entry::Origin;
 use crate::message::{
-    AdviceSnapshot, Explanation, Histogram, InfoSnapshot, KeyState, LoadPhase, NamedTierStats, Reason,
-    Sample, SourceReport, TierInfo, TierState, TopEntry, WarmStats, Warning, WhatIfCurve, WhatIfPoint,
+    Explanation, Histogram, InfoSnapshot, KeyState, LoadPhase, NamedTierStats, Reason, Sample, SourceReport,
+    TierInfo, TierState, TopEntry, WarmStats,
 };
 
 /// Seconds, to the microsecond.
@@ -152,35 +152,6 @@ pub(super) fn warmed(source: &SourceReport) -> Value {
 pub(super) fn sample(sample: &Sample) -> Value {
     let tiers: Vec<_> = sample.tiers.iter().map(tier).collect();
     json!({ "uptime_s": seconds(sample.uptime), "tiers": tiers })
-}
-
-fn curve(curve: &WhatIfCurve) -> Value {
-    let point =
-        |point: &WhatIfPoint| json!({ "budget_bytes": point.budget_bytes, "hit_percent": point.hit_percent });
-    json!({
-        "tier": curve.tier.as_deref(),
-        "now_bytes": curve.now_bytes,
-        "hit_percent": curve.hit_percent,
-        "off_by_points": curve.off_by,
-        "points": curve.points.iter().map(point).collect::<Vec<_>>(),
-    })
-}
-
-fn warning(warning: &Warning) -> Value {
-    json!({
-        "tier": warning.tier.as_deref(),
-        "kind": warning.word(),
-        "what": warning.what(),
-        "do": warning.remedy(),
-    })
-}
-
-pub(super) fn advice(advice: &AdviceSnapshot) -> Value {
-    json!({
-        "window_s": seconds(advice.window),
-        "curves": advice.curves.iter().map(curve).collect::<Vec<_>>(),
-        "warnings": advice.warnings.iter().map(warning).collect::<Vec<_>>(),
-    })
 }
 
 fn tier_info(tier: &TierInfo) -> Value {

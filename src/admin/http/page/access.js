@@ -42,6 +42,16 @@ export function fromLink() {
   return true;
 }
 
+/// Has the host look at the token, which is given up where it is wrong.
+export async function check() {
+  if (token === null) return;
+  try {
+    await get("api/info");
+  } catch {
+    // Refused is known by now; that nobody answers is told by those who follow.
+  }
+}
+
 /// What the host says of our rights: counts, keys and changes, or changes by nobody.
 export function rights({ token_configured: configured, granted }) {
   document.body.classList.toggle("granted", granted);

@@ -72,7 +72,12 @@ function redraw() {
   });
 }
 
-function renewed() {
+/// Another token is in use, or none: all is asked anew. A wrong one is tried once, not by everything at the same time: the host
+/// slows down who tries many.
+async function renewed() {
+  const used = access.token();
+  await access.check();
+  if (access.token() !== used) return; // it was refused, and this was called again
   connect();
   for (const part of [events, top, entries, explain]) part.renewed();
   advice.ask();

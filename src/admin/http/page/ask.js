@@ -24,9 +24,21 @@ async function send(path, options) {
   try {
     return await fetch(path, { cache: "no-store", credentials: "omit", redirect: "error", ...options });
   } catch (error) {
-    const late = error.name === "TimeoutError";
-    const words = late ? "The host did not answer within 10 s." : "The host cannot be reached.";
-    throw new Refused(0, "Unreachable", words);
+    throw unreachable(error);
+  }
+}
+
+function unreachable(error) {
+  const late = error.name === "TimeoutError";
+  return new Refused(0, "Unreachable", late ? "The host did not answer within 10 s." : "The host cannot be reached.");
+}
+
+/// The limit holds for all of an answer, not only for its head.
+async function whole(response) {
+  try {
+    return await response.json();
+  } catch (error) {
+    throw unreachable(error);
   }
 }
 
@@ -59,7 +71,7 @@ function query(params) {
 
 export async function get(path, params = {}, token = undefined) {
   const options = { signal: AbortSignal.timeout(WITHIN_MS) };
-  return (await answered(path + query(params), options, token)).json();
+  return whole(await answered(path + query(params), options, token));
 }
 
 export async function post(path, body) {
@@ -69,7 +81,7 @@ export async function post(path, body) {
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(WITHIN_MS),
   });
-  return response.json();
+  return whole(response);
 }
 
 /// Server-sent events as they come, each { kind, data }. `EventSource` would do it, but it cannot send the token.
