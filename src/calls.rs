@@ -31,7 +31,7 @@ impl<'c> SetCall<'c> {
     /// Lets the value live for `ttl`; zero: it is not kept. Default: what its route or tier says.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         if let Ok(set) = &mut self.set {
-            set.lasting.ttl = ttl;
+            set.set_ttl(ttl);
         }
         self
     }
@@ -39,7 +39,7 @@ impl<'c> SetCall<'c> {
     /// Lets it be served for `stale` longer where the reader allows stale values. Default: what its route or tier says.
     pub fn stale(mut self, stale: Duration) -> Self {
         if let Ok(set) = &mut self.set {
-            set.lasting.stale = stale;
+            set.set_stale(stale);
         }
         self
     }

@@ -3,11 +3,13 @@
 //! Owns: that a tier's turn neither copies nor allocates for a set. Never: stores anything; an entry has no place before the turn.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::dispatch::Pending;
 use super::inbox::Parcel;
+use super::live_terms::LiveTerms;
 use super::permit::Lane;
 use super::reply::Reply;
 use super::request::{Accepted, TierRequest};
@@ -28,8 +30,10 @@ pub(crate) struct Ready<'w> {
     pub(super) tier: &'w TierShared,
     entry: Entry,
     hash: u64,
-    /// How long it lives, and how.
-    pub(crate) lasting: Lasting,
+    lasting: Lasting,
+    /// In force where it goes; asked for the time to live when it is posted, unless the call said one: what was described
+    /// before that time was changed, and is sent after it, lives as long as is said now.
+    terms: Option<&'w LiveTerms>,
 }
 
 impl Ready<'_> {
@@ -38,8 +42,21 @@ impl Ready<'_> {
         Self { entry: self.entry.tagged(tags), ..self }
     }
 
+    /// Lets it live for `ttl`, whatever is in force.
+    pub(crate) fn set_ttl(&mut self, ttl: Duration) {
+        (self.lasting.ttl, self.terms) = (ttl, None);
+    }
+
+    /// Lets it be served for `stale` longer.
+    pub(crate) fn set_stale(&mut self, stale: Duration) {
+        self.lasting.stale = stale;
+    }
+
+    /// As it is posted: with the time to live of this moment.
     pub(super) fn made(self) -> Made {
-        Made::hashed(self.entry, self.hash, self.lasting)
+        let Self { entry, hash, mut lasting, terms, .. } = self;
+        lasting.ttl = terms.map_or(lasting.ttl, LiveTerms::ttl);
+        Made::hashed(entry, hash, lasting)
     }
 }
 
@@ -57,7 +74,8 @@ impl Wiring {
         let value = self.pack(tier, &key, value);
         let hash = tier.view.hash(key.as_str());
         let lasting = policy.over(&terms.now()).lasting();
-        Ok(Ready { tier, entry: Entry::made(key.as_str(), value, tags), hash, lasting })
+        let terms = policy.ttl.is_none().then_some(terms);
+        Ok(Ready { tier, entry: Entry::made(key.as_str(), value, tags), hash, lasting, terms })
     }
 
     /// As [`Wiring::make`], of a value that was not encoded yet. Cost: one allocation where it is stored as it is encoded, which
@@ -83,7 +101,7 @@ impl Wiring {
                 Entry::made(key.as_str(), self.pack(tier, &key, value), Tags::NONE)
             }
         };
-        Ok(Ready { tier, entry, hash, lasting: terms.now().lasting() })
+        Ok(Ready { tier, entry, hash, lasting: terms.now().lasting(), terms: Some(terms) })
     }
 
     /// Posts a set.
