@@ -259,7 +259,7 @@ impl Groups {
                 "a segment is indexed elsewhere"
             );
             let mut before = None;
-            for slot in self.links.iter(list) {
+            for slot in self.links.checked(list) {
                 let its = group_of(names.key(slot));
                 assert_eq!(first_segment_of(its), name, "two segments are mixed");
                 assert_eq!(self.is_first(slot), before != Some(its), "the mark of slot {slot} is wrong");

@@ -124,6 +124,22 @@ impl<N: Linked> Links<N> {
     }
 
     /// The slots of `list` from front to back.
+    ///
+    /// # Panics
+    ///
+    /// When they are not the same from back to front.
+    pub(crate) fn checked(&self, list: List) -> Vec<u32> {
+        let slots: Vec<u32> = self.iter(list).collect();
+        let mut before = NONE;
+        for &slot in &slots {
+            assert_eq!(self.prev(slot), before, "slot {slot} knows another before it");
+            before = slot;
+        }
+        assert_eq!(list.tail, before, "a list ends elsewhere");
+        slots
+    }
+
+    /// The slots of `list` from front to back.
     pub(crate) fn iter(&self, list: List) -> impl Iterator<Item = u32> + '_ {
         std::iter::successors((list.head != NONE).then_some(list.head), move |&slot| {
             let next = self.next(slot);
@@ -164,8 +180,7 @@ mod tests {
                     }
                     _ => {}
                 }
-                prop_assert_eq!(links.iter(list).collect::<Vec<_>>(), model.clone());
-                prop_assert_eq!(list.tail, model.last().copied().unwrap_or(NONE));
+                prop_assert_eq!(links.checked(list), model.clone());
             }
         }
     }

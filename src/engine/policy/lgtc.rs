@@ -357,5 +357,6 @@ impl Policy for Lgtc {
         self.spaces.check(slots, &|slot| marks.weight(slot));
         assert!((WINDOW_LEAST..=WINDOW_MOST).contains(&self.window_share), "the window left its bounds");
         self.ghosts.check(self.capacity / GHOSTS);
+        self.sketch.check(self.spaces.len);
     }
 }

@@ -98,6 +98,16 @@ impl Sketch {
         counts.into_iter().min().unwrap_or(0) as u32
     }
 
+    /// Panics if there are too few blocks for `held` entries, or a halving has lost its place.
+    pub(super) fn check(&self, held: usize) {
+        assert!(
+            self.blocks.len() * SHARE >= held && self.entries >= held,
+            "the sketch did not grow with what is held"
+        );
+        assert!(self.to_halve <= self.blocks.len() as u32, "a halving goes on behind the last block");
+        assert!(self.added < PERIOD * self.entries, "a halving is overdue");
+    }
+
     fn halve(&mut self, limit: u32) {
         for _ in 0..limit.min(self.to_halve) {
             self.to_halve -= 1;

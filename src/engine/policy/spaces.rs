@@ -279,7 +279,7 @@ impl Spaces {
 
     fn check_queue(&self, queue: Queue, place: Place, weight: &dyn Fn(u32) -> u64, queued: &mut Vec<u32>) {
         let mut sum = 0;
-        for slot in self.links.iter(queue.list) {
+        for slot in self.links.checked(queue.list) {
             assert_eq!(self.place(slot), place, "slot {slot} is elsewhere");
             let class = if place == Place::WINDOW { 0 } else { self.class_of(weight(slot)) };
             assert_eq!(class, place.class(), "slot {slot} is in a wrong class");
