@@ -123,9 +123,9 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// How long ago it was given, if that is known.
-    pub(crate) fn waited(&self) -> Option<Duration> {
-        self.since.map(Stopwatch::elapsed)
+    /// How long ago it was given, if that is known and was not told before.
+    pub(crate) fn waited(&mut self) -> Option<Duration> {
+        self.since.take().map(Stopwatch::elapsed)
     }
 
     /// Has `entries` dropped by those who take places later.

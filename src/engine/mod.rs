@@ -92,7 +92,7 @@ mod tag_race_tests;
 mod tags;
 pub mod terms;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod tier;
 #[cfg(test)]
 mod tier_model_tests;

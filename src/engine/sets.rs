@@ -69,15 +69,25 @@ impl<W: Waiter, J> Tier<W, J> {
         Ok(Stored { kept, replaced })
     }
 
-    /// Stores `items` one after the other, and puts behind `done` what each came to; see [`Tier::set`].
+    /// Stores `items` one after the other until `room` entries were changed, and puts behind `done` what each came to; see
+    /// [`Tier::set`]. What it makes room by counts too; at least one is stored.
     pub fn set_many(
         &mut self,
-        items: impl Iterator<Item = Made>,
+        items: &mut impl Iterator<Item = Made>,
+        room: usize,
         done: &mut Vec<Result<Stored, Error>>,
         now: Moment,
         fx: &mut Effects<W, J>,
     ) {
-        done.extend(items.map(|item| self.set_one(item, now, fx)));
+        let mut changed = 0;
+        while changed < room.max(1)
+            && let Some(item) = items.next()
+        {
+            let first_gone = fx.gone.len();
+            done.push(self.set_one(item, now, fx));
+            let pushed_out = |gone: &&Gone| gone.cause != Cause::Replaced;
+            changed += 1 + fx.gone[first_gone..].iter().filter(pushed_out).count();
+        }
         // Once for all. Order that bites when it is done for each:
         //   1 the set of one key lets a load of another start   2 the set of that other, in the same turn, takes its waiters
         //   3 nobody is left whose loader could be run: the load never ends, and its place is lost

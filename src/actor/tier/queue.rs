@@ -86,7 +86,7 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Sets {
     items: VecDeque<Made>,
-    askers: VecDeque<Reply<Stored>>,
+    askers: VecDeque<(Reply<Stored>, Option<Permit>)>,
     done: Vec<Result<Stored>>,
 }
 
@@ -103,10 +103,7 @@ impl Queue {
     /// The next job, if it is a set.
     fn next_set(&mut self) -> Option<(Made, Reply<Stored>, Option<Permit>)> {
         match self.jobs.pop_front() {
-            Some(Job::Set { item, reply, place }) => {
-                self.spend(1);
-                Some((item, reply, place))
-            }
+            Some(Job::Set { item, reply, place }) => Some((item, reply, place)),
             other => {
                 other.into_iter().for_each(|job| self.jobs.push_front(job));
                 None
@@ -153,7 +150,9 @@ impl TierActor {
         while self.queue.spent < CHANGES
             && let Some(job) = self.queue.jobs.pop_front()
         {
-            self.queue.spend(1);
+            if !matches!(job, Job::Set { .. }) {
+                self.queue.spend(1);
+            }
             self.take(job);
         }
         // First the places, then the answers: who was answered finds room.
@@ -171,35 +170,43 @@ impl TierActor {
     fn take_sets(&mut self, item: Made, reply: Reply<Stored>, place: Option<Permit>) {
         let mut sets = std::mem::take(&mut self.queue.sets);
         let mut next = Some((item, reply, place));
-        while let Some((item, reply, place)) = next {
-            self.note_wait(place.as_ref());
-            self.queue.give_back(place);
+        while let Some((item, reply, mut place)) = next {
+            self.note_wait(place.as_mut());
             sets.items.push_back(item);
-            sets.askers.push_back(reply);
-            next = if self.queue.spent < CHANGES { self.queue.next_set() } else { None };
+            sets.askers.push_back((reply, place));
+            next = if sets.items.len() < self.room() { self.queue.next_set() } else { None };
         }
-        while !sets.items.is_empty() {
+        let Sets { items, askers, done } = &mut sets;
+        while !items.is_empty() && self.queue.spent < CHANGES {
             if self.shared().state() == TierState::Failed {
-                let error = self.shared().failed_error();
-                sets.items.clear();
-                sets.askers.drain(..).for_each(|reply| reply.answer(Err(error.clone())));
+                self.queue.spend(items.len());
+                items.clear();
+                for (reply, place) in askers.drain(..) {
+                    self.queue.give_back(place);
+                    reply.answer(Err(self.shared().failed_error()));
+                }
                 break;
             }
-            let Sets { items, done, .. } = &mut sets;
-            let items = std::iter::from_fn(|| items.pop_front());
-            let whole = self.turn(|this, now, fx| this.tier.set_many(items, done, now, fx)).is_some();
-            let answers = sets.done.drain(..);
-            self.queue.stored.extend(answers.filter_map(|stored| Some((sets.askers.pop_front()?, stored))));
-            if !whole {
-                // The reply of the one that broke the tier is dropped, and answers; those behind it go on.
-                sets.askers.pop_front();
+            let (room, mut some) = (self.room(), std::iter::from_fn(|| items.pop_front()));
+            let turn = self.turn(|this, now, fx| this.tier.set_many(&mut some, room, done, now, fx));
+            // The reply to one that broke the tier is dropped, and answers; those behind it go on.
+            let broke = turn.is_none().then_some(None);
+            self.queue.spend(done.len() + usize::from(broke.is_some()));
+            for stored in done.drain(..).map(Some).chain(broke) {
+                let Some((reply, place)) = askers.pop_front() else { break };
+                self.queue.give_back(place);
+                self.queue.stored.extend(stored.map(|stored| (reply, stored)));
             }
+        }
+        // Those made so much room that others come first.
+        while let (Some(item), Some((reply, place))) = (items.pop_back(), askers.pop_back()) {
+            self.queue.jobs.push_front(Job::Set { item, reply, place });
         }
         self.queue.sets = sets;
     }
 
     /// Records how long a request waited, if that is known.
-    fn note_wait(&self, place: Option<&Permit>) {
+    fn note_wait(&self, place: Option<&mut Permit>) {
         if let Some(waited) = place.and_then(Permit::waited) {
             self.shared().counters.queue_time.record(waited);
         }
@@ -208,8 +215,8 @@ impl TierActor {
     fn take(&mut self, job: Job) {
         let failed = self.shared().state() == TierState::Failed;
         match job {
-            Job::One(Accepted { request, permit }) => {
-                self.note_wait(permit.as_ref());
+            Job::One(Accepted { request, mut permit }) => {
+                self.note_wait(permit.as_mut());
                 if failed {
                     self.take_failed(request);
                 } else {
@@ -223,13 +230,14 @@ impl TierActor {
                 self.queue.give_back(place);
             }
             Job::SetMany { mut items, mut done, reply, place } => {
-                let part = self.room().min(items.len());
-                self.queue.spend(part);
-                let some = items.by_ref().take(part);
+                let (room, before) = (self.room(), done.len());
+                let turn =
+                    self.turn(|this, now, fx| this.tier.set_many(&mut items, room, &mut done, now, fx));
                 // When the turn breaks, the reply is dropped here, and answers.
-                if self.turn(|this, now, fx| this.tier.set_many(some, &mut done, now, fx)).is_none() {
+                if turn.is_none() {
                     return;
                 }
+                self.queue.spend(done.len() - before);
                 if items.len() > 0 {
                     self.queue.jobs.push_front(Job::SetMany { items, done, reply, place });
                 } else {
@@ -275,3 +283,7 @@ impl TierActor {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;
