@@ -7,42 +7,46 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::actor::Pending;
+use crate::actor::{Pending, Ready};
 use crate::engine::key::Key;
 use crate::engine::tag::Tags;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
-use crate::message::{Invalidate, Invalidated, Remove, Removed, Set, Stored};
+use crate::message::{Invalidate, Invalidated, Remove, Removed, Stored};
 
 /// A [`Cache::set`] that was not awaited yet.
 #[derive(Debug)]
 #[must_use = "nothing is stored until this is awaited or sent"]
 pub struct SetCall<'c> {
     cache: &'c Cache,
-    set: Result<Set>,
+    set: Result<Ready<'c>>,
     deadline: Option<Duration>,
 }
 
 impl<'c> SetCall<'c> {
-    pub(crate) fn new(cache: &'c Cache, set: Result<Set>) -> Self {
+    pub(crate) fn new(cache: &'c Cache, set: Result<Ready<'c>>) -> Self {
         Self { cache, set, deadline: None }
     }
 
     /// Lets the value live for `ttl`; zero: it is not kept. Default: what its route or tier says.
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.set = self.set.map(|set| set.ttl(ttl));
+        if let Ok(set) = &mut self.set {
+            set.set_ttl(ttl);
+        }
         self
     }
 
     /// Lets it be served for `stale` longer where the reader allows stale values. Default: what its route or tier says.
     pub fn stale(mut self, stale: Duration) -> Self {
-        self.set = self.set.map(|set| set.stale(stale));
+        if let Ok(set) = &mut self.set {
+            set.set_stale(stale);
+        }
         self
     }
 
     /// Gives it names by which it can be taken away. See [`Tags`].
     pub fn tags(mut self, tags: Tags) -> Self {
-        self.set = self.set.map(|set| set.tags(tags));
+        self.set = self.set.map(|set| set.tagged(tags));
         self
     }
 
@@ -109,10 +113,10 @@ impl Future for SetFuture<'_> {
             let Some(SetCall { cache, set, deadline }) = call.take() else {
                 return Poll::Ready(Err(Error::Closed)); // polled on after its answer
             };
-            let answer = cache.send(match set {
-                Ok(set) => set,
+            let answer = match set {
+                Ok(set) => cache.wiring().post_set(set),
                 Err(error) => return Poll::Ready(Err(error)),
-            });
+            };
             self.0 = match deadline {
                 None => Setting::Sent(answer),
                 limit => Setting::Limited(Box::pin(within(cache, limit, answer))),

@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 use crate::actor::{Pending, Request, Wiring, begin_shutdown};
 use crate::builder::Builder;
 use crate::calls::{InvalidateCall, RemoveCall, SetCall};
-use crate::codec::value::Value;
 use crate::engine::key::{IntoKey, Key};
 use crate::engine::scope::Scope;
 use crate::error::{Error, Result};
@@ -23,7 +22,7 @@ use crate::load_calls::{FindCall, GetOrLoadCall};
 use crate::loaded::{LoadContext, Loaded};
 use crate::loader::Loader;
 use crate::message::{
-    Advice, AdviceSnapshot, History, Info, InfoSnapshot, Invalidate, Invalidated, ReviveTier, Sample, Set,
+    Advice, AdviceSnapshot, History, Info, InfoSnapshot, Invalidate, Invalidated, ReviveTier, Sample,
     SetBudget, Shutdown, Stats, StatsSnapshot, UserActive, Warm, WarmReport, WarmScope, Written,
 };
 use crate::supervisor_ref::SupervisorRef;
@@ -86,7 +85,8 @@ impl Cache {
     }
 
     /// Stores `value` under `key`: right when you are the one who writes the source. What you *read* from the source belongs
-    /// into [`Cache::get_or_load`] or a [reservation](Cache::get_or_reserve): see [`Set`], which shows what bites.
+    /// into [`Cache::get_or_load`] or a [reservation](Cache::get_or_reserve): see [`Set`](crate::message::Set),
+    /// which shows what bites.
     ///
     /// Cost: two wake-ups of threads when it is awaited and the cache has a thread of its own: some ten microseconds where little
     /// else goes on, shared by all who set at the same time. [`Cache::set_many`] pays them once for all its entries,
@@ -101,8 +101,7 @@ impl Cache {
     /// # }
     /// ```
     pub fn set<T: Serialize + ?Sized>(&self, key: impl IntoKey, value: &T) -> SetCall<'_> {
-        let set = key.into_key().and_then(|key| Ok(Set::new(key, Value::encode(value)?)));
-        SetCall::new(self, set)
+        SetCall::new(self, self.wiring().make_of(key, value))
     }
 
     /// The value of `key`; when it is not there, `load` brings it. One load runs for a key at a time, however many ask.

@@ -40,6 +40,24 @@ fn a_new_ttl_is_for_what_is_stored_from_then_on() {
 }
 
 #[test]
+fn what_was_described_before_a_ttl_changed_and_is_sent_after_it_lives_as_is_said_now() {
+    paused(|| async {
+        let cache = cache().await;
+        let (awaited, sent) = (cache.set("user::1", &1_u32), cache.set("user::2", &2_u32));
+        let own = cache.set("user::3", &3_u32).ttl(2 * MINUTE);
+        cache.set_ttl("user", MINUTE).await.unwrap();
+        awaited.await.unwrap();
+        sent.send().unwrap();
+        own.await.unwrap();
+        cache.written().await.unwrap();
+        assert!(holds(&cache, "user::1").await && holds(&cache, "user::2").await);
+        advance(MINUTE).await;
+        assert!(!holds(&cache, "user::1").await && !holds(&cache, "user::2").await);
+        assert!(holds(&cache, "user::3").await, "the call says its own");
+    });
+}
+
+#[test]
 fn a_prefix_with_a_ttl_of_its_own_is_not_reached_by_that_of_its_tier() {
     paused(|| async {
         let settings = Settings::default().tier("user", |tier| tier.prefix("wallet"));

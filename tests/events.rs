@@ -340,7 +340,7 @@ fn when_nobody_listens_no_event_is_made() {
         let tier = TierActor::new(&wiring, id).start();
         let set = async |number| {
             let terms = Terms { ttl: SECOND, ..Terms::default() };
-            let item = Item { key: key(KEY), value: value(number), tags: Tags::NONE, terms };
+            let item = Item { key: key(KEY), value: value(number), tags: Tags::NONE, terms }.into();
             let (reply, answer) = Reply::new("user".into());
             tier.do_send(ToTier::Batch(vec![Accepted::new(TierRequest::Set { item, reply })]));
             soon("the set is answered", answer).await.unwrap().unwrap();

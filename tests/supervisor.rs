@@ -92,7 +92,7 @@ fn subject(request: &TierRequest) -> String {
         TierRequest::Get { key, .. }
         | TierRequest::Contains { key, .. }
         | TierRequest::Remove { key, .. } => key.to_string(),
-        TierRequest::Set { item, .. } => item.key.to_string(),
+        TierRequest::Set { item, .. } => item.key().to_owned(),
         TierRequest::Load(load) => load.key.to_string(),
         TierRequest::Invalidate { scope, .. } => scope.to_string(),
         other => panic!("a request on no key: {other:?}"),

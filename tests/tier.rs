@@ -95,7 +95,7 @@ impl Alone {
 
     async fn set_for(&self, text: &str, value: Value, ttl: Duration) -> Result<Stored> {
         let item = Item::new(key(text), value, ttl);
-        self.ask(|reply| TierRequest::Set { item, reply }).await
+        self.ask(|reply| TierRequest::Set { item: item.into(), reply }).await
     }
 
     async fn get(&self, text: &str) -> Option<u64> {
@@ -119,8 +119,9 @@ impl Alone {
     /// Sets `count` values under `user::N::x`, in messages of a thousand.
     async fn fill(&self, count: u64) {
         for first in (0..count).step_by(1_000) {
-            let item =
-                |number: u64| Item::new(key(&format!("user::{number}::x")), recorders::value(number), TTL);
+            let item = |number: u64| {
+                Item::new(key(&format!("user::{number}::x")), recorders::value(number), TTL).into()
+            };
             let items = (first..count.min(first + 1_000)).map(item).collect();
             let stored = self.ask(|reply| TierRequest::SetMany { items, reply }).await;
             assert!(stored.expect("the tier serves").iter().all(Result::is_ok));

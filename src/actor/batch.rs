@@ -143,10 +143,10 @@ impl Wiring {
         };
         let nested = chunk.waits.iter().any(|wait| wait.asked.nested);
         let member = |wait: &mut Wait| {
-            let (reply, answer) = Reply::new(Arc::clone(&tier.name));
+            let (reply, answer) = Reply::of(&tier.answerer);
             wait.answer = Ok(answer);
             let Asked { key, cell, terms, after, .. } = wait.asked.clone();
-            LoadMember { key, terms, after, cell, reply: Some(reply.behind(&tier.view)) }
+            LoadMember { key, terms, after, cell, reply: Some(reply) }
         };
         let request = LoadManyRequest {
             members: chunk.waits.iter_mut().map(member).collect(),

@@ -139,10 +139,7 @@ impl Wiring {
     /// all tiers too, and then tells what was before each.
     pub(super) fn post_changes(&self, changes: Vec<Change>) -> Pending<Vec<Was>> {
         let switches = changes.iter().any(|change| matches!(change, Change::Enabled(_)));
-        let slot = |tier: &TierShared| {
-            let (reply, answer) = Reply::new(Arc::clone(&tier.name));
-            (reply.behind(&tier.view), answer)
-        };
+        let slot = |tier: &TierShared| Reply::of(&tier.answerer);
         let (tiers, answers): (Vec<_>, Vec<_>) = self.tiers.iter().filter(|_| switches).map(slot).unzip();
         let was = self.post_control(|reply| ControlRequest::Change(ChangeRequest { changes, tiers, reply }));
         Pending::task(async move {

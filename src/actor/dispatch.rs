@@ -21,8 +21,7 @@ use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
 use crate::engine::scope::How;
-use crate::engine::tier::{Item, Taken};
-use crate::engine::weigh::weigh;
+use crate::engine::tier::{Made, Taken};
 use crate::error::{Error, Result};
 use crate::message::{
     Advice, AdviceSnapshot, Contains, Get, History, Info, InfoSnapshot, Remove, RemoveMany, Removed,
@@ -33,6 +32,8 @@ use crate::telemetry::spans::{self, Took};
 
 /// Bytes of a bulk message that go to a tier at once.
 const CHUNK: u64 = 1 << 20;
+/// Entries that such a message is given room for at first, if there may be as many.
+const AT_ONCE: usize = 128;
 
 /// A message of [`crate::message`] that a cache can be sent.
 pub trait Request: Message<Result = Result<Self::Reply>> + Send + Sized + 'static {
@@ -119,9 +120,7 @@ impl Wiring {
         permit: Permit,
         request: impl FnOnce(Reply<R>) -> TierRequest,
     ) -> oneshot::Receiver<Result<R>> {
-        let tier = self.tier(id);
-        let (reply, answer) = Reply::new(Arc::clone(&tier.name));
-        let reply = reply.behind(&tier.view);
+        let (reply, answer) = Reply::of(&self.tier(id).answerer);
         self.post(Parcel::Tier(id, Accepted::with(request(reply), permit)));
         answer
     }
@@ -150,13 +149,6 @@ impl Wiring {
         self.post(Parcel::Control(request(reply)));
         Ok(answer).into()
     }
-
-    pub(super) fn item(&self, set: Set) -> Result<(TierId, Item)> {
-        let (tier, terms) = self.route_told(set.key.as_str())?;
-        let Set { key, value, tags, policy } = set;
-        let value = self.pack(tier, &key, value);
-        Ok((tier.id, Item { key, value, tags, terms: policy.over(&terms.now()) }))
-    }
 }
 
 impl Request for Get {
@@ -176,11 +168,10 @@ impl Request for Contains {
 impl Request for Set {
     type Reply = Stored;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        let post = |(id, item): (TierId, Item)| {
-            let bytes = weigh(&item.key, &item.value, &item.tags);
-            wiring.post_to(id, Lane::Data, bytes, |reply| TierRequest::Set { item, reply })
-        };
-        wiring.item(self).and_then(post).into()
+        match wiring.make(self) {
+            Ok(ready) => wiring.post_set(ready),
+            Err(error) => Pending::known(Err(error)),
+        }
     }
 }
 
@@ -225,42 +216,73 @@ fn partial(error: Error) -> Error {
 struct Chunk {
     tier: TierId,
     bytes: u64,
-    items: Vec<Item>,
+    items: Vec<Made>,
     places: Vec<usize>,
 }
 
+/// The entries of a [`SetMany`] as messages.
+struct Chunks {
+    chunks: Vec<Chunk>,
+    /// Entries that cannot be routed, by their places.
+    refused: Vec<(usize, Error)>,
+    /// Number of entries.
+    len: usize,
+}
+
 impl SetMany {
-    /// Cuts the entries into messages; entries that cannot be routed get their error at once.
-    fn chunks(self, wiring: &Wiring) -> (Vec<Option<Result<Stored>>>, Vec<Chunk>) {
-        let mut results: Vec<Option<Result<Stored>>> = Vec::with_capacity(self.entries.len());
-        let mut chunks: Vec<Chunk> = Vec::new();
+    /// Makes the entries, and cuts them into messages.
+    fn chunks(self, wiring: &Wiring) -> Chunks {
+        let len = self.entries.len();
+        let (mut chunks, mut refused): (Vec<Chunk>, _) = (Vec::new(), Vec::new());
+        let mut left = Vec::new();
         for (place, set) in self.entries.into_iter().enumerate() {
-            let (tier, item) = match wiring.item(set) {
-                Ok(found) => found,
+            left.pop(); // dropped here, where the next is allocated: see `permit`
+            let (tier, item) = match wiring.make(set) {
+                Ok(ready) => (ready.tier.id, ready.made()),
                 Err(error) => {
-                    results.push(Some(Err(error)));
+                    refused.push((place, error));
                     continue;
                 }
             };
-            results.push(None);
-            let bytes = weigh(&item.key, &item.value, &item.tags);
+            let bytes = item.weight();
             match chunks.iter_mut().rev().find(|chunk| chunk.tier == tier) {
                 Some(chunk) if chunk.bytes + bytes <= CHUNK => {
                     chunk.bytes += bytes;
                     chunk.items.push(item);
                     chunk.places.push(place);
                 }
-                _ => chunks.push(Chunk { tier, bytes, items: vec![item], places: vec![place] }),
+                _ => {
+                    let room = (len - place).min(AT_ONCE);
+                    let (mut items, mut places) = (Vec::with_capacity(room), Vec::with_capacity(room));
+                    items.push(item);
+                    places.push(place);
+                    chunks.push(Chunk { tier, bytes, items, places });
+                    left = wiring.tier(tier).permits.leftovers(room);
+                }
             }
         }
-        (results, chunks)
+        Chunks { chunks, refused, len }
     }
 }
 
 impl Request for SetMany {
     type Reply = Vec<Result<Stored>>;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        let (mut results, chunks) = self.chunks(wiring);
+        let Chunks { mut chunks, refused, len } = self.chunks(wiring);
+        // Mostly all go to one tier at once, and its answer is that of all.
+        if chunks.len() == 1
+            && refused.is_empty()
+            && let Some(Chunk { tier, bytes, items, .. }) = chunks.pop()
+        {
+            let request = |reply| TierRequest::SetMany { items, reply };
+            return match wiring.post_to(tier, Lane::Data, bytes, request) {
+                Ok(answer) => Pending::task(async move {
+                    let stored = answer.await.unwrap_or(Err(Error::Closed));
+                    Ok(stored.unwrap_or_else(|error| vec![Err(error); len]))
+                }),
+                Err(error) => Pending::known(Err(error)),
+            };
+        }
         // All permits before anything is queued: it is accepted whole or not at all.
         let permits: Result<Vec<Permit>> = wiring.open().and_then(|()| {
             let take = |chunk: &Chunk| wiring.permit(chunk.tier, Lane::Data, chunk.bytes);
@@ -270,11 +292,12 @@ impl Request for SetMany {
             Ok(permits) => permits,
             Err(error) => return Pending::known(Err(error)),
         };
+        let mut results: Vec<Option<Result<Stored>>> = (0..len).map(|_| None).collect();
+        refused.into_iter().for_each(|(place, error)| results[place] = Some(Err(error)));
         let mut parts = Vec::new();
         let mut waits = Vec::new();
         for (Chunk { tier, items, places, .. }, permit) in chunks.into_iter().zip(permits) {
-            let (reply, answer) = Reply::new(Arc::clone(&wiring.tier(tier).name));
-            let reply = reply.behind(&wiring.tier(tier).view);
+            let (reply, answer) = Reply::of(&wiring.tier(tier).answerer);
             parts.push((tier, Accepted::with(TierRequest::SetMany { items, reply }, permit)));
             waits.push((places, answer));
         }

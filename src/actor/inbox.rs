@@ -11,7 +11,6 @@ use std::collections::VecDeque;
 use super::request::{Accepted, ControlRequest};
 use crate::engine::route::TierId;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// What one call of a host puts into the inbox.
 #[derive(Debug)]
@@ -27,35 +26,46 @@ pub(crate) enum Parcel {
 
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    ring: Mutex<VecDeque<Parcel>>,
-    /// A wake-up is on its way to the supervisor.
-    woken: AtomicBool,
+    ring: Mutex<Ring>,
+}
+
+/// Parcels that an empty ring keeps room for at most.
+const SPARE: usize = 1_024;
+
+#[derive(Debug, Default)]
+struct Ring {
+    parcels: VecDeque<Parcel>,
+    /// A wake-up is on its way to the supervisor. Under the same lock: a parcel is either there when the ring is drained, or
+    /// finds that the next wake-up is its own.
+    woken: bool,
+    /// The empty ring of the last drain, to be filled next: one that grew from nothing each time would be moved many times.
+    spare: VecDeque<Parcel>,
 }
 
 impl Inbox {
     /// Puts `parcel` behind all that came before. `true`: the caller has to wake the supervisor.
     pub(crate) fn push(&self, parcel: Parcel) -> bool {
-        self.ring.lock().push_back(parcel);
-        // AcqRel: pairs with the Release in `drain`. Whoever finds the flag clear sends the one wake-up.
-        !self.woken.swap(true, Ordering::AcqRel)
+        let mut ring = self.ring.lock();
+        ring.parcels.push_back(parcel);
+        !std::mem::replace(&mut ring.woken, true)
     }
 
     /// Up to `limit` parcels, in order.
-    ///
-    /// The flag is cleared before looking. Order that bites the other way round:
-    ///   1 the supervisor finds the ring empty   2 a sender pushes, sees the flag set, sends no wake-up
-    ///   3 the supervisor clears the flag: the parcel lies there until somebody else comes.
     pub(crate) fn drain(&self, limit: usize) -> Drained<'_> {
-        self.woken.store(false, Ordering::Release);
         let mut ring = self.ring.lock();
-        let parcels =
-            if ring.len() <= limit { std::mem::take(&mut *ring) } else { ring.drain(..limit).collect() };
+        ring.woken = false;
+        let mut parcels = std::mem::take(&mut ring.spare);
+        if ring.parcels.len() <= limit {
+            std::mem::swap(&mut ring.parcels, &mut parcels);
+        } else {
+            parcels.extend(ring.parcels.drain(..limit));
+        }
         Drained { inbox: self, parcels }
     }
 
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.ring.lock().is_empty()
+        self.ring.lock().parcels.is_empty()
     }
 }
 
@@ -72,14 +82,23 @@ impl Iterator for Drained<'_> {
     fn next(&mut self) -> Option<Parcel> {
         self.parcels.pop_front()
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.parcels.len(), Some(self.parcels.len()))
+    }
 }
+
+impl ExactSizeIterator for Drained<'_> {}
 
 impl Drop for Drained<'_> {
     fn drop(&mut self) {
+        let mut ring = self.inbox.ring.lock();
         if !self.parcels.is_empty() {
-            let mut ring = self.inbox.ring.lock();
-            self.parcels.append(&mut ring);
-            std::mem::swap(&mut self.parcels, &mut ring);
+            self.parcels.append(&mut ring.parcels);
+            std::mem::swap(&mut self.parcels, &mut ring.parcels);
+        }
+        if self.parcels.capacity() <= SPARE {
+            ring.spare = std::mem::take(&mut self.parcels);
         }
     }
 }

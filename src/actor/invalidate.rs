@@ -49,8 +49,7 @@ impl Wiring {
         let mut parts = Vec::new();
         let mut answers = Vec::new();
         for (id, permit) in tiers {
-            let (reply, answer) = Reply::new(Arc::clone(&self.tier(id).name));
-            let mut reply = reply.behind(&self.tier(id).view);
+            let (mut reply, answer) = Reply::of(&self.tier(id).answerer);
             if let Some(permit) = permit {
                 // It may go on in slices long after its message was taken; the bound counts it until it is answered.
                 reply.hold(permit);

@@ -26,6 +26,7 @@ mod limit;
 mod live_terms;
 mod load;
 mod look;
+mod making;
 mod pack;
 mod permit;
 #[cfg(all(test, shuttle))]
@@ -61,6 +62,7 @@ pub(crate) use invalidate::Open;
 pub use live_terms::LiveTerms;
 pub use load::Waiter;
 pub(crate) use look::{Found, KeyAt};
+pub(crate) use making::Ready;
 pub use permit::{Permit, Permits, RESERVE};
 pub use reply::Reply;
 pub(crate) use reserve::{Begun, Vacancy};

@@ -2,10 +2,16 @@
 //!
 //! Owns: how much is accepted and not yet handled. Never: waits; no permit means `Overloaded`, at once. (actix mailboxes
 //! are no bound: every clone of an address has a place of its own, and `do_send` asks nobody.)
+//!
+//! With the places come back some entries that were overwritten, a few KiB: whoever takes a place next is about to make an entry
+//! or just did, and drops one on its own thread. An allocator that keeps what each thread frees for that thread, as most do, has
+//! room for the next entry then; where one thread only frees and others only allocate, each free and each allocation goes
+//! through what all threads share, which costs about as much as all else that is done for a set.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::entry::Entry;
 use crate::env::Stopwatch;
 use crate::error::Error;
 use crate::sync::{Mutex, Notify};
@@ -15,6 +21,10 @@ pub const RESERVE: u64 = 64;
 
 /// Of so many places one is timed: reading a precise clock costs as much as all else that is done for a place.
 const TIMED: u64 = 16;
+
+/// Entries that wait to be dropped at most, and what each weighs at most.
+pub(crate) const LEFT_MAX: usize = 128;
+pub(crate) const LEFT_WEIGHT_MAX: u64 = 1_024;
 
 /// What a request asks a place for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +54,8 @@ struct Taken {
     bytes: u64,
     /// Places given out so far.
     given: u64,
+    /// Entries that were overwritten.
+    left: Vec<Entry>,
 }
 
 impl Permits {
@@ -73,9 +85,17 @@ impl Permits {
         taken.bytes += bytes;
         taken.given += 1;
         let is_timed = taken.given % TIMED == 1;
+        let left = taken.left.pop();
         drop(taken);
+        drop(left);
         let since = is_timed.then(Stopwatch::start);
-        Ok(Permit { permits: Arc::clone(self), messages: 1, bytes, since })
+        Ok(Permit { permits: Arc::clone(self), messages: 1, bytes, since, left: Vec::new() })
+    }
+
+    /// Up to `most` entries that were overwritten, for who makes as many to drop one before each.
+    pub(crate) fn leftovers(&self, most: usize) -> Vec<Entry> {
+        let left = &mut self.taken.lock().left;
+        left.split_off(left.len().saturating_sub(most))
     }
 
     /// As [`Permits::take`], but waits until there is a place. For the cache's own bulk work only.
@@ -99,12 +119,18 @@ pub struct Permit {
     bytes: u64,
     /// When it was given, of one in [`TIMED`].
     since: Option<Stopwatch>,
+    left: Vec<Entry>,
 }
 
 impl Permit {
-    /// How long ago it was given, if that is known.
-    pub(crate) fn waited(&self) -> Option<Duration> {
-        self.since.map(Stopwatch::elapsed)
+    /// How long ago it was given, if that is known and was not told before.
+    pub(crate) fn waited(&mut self) -> Option<Duration> {
+        self.since.take().map(Stopwatch::elapsed)
+    }
+
+    /// Has `entries` dropped by those who take places later.
+    pub(crate) fn leave(&mut self, entries: &mut Vec<Entry>) {
+        self.left.append(entries);
     }
 
     /// Adds the places of `other`, so that both are given back at one stroke; returns `other` if it is of another tier.
@@ -127,6 +153,8 @@ impl Drop for Permit {
             let mut taken = self.permits.taken.lock();
             taken.messages -= self.messages;
             taken.bytes -= self.bytes;
+            let room = LEFT_MAX.saturating_sub(taken.left.len()).min(self.left.len());
+            taken.left.extend(self.left.drain(..room));
         }
         self.permits.returned.notify_waiters();
     }
@@ -135,6 +163,7 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::fingerprint::Fingerprint;
 
     #[test]
     fn data_stops_at_the_bound_and_control_has_a_reserve() {
@@ -163,6 +192,20 @@ mod tests {
         assert_eq!((user.taken(), query.taken()), ((0, 0), (1, 100)));
         drop(other);
         assert_eq!(query.taken(), (0, 0));
+    }
+
+    #[test]
+    fn overwritten_entries_are_dropped_by_those_who_come_and_no_more_are_kept_than_was_said() {
+        let permits = Permits::new("user".into(), 10, 1_000);
+        let entry = || Entry::made_plain("user::1", b"value", Fingerprint::NOTHING);
+        let mut held = permits.take(Lane::Data, 1).expect("there is room");
+        held.leave(&mut (0..LEFT_MAX + 5).map(|_| entry()).collect());
+        drop(held);
+        assert_eq!(permits.taken.lock().left.len(), LEFT_MAX);
+        drop(permits.take(Lane::Data, 1));
+        assert_eq!(permits.leftovers(3).len(), 3);
+        assert_eq!(permits.leftovers(usize::MAX).len(), LEFT_MAX - 4);
+        assert_eq!(permits.leftovers(1).len(), 0);
     }
 
     #[test]

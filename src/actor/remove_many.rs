@@ -59,8 +59,8 @@ pub(super) fn remove(
     for (Part { tier, keys, places }, permit) in parts.into_iter().zip(permits) {
         let shared = wiring.tier(tier);
         let name = Arc::clone(&shared.name);
-        let (reply, answer) = Reply::new(Arc::clone(&name));
-        let request = TierRequest::RemoveMany { keys, reply: reply.behind(&shared.view) };
+        let (reply, answer) = Reply::of(&shared.answerer);
+        let request = TierRequest::RemoveMany { keys, reply };
         parcels.push((tier, Accepted::with(request, permit)));
         waits.push(Wait { tier: name, places, answer });
     }

@@ -13,43 +13,75 @@ use crate::engine::seeded::{self, Bug};
 use crate::engine::view::View;
 use crate::error::Error;
 
+/// Whom an answer is from. All replies of a tier share one: a request counts one reference, not one for each part.
+#[derive(Debug)]
+pub(crate) struct Answerer {
+    /// Named when an answer is lost.
+    name: Arc<str>,
+    of_tier: Option<OfTier>,
+}
+
+/// What a lost answer of a tier has to do with.
+#[derive(Debug)]
+struct OfTier {
+    /// Closed before a panic lets an answer go: what was promised of it must hold by then.
+    view: Arc<View>,
+    /// Where a failure is counted that nobody waits to hear of.
+    counters: Arc<Counters>,
+}
+
+impl Answerer {
+    /// The tier called `name`, which is read through `view`.
+    pub(crate) fn tier(name: Arc<str>, view: Arc<View>, counters: Arc<Counters>) -> Arc<Self> {
+        Arc::new(Self { name, of_tier: Some(OfTier { view, counters }) })
+    }
+}
+
 /// Where the answer to one request goes. Dropped without one, it answers that the tier is starting again.
 #[derive(Debug)]
 pub struct Reply<R> {
     slot: Option<oneshot::Sender<Result<R, Error>>>,
-    tier: Arc<str>,
-    /// Closed before a panic lets the answer go: what was promised of it must hold by then.
-    view: Option<Arc<View>>,
+    from: Arc<Answerer>,
     /// Given back once there is an answer, for what waits longer than its message is under way.
     place: Option<Box<Permit>>,
-    /// Where a failure is counted that nobody waits to hear of.
-    counts: Option<Arc<Counters>>,
+    /// Nobody waits, so a failure is counted.
+    counts: bool,
 }
 
 impl<R> Reply<R> {
     /// A slot and the end on which to wait for it. `tier` is named when the answer is lost.
     pub fn new(tier: Arc<str>) -> (Self, oneshot::Receiver<Result<R, Error>>) {
+        Self::of(&Arc::new(Answerer { name: tier, of_tier: None }))
+    }
+
+    /// A slot and the end on which to wait for it.
+    ///
+    /// Where `answerer` is a tier, its view is closed before a panic drops this without an answer. Order that bites: 1 a turn
+    /// panics 2 unwinding drops the reply to an invalidation, which says that nothing older is served 3 only then the tier is
+    /// put back in place.
+    pub(crate) fn of(answerer: &Arc<Answerer>) -> (Self, oneshot::Receiver<Result<R, Error>>) {
         let (slot, answer) = oneshot::channel();
-        (Self::from_slot(Some(slot), tier), answer)
+        let mut reply = Self::to_nobody(answerer);
+        reply.slot = Some(slot);
+        (reply, answer)
     }
 
-    /// A slot that somebody else made, or none, when nobody waits.
+    /// A slot that somebody else made.
     pub fn from_slot(slot: Option<oneshot::Sender<Result<R, Error>>>, tier: Arc<str>) -> Self {
-        Self { slot, tier, view: None, place: None, counts: None }
+        let from = Arc::new(Answerer { name: tier, of_tier: None });
+        Self { slot, from, place: None, counts: false }
     }
 
-    /// For a request that nobody waits for: a failure, or the loss of the request, is counted in `counters`.
-    pub(crate) fn unawaited(tier: Arc<str>, counters: &Arc<Counters>) -> Self {
-        let mut reply = Self::from_slot(None, tier);
-        reply.counts = Some(Arc::clone(counters));
+    /// For a request whose caller knows already what came of it.
+    pub(crate) fn to_nobody(answerer: &Arc<Answerer>) -> Self {
+        Self { slot: None, from: Arc::clone(answerer), place: None, counts: false }
+    }
+
+    /// For a request that nobody waits for: a failure, or the loss of the request, is counted.
+    pub(crate) fn unawaited(answerer: &Arc<Answerer>) -> Self {
+        let mut reply = Self::to_nobody(answerer);
+        reply.counts = true;
         reply
-    }
-
-    /// Closes `view` before a panic drops this without an answer. Order that bites: 1 a turn panics 2 unwinding drops the
-    /// reply to an invalidation, which says that nothing older is served 3 only then the tier is put back in place.
-    pub(crate) fn behind(mut self, view: &Arc<View>) -> Self {
-        self.view = Some(Arc::clone(view));
-        self
     }
 
     /// Keeps `place` until there is an answer, whether anybody waits for it or not.
@@ -69,9 +101,7 @@ impl<R> Reply<R> {
 
     /// As [`Reply::answer`]; returns whether somebody was still waiting.
     pub(crate) fn deliver(mut self, answer: Result<R, Error>) -> bool {
-        if answer.is_ok() {
-            self.counts = None;
-        }
+        self.counts &= answer.is_err();
         // What cannot be delivered is dropped here; it holds only what this crate made.
         self.slot.take().is_some_and(|slot| slot.send(answer).is_ok())
     }
@@ -79,18 +109,19 @@ impl<R> Reply<R> {
 
 impl<R> Drop for Reply<R> {
     fn drop(&mut self) {
-        if let Some(counters) = self.counts.take() {
+        let of_tier = self.from.of_tier.as_ref();
+        if let Some(OfTier { counters, .. }) = of_tier.filter(|_| self.counts) {
             counters.unawaited_failed.one();
         }
         // Every way out comes here: a panic in the turn, an actor that died, a queue that was thrown away.
         if let Some(slot) = self.slot.take() {
             if std::thread::panicking()
-                && let Some(view) = &self.view
+                && let Some(of_tier) = of_tier
                 && !seeded::has(Bug::ViewLeftOpen)
             {
-                view.close();
+                of_tier.view.close();
             }
-            let _ = slot.send(Err(Error::TierRestarting { tier: Arc::clone(&self.tier) }));
+            let _ = slot.send(Err(Error::TierRestarting { tier: Arc::clone(&self.from.name) }));
         }
     }
 }

@@ -22,8 +22,8 @@ use crate::engine::key::Key;
 use crate::engine::scope::{How, Scope};
 use crate::engine::stamp::At;
 use crate::engine::terms::Terms;
-pub use crate::engine::tier::Item;
 use crate::engine::tier::{BatchLanded, Outcome, Stored, Taken, Warmed};
+pub use crate::engine::tier::{Item, Made};
 use crate::env::Spawner;
 use crate::error::{Error, Result};
 use crate::loader::LoadCell;
@@ -63,9 +63,9 @@ pub enum TierRequest {
     /// Tell what is known of a key, without counting it as a read.
     Explain { key: Key, route: Option<Arc<str>>, reply: Reply<Explanation> },
     /// Store one.
-    Set { item: Item, reply: Reply<Stored> },
+    Set { item: Made, reply: Reply<Stored> },
     /// Store several, one after the other, between two messages.
-    SetMany { items: Vec<Item>, reply: Reply<Vec<Result<Stored>>> },
+    SetMany { items: Vec<Made>, reply: Reply<Vec<Result<Stored>>> },
     /// Take one away.
     Remove { key: Key, reply: Reply<Taken> },
     /// Take several away, between two messages.

@@ -24,6 +24,8 @@ use crate::message::{Change, InfoSnapshot, ReviveTier, TierInfo};
 
 /// Parcels that one turn moves at most, so that tiers on the same thread get theirs.
 const DRAIN: usize = 1_024;
+/// Requests that a tier's part of them is given room for at once, if there may be as many.
+const AT_ONCE: usize = 128;
 
 /// Routes what hosts send, and grants bytes.
 #[derive(Debug)]
@@ -48,9 +50,16 @@ impl Supervisor {
     fn drain(&mut self) {
         let mut batches: Vec<Vec<Accepted>> = self.wiring.tiers.iter().map(|_| Vec::new()).collect();
         let wiring = Arc::clone(&self.wiring);
-        for parcel in wiring.inbox.drain(DRAIN) {
+        let mut drained = wiring.inbox.drain(DRAIN);
+        while let Some(parcel) = drained.next() {
             match parcel {
-                Parcel::Tier(id, accepted) => batches[id.index()].push(accepted),
+                Parcel::Tier(id, accepted) => {
+                    let batch = &mut batches[id.index()];
+                    if batch.is_empty() {
+                        batch.reserve((drained.len() + 1).min(AT_ONCE));
+                    }
+                    batch.push(accepted);
+                }
                 Parcel::Tiers(parts) => {
                     parts.into_iter().for_each(|(id, accepted)| batches[id.index()].push(accepted));
                 }
@@ -61,6 +70,7 @@ impl Supervisor {
                 }
             }
         }
+        drop(drained);
         self.send(&mut batches);
         if !wiring.inbox.is_empty() {
             // Not a message to itself: the mailbox loop does not yield while mail arrives.

@@ -178,7 +178,7 @@ impl TierActor {
         self.remains.extend(remains);
         self.wiring.events.turned(&self.shared().name, self.tier.seq(), self.tier.now(), &gone, happened);
         self.queue.spend(gone.len());
-        let _ = guarded(|| gone.clear());
+        let _ = guarded(|| self.queue.drop_left(&mut gone));
         drop_guarded(self.tier.take_husks());
         if gone.capacity() <= CHANGES {
             self.spare = gone;

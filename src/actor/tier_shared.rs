@@ -12,10 +12,12 @@ use tokio::sync::Semaphore;
 
 use super::live_terms::LiveTerms;
 use super::permit::Permits;
+use super::reply::Answerer;
 use super::request::ToTier;
 use super::throttle::Throttle;
 use super::wiring::{Place, tell};
 use crate::codec::pack::Packer;
+use crate::codec::value::INLINE_MAX;
 use crate::engine::counters::Counters;
 use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
@@ -51,6 +53,8 @@ pub struct TierShared {
     pub counters: Arc<Counters>,
     /// Its bound.
     pub permits: Arc<Permits>,
+    /// From whom its answers are.
+    pub(crate) answerer: Arc<Answerer>,
     pub(crate) place: Place<ToTier>,
     /// Compresses its values.
     pub(crate) packer: Packer,
@@ -69,6 +73,11 @@ impl TierShared {
     /// Whether it serves.
     pub fn state(&self) -> TierState {
         if self.failed.load(Ordering::Acquire) { TierState::Failed } else { TierState::Running }
+    }
+
+    /// Whether a value of so many encoded bytes is stored as those bytes, beside its key.
+    pub(crate) fn stores_as_it_is(&self, len: usize) -> bool {
+        self.weigher.is_none() && len <= INLINE_MAX && self.packer.leaves(len)
     }
 
     /// Bytes held: entries as of the end of its last turn, and the decoded copies that readers added since.

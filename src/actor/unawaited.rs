@@ -12,32 +12,15 @@ use super::request::{Accepted, TierRequest};
 use super::tier_shared::TierShared;
 use super::wiring::Wiring;
 use crate::engine::key::Key;
-use crate::engine::weigh::weigh;
-use crate::error::{Error, Result, Shown};
-use crate::message::{Invalidate, Set, Written};
+use crate::error::{Error, Result};
+use crate::message::{Invalidate, Written};
 use crate::telemetry::spans;
 
 fn nobody<R>(tier: &TierShared) -> Reply<R> {
-    Reply::unawaited(Arc::clone(&tier.name), &tier.counters)
+    Reply::unawaited(&tier.answerer)
 }
 
 impl Wiring {
-    /// As [`Set`], without an answer. `TooLarge` is told at once; the older value is taken away all the same.
-    pub(crate) fn send_set(&self, set: Set) -> Result<()> {
-        self.open()?;
-        let (id, item) = self.item(set)?;
-        let (tier, bytes, limit) =
-            (self.tier(id), weigh(&item.key, &item.value, &item.tags), self.plan.max_entry);
-        let permit = self.permit(id, Lane::Data, bytes)?;
-        let told =
-            (bytes > limit).then(|| Error::TooLarge { key: Shown::new(item.key.as_str()), bytes, limit });
-        // What is told here is not counted as untold.
-        let reply =
-            if told.is_some() { Reply::from_slot(None, Arc::clone(&tier.name)) } else { nobody(tier) };
-        self.post(Parcel::Tier(id, Accepted::with(TierRequest::Set { item, reply }, permit)));
-        told.map_or(Ok(()), Err)
-    }
-
     /// As [`Remove`](crate::message::Remove), without an answer.
     pub(crate) fn send_remove(&self, key: Key) -> Result<()> {
         self.open()?;

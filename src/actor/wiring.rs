@@ -18,6 +18,7 @@ use super::inbox::{Inbox, Parcel};
 use super::live_terms::LiveTerms;
 use super::look::KeyAt;
 use super::permit::Permits;
+use super::reply::Answerer;
 use super::request::{ToStats, ToSupervisor, ToTier, ToWarmer};
 use super::root::Root;
 use super::strangers::Strangers;
@@ -132,13 +133,16 @@ pub struct Wiring {
 
 /// What all share of one tier.
 fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan) -> TierShared {
+    let view = Arc::new(View::new(env.seed().wrapping_add(id.index() as u64)));
+    let counters = Arc::new(Counters::sampled());
     TierShared {
         id,
         name: Arc::clone(&tier.name),
         terms: LiveTerms::new(tier.terms, true),
-        view: Arc::new(View::new(env.seed().wrapping_add(id.index() as u64))),
+        answerer: Answerer::tier(Arc::clone(&tier.name), Arc::clone(&view), Arc::clone(&counters)),
+        view,
         keeps_decoded: tier.keep_decoded,
-        counters: Arc::new(Counters::sampled()),
+        counters,
         permits: Permits::new(Arc::clone(&tier.name), plan.queue_messages as u64, plan.queue_bytes),
         place: Place::default(),
         packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
@@ -257,21 +261,27 @@ impl Wiring {
     /// The tier of `key`, and on what terms its values are loaded and kept there. Errors: `UnknownPrefix`.
     #[inline]
     pub(crate) fn route(&self, key: &str) -> Result<(&TierShared, &LiveTerms)> {
+        self.routed(key).map(|(tier, terms, _)| (tier, terms))
+    }
+
+    /// As [`Wiring::route`], and whether a tier was made for its first segment.
+    #[inline]
+    fn routed(&self, key: &str) -> Result<(&TierShared, &LiveTerms, bool)> {
         let Some(route) = self.routes.route(key) else {
             return Err(Error::UnknownPrefix { prefix: Shown::new(first_segment(key)) });
         };
         let tier = self.tier(route.tier);
         let of_prefix = |place: u16| &self.prefix_terms[usize::from(place)];
-        Ok((tier, route.prefix.map_or(&tier.terms, of_prefix)))
+        Ok((tier, route.prefix.map_or(&tier.terms, of_prefix), route.known))
     }
 
     /// As [`Wiring::route`], for what is on its way to a tier: a first segment that no tier was made for is warned of.
     pub(crate) fn route_told(&self, key: &str) -> Result<(&TierShared, &LiveTerms)> {
-        let found = self.route(key)?;
-        if self.routes.route(key).is_some_and(|route| !route.known) {
-            self.strangers.meet(key, &found.0.name);
+        let (tier, terms, known) = self.routed(key)?;
+        if !known {
+            self.strangers.meet(key, &tier.name);
         }
-        Ok(found)
+        Ok((tier, terms))
     }
 
     /// The tiers that `scope` can reach.

@@ -155,6 +155,11 @@ impl Packer {
         }
     }
 
+    /// Whether values of `len` bytes stay as they are.
+    pub(crate) fn leaves(&self, len: usize) -> bool {
+        self.compression == Compression::Off || len <= self.threshold
+    }
+
     /// Compresses `value` if it is worth it: above the threshold, and a tenth is saved. Cost: for LZ4 one pass over its bytes.
     ///
     /// Until its dictionary is there, and where none could be trained, zstd does as LZ4.

@@ -60,20 +60,34 @@ impl Value {
     /// # Ok::<(), apex_cache::Error>(())
     /// ```
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+        Self::encode_to(value, Self::of_written::<T>)
+    }
+
+    /// The value of `bytes` that were written from a `T`.
+    pub(crate) fn of_written<T: ?Sized>(bytes: &[u8]) -> Self {
+        Self {
+            bytes: Bytes::from(Box::<[u8]>::from(bytes)),
+            fingerprint: Fingerprint::of::<T>(),
+            packed: Packed::Plain,
+            charged: None,
+        }
+    }
+
+    /// Encodes `value` and shows the bytes to `take`.
+    pub(crate) fn encode_to<T: Serialize + ?Sized, R>(value: &T, take: impl FnOnce(&[u8]) -> R) -> Result<R> {
         // Written where there is room, then copied: a buffer that grows from nothing is moved five times on the way. Taken out
         // for the time, for a `Serialize` may encode something else.
         let mut room = ROOM.take();
         let written = encode::write_named(&mut room, value);
-        let bytes = Bytes::from(Box::<[u8]>::from(room.as_slice()));
+        let taken = written.map(|()| take(&room));
         room.clear();
         if room.capacity() <= ROOM_MAX {
             ROOM.set(room);
         }
-        written.map_err(|error| Error::Encode {
+        taken.map_err(|error| Error::Encode {
             type_name: type_name::<T>(),
             reason: encode_reason(&error).into(),
-        })?;
-        Ok(Self { bytes, fingerprint: Fingerprint::of::<T>(), packed: Packed::Plain, charged: None })
+        })
     }
 
     /// Decodes the value; `key` is named in errors.

@@ -19,9 +19,8 @@ use super::key::Key;
 use super::moment::Moment;
 use super::seeded::{self, Bug};
 use super::terms::Terms;
-use super::tier::{Item, Right, Stored, Tier};
+use super::tier::{Item, Right, Tier};
 use super::weigh::weigh;
-use crate::error::Error;
 
 /// One key that is asked for with others.
 #[derive(Debug)]
@@ -60,21 +59,6 @@ impl<W: Waiter, J> Tier<W, J> {
             self.ask_first(&key, &terms, &mut group, waiter, now, fx);
         }
         self.start_loads(fx);
-    }
-
-    /// Stores `items` one after the other; see [`Tier::set`].
-    pub fn set_many(
-        &mut self,
-        items: Vec<Item>,
-        now: Moment,
-        fx: &mut Effects<W, J>,
-    ) -> Vec<Result<Stored, Error>> {
-        let stored = items.into_iter().map(|item| self.set_one(item, now, fx)).collect();
-        // Once for all. Order that bites when it is done for each:
-        //   1 the set of one key lets a load of another start   2 the set of that other, in the same turn, takes its waiters
-        //   3 nobody is left whose loader could be run: the load never ends, and its place is lost
-        self.start_loads(fx);
-        stored
     }
 
     /// Takes `keys` away one after the other; see [`Tier::remove`].

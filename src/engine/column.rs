@@ -9,7 +9,7 @@
 use std::ops::{Index, IndexMut};
 
 /// Values in a chunk.
-const CHUNK: usize = 4_096;
+pub(crate) const CHUNK: usize = 4_096;
 /// Values that the first chunk grows by at least.
 const LEAST: usize = 64;
 
@@ -68,6 +68,21 @@ impl<T: Clone> Column<T> {
             }
             last.resize(wanted, self.empty.clone());
         }
+    }
+
+    /// Drops at most `limit` of the last values; returns whether there are more. For a column that is not used any more.
+    pub(crate) fn drop_some(&mut self, limit: usize) -> bool {
+        let Some(last) = self.chunks.last_mut() else { return false };
+        last.truncate(last.len().saturating_sub(limit));
+        if last.is_empty() {
+            self.chunks.pop();
+        }
+        !self.chunks.is_empty()
+    }
+
+    /// The values of a chunk; of the last as far as there are any.
+    pub(crate) fn chunk_mut(&mut self, chunk: usize) -> &mut [T] {
+        self.chunks.get_mut(chunk).map_or(&mut [], Vec::as_mut_slice)
     }
 
     /// All values in the order of their places.

@@ -30,7 +30,7 @@ fn carry_out(store: &mut Store, seq: u64) {
     let mut gone = Vec::new();
     match thread_rng().gen_range(0..8) {
         0 | 1 => drop(store.remove(of, Cause::Removed, &mut gone)),
-        2 => drop(store.clear(Moment::START)),
+        2 => drop(store.clear()),
         3 | 4 => drop(store.insert_warm(draft(Origin::Warm), seq, Moment::START, &mut gone)),
         _ => drop(store.insert(draft(Origin::Set), Moment::START, &mut gone)),
     }
@@ -43,7 +43,7 @@ fn copies_are_paid_for_once_and_given_back_once() {
     each_schedule(|| {
         let view = Arc::new(View::new(1));
         let grant = thread_rng().gen_range(2..4) * (OVERHEAD + 20);
-        let mut store = Store::new(Arc::clone(&view), grant, Moment::START);
+        let mut store = Store::new(Arc::clone(&view), grant);
         carry_out(&mut store, 1);
         let readers = [(); 2].map(|()| {
             let view = Arc::clone(&view);

@@ -31,7 +31,7 @@ impl Drop for Sore {
 
 fn store(entries: u64) -> (Store, Arc<View>) {
     let view = Arc::new(View::new(1));
-    (Store::new(Arc::clone(&view), entries * (OVERHEAD + 20), Moment::START), view)
+    (Store::new(Arc::clone(&view), entries * (OVERHEAD + 20)), view)
 }
 
 fn put(store: &mut Store, of: u64, seq: u64) {
@@ -57,7 +57,7 @@ fn what_pays_for_copies_agrees_with_the_copies_whatever_readers_still_hold() {
             match rng.below(20) {
                 0..5 => put(&mut store, of, seq),
                 5..8 => drop(store.remove(&format!("k::{of}"), Cause::Removed, &mut Vec::new())),
-                8 if rng.one_in(3) => drop(store.clear(Moment::START)),
+                8 if rng.one_in(3) => drop(store.clear()),
                 9 => {
                     let grant = (2 + rng.below(2 * KEYS)) * (OVERHEAD + 20);
                     store.set_grant(grant, Moment::START, &mut Vec::new());
@@ -89,7 +89,7 @@ fn what_stands_in_front_of_a_key_is_a_copy_of_what_the_view_shows() {
             match rng.below(20) {
                 0..4 => put(&mut store, of, seq),
                 4 => drop(store.remove(&name, Cause::Removed, &mut Vec::new())),
-                5 if rng.one_in(5) => drop(store.clear(Moment::START)),
+                5 if rng.one_in(5) => drop(store.clear()),
                 6 => {
                     let grant = (KEYS + rng.below(3 * KEYS)) * (OVERHEAD + 20);
                     store.set_grant(grant, Moment::START, &mut Vec::new());
@@ -132,7 +132,7 @@ fn what_a_thread_remembers_of_what_was_cleared_keeps_no_entry_alive() {
     let is_kept = |of: usize| Arc::strong_count(&ends[of]) > 1;
     assert!(is_kept(0) && is_kept(1) && is_kept(2));
     // As when the actor dies with what it has not dropped yet: this thread has seen those tables, and reads no more.
-    drop(store.clear(Moment::START));
+    drop(store.clear());
     assert!(!is_kept(0) && !is_kept(1) && !is_kept(2));
 }
 
@@ -151,7 +151,7 @@ fn a_copy_whose_end_panics_takes_nobody_with_it() {
     store.remove("k::1", Cause::Removed, &mut gone);
     drop(gone);
     assert_eq!(dropped.load(Relaxed), 2);
-    let mut rest = store.clear(Moment::START).remains;
+    let mut rest = store.clear().remains;
     while rest.drop_some(1) {}
     assert_eq!(dropped.load(Relaxed), 6);
 }
@@ -167,7 +167,7 @@ fn a_table_that_is_dropped_forgets_empty_places_only() {
         assert!(entry.add_decoded(copy, COPY).is_ok());
         tables.current.fill(hash, entry);
     }
-    let taken = tables.current.place_of(1, "b").and_then(|(place, _)| tables.current.take(place));
+    let taken = tables.current.place_of(1, b"b").and_then(|(place, _)| tables.current.take(place));
     assert!(taken.is_some());
     drop(taken);
     assert_eq!(Arc::strong_count(&end), 3);
@@ -195,7 +195,7 @@ fn an_entry_whose_copy_was_taken_away_is_asked_for_no_sooner_and_leaves_after_th
     let later = Moment::from_millis(59_000);
     assert!(!bare.ask(later, Duration::ZERO), "the source is left alone for a minute");
 
-    drop(store.clear(Moment::START));
+    drop(store.clear());
     assert_eq!(Arc::strong_count(&end), 2, "a host's value was dropped within the turn");
     assert_eq!(store.take_husks().len(), 1);
     assert_eq!(Arc::strong_count(&end), 1);

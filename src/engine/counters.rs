@@ -27,7 +27,7 @@ impl Count {
 
     /// Adds one, for a number that no other thread writes: nothing is read and written in one step.
     #[inline]
-    fn one_alone(&self) {
+    pub(super) fn one_alone(&self) {
         self.0.store(self.0.load(Relaxed) + 1, Relaxed);
     }
 

@@ -105,8 +105,8 @@ impl Departures {
         self.push(hash, Departure { why, at: self.now, seq });
     }
 
-    /// Notes that the entry whose key has that `hash` was taken, if its absence is worth a word: one that was replaced is there.
-    pub fn gone(&mut self, gone: &Gone, hash: u64, seq: u64) {
+    /// Notes that the entry whose key `hash` tells was taken, if its absence is worth a word: one that was replaced is there.
+    pub fn gone(&mut self, gone: &Gone, hash: impl FnOnce() -> u64, seq: u64) {
         let Gone { entry, cause } = gone;
         let (why, at) = match cause {
             // Noticed now, over since then.
@@ -117,7 +117,7 @@ impl Departures {
             // Why a set was not kept is noted where that is decided; of a clear there is one record.
             Cause::Replaced | Cause::Displaced | Cause::Cleared => return,
         };
-        self.push(hash, Departure { why, at, seq });
+        self.push(hash(), Departure { why, at, seq });
     }
 
     /// Notes that everything there was is gone: one record, however much it was. `why` is one that takes all keys.

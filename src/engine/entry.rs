@@ -4,12 +4,13 @@
 //! Never: changes a value in place; an overwrite is a new entry in the same slot.
 //!
 //! Every byte is paid for each entry, so what few entries have stands in a box of its own, and the key and a value up to
-//! [`INLINE_MAX`] bytes stand behind the fields in the same allocation: a hit follows one pointer.
+//! [`INLINE_MAX`](crate::codec::value::INLINE_MAX) bytes stand behind the fields in the same allocation: a hit follows one pointer.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU16, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
+};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,18 +18,20 @@ use triomphe::ThinArc;
 
 use super::kept::Kept;
 use super::key::Key;
-use super::marks;
 use super::moment::Moment;
 use super::tag::Tags;
 use super::terms::{Life, STORED_END};
 use super::weigh::weight;
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::pack::Packed;
-use crate::codec::value::{INLINE_MAX, Value};
+use crate::codec::value::Value;
 
+#[path = "entry_making.rs"]
+mod making;
 #[path = "entry_read.rs"]
 mod read;
 
+pub(crate) use making::About;
 pub use read::ReadEntry;
 pub(crate) use read::packed;
 
@@ -68,6 +71,12 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// Puts the entry together.
+    pub(crate) fn made(self) -> (Entry, About) {
+        let Self { key, value, tags, life, took, seq, since, origin } = self;
+        (Entry::made(key.as_str(), value, tags), About { life, took, seq, since, origin })
+    }
+
     /// Bytes that its entry will be charged with.
     pub fn weight(&self) -> u64 {
         let Self { key, value, tags, life, .. } = self;
@@ -88,7 +97,7 @@ pub struct Fields {
     /// How far `since` is behind `seq`.
     since: u32,
     slot: u32,
-    /// Bytes of the decoded copy; [`SEALED`]: there will be none any more.
+    /// Bytes of the decoded copy; [`SEALED`] or [`BARE`]: there will be none any more.
     decoded_weight: AtomicU32,
     /// Milliseconds from the store until it is no longer served, where `rare` does not tell more.
     ttl: u32,
@@ -131,7 +140,10 @@ pub(crate) const DECODED: usize = 4 * size_of::<usize>();
 
 const STORED_BITS: u32 = STORED_END.ilog2();
 const KEY_BITS: u32 = 11;
+/// A copy that was weighed is there, or on its way.
 const SEALED: u32 = u32::MAX;
+/// No copy ever came.
+const BARE: u32 = SEALED - 1;
 static NO_TAGS: Tags = Tags::NONE;
 static PLAIN: Packed = Packed::Plain;
 
@@ -179,45 +191,9 @@ impl ReadEntry for Entry {
 impl Entry {
     /// Makes the entry for `slot`; `hits` are the raw ones of the entry it replaces, `stamp` is that of its store.
     pub(crate) fn new(draft: Draft, slot: u32, hits: u16, stamp: u32) -> Self {
-        let Draft { key, value, tags, life, took, seq, since, origin } = draft;
-        let key = key.as_str().as_bytes();
-        let fingerprint = value.fingerprint();
-        let is_rare = !tags.is_empty() || value.is_rare() || life.plain().is_none();
-        let (value, packed, charged) = value.into_stored();
-        let mut rare = Rare { tags, packed, charged, ..Rare::default() };
-        let ttl = life.plain();
-        rare.life = ttl.is_none().then_some(life);
-        rare.body = (value.len() > INLINE_MAX).then(|| value.clone());
-        let inline = if rare.body.is_some() { &[][..] } else { &value[..] };
-        let stored = life.stored.as_millis().min(STORED_END - 1);
-        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).min((1 << (64 - STORED_BITS)) - 1);
-        let origin = match origin {
-            Origin::Set => 0,
-            Origin::Load => 1,
-            Origin::Warm => 2,
-        };
-        let fields = Fields {
-            rare: is_rare.then(|| Box::new(rare)),
-            decoded: OnceLock::new(),
-            seq,
-            fingerprint,
-            stored: stored | (took << STORED_BITS),
-            ttl: ttl.unwrap_or_default(),
-            since: u32::try_from(seq.saturating_sub(since)).unwrap_or(u32::MAX),
-            slot,
-            mark: AtomicU32::new(marks::first(stamp)),
-            decoded_weight: AtomicU32::new(0),
-            hits: AtomicU16::new(hits),
-            shape: key.len() as u16 | (origin << KEY_BITS),
-        };
-        // Put together in a buffer that the thread keeps: filling the allocation byte by byte would take ten times as long.
-        thread_local!(static TOGETHER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
-        TOGETHER.with_borrow_mut(|together| {
-            together.clear();
-            together.extend_from_slice(key);
-            together.extend_from_slice(inline);
-            Self(ThinArc::from_header_and_slice(fields, together))
-        })
+        let (mut entry, about) = draft.made();
+        entry.store(&about, slot, hits, stamp);
+        entry
     }
 
     /// The same entry with another life and without a decoded copy, as one of its own: readers hold what they were given.
@@ -270,6 +246,22 @@ impl Entry {
         Value::of_stored(bytes, self.fingerprint(), packed(self).clone(), charged)
     }
 
+    /// Its value, with bytes of its own.
+    pub(crate) fn value_apart(&self) -> Value {
+        let rare = self.parts().0.rare.as_ref();
+        let body = rare.and_then(|rare| rare.body.clone());
+        let bytes = body.unwrap_or_else(|| Bytes::copy_from_slice(self.bytes()));
+        let charged = rare.and_then(|rare| rare.charged);
+        Value::of_stored(bytes, self.fingerprint(), packed(self).clone(), charged)
+    }
+
+    /// Whether it was sealed with nothing to it but its key and its bytes: no copy of a host's, whose end may do anything, and
+    /// no reader on its way with one, who has noted its weight.
+    pub(crate) fn is_bare(&self) -> bool {
+        let fields = self.parts().0;
+        fields.rare.is_none() && fields.decoded_weight.load(Relaxed) == BARE
+    }
+
     /// A load of its key failed: nobody has it loaded anew until what `pause` says of the number of failures.
     pub(crate) fn put_off(&self, now: Moment, pause: impl FnOnce(u32) -> Duration) {
         if let Some(rare) = &self.parts().0.rare {
@@ -285,14 +277,6 @@ impl Entry {
         rare.is_some_and(|rare| {
             rare.failures.load(Relaxed) > 0 && now.as_millis() < rare.ask_from.load(Relaxed)
         })
-    }
-
-    pub(crate) fn slot(&self) -> u32 {
-        self.parts().0.slot
-    }
-
-    pub(crate) fn raw_hits(&self) -> u16 {
-        self.marks().hits.load(Relaxed)
     }
 
     /// The stamp of the last read, or of the store.
@@ -312,9 +296,10 @@ impl Entry {
 
     /// Lets no reader add a decoded copy from now on; returns what there is of one weighs.
     pub(crate) fn seal(&self) -> u64 {
-        match self.parts().0.decoded_weight.swap(SEALED, AcqRel) {
-            SEALED => 0,
-            weight => weight.into(),
+        let noted = &self.parts().0.decoded_weight;
+        match noted.compare_exchange(0, BARE, AcqRel, Acquire) {
+            Ok(_) | Err(BARE | SEALED) => 0,
+            Err(_) => noted.swap(SEALED, AcqRel).into(),
         }
     }
 }

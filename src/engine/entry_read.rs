@@ -7,7 +7,7 @@ use std::any::TypeId;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::Duration;
 
-use super::{Decoded, Fields, Freshness, KEY_BITS, NO_TAGS, Origin, PLAIN, SEALED, STORED_BITS};
+use super::{BARE, Decoded, Fields, Freshness, KEY_BITS, NO_TAGS, Origin, PLAIN, SEALED, STORED_BITS};
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::pack::Packed;
 use crate::engine::copied::{self, Copied};
@@ -28,9 +28,15 @@ pub trait ReadEntry {
 
     /// Its key.
     fn key(&self) -> &str {
+        // Checked each time, which takes longer than all that is done with most keys: see `key_bytes`.
+        std::str::from_utf8(self.key_bytes()).unwrap_or_default()
+    }
+
+    /// The bytes of its key.
+    #[inline]
+    fn key_bytes(&self) -> &[u8] {
         let (fields, bytes) = self.parts();
-        // Checked for free on the path of writes; a reader compares bytes, see `has_key`.
-        std::str::from_utf8(&bytes[..fields.key_len()]).unwrap_or_default()
+        &bytes[..fields.key_len()]
     }
 
     /// Its key, as one of its own. Cost: an allocation.
@@ -41,8 +47,7 @@ pub trait ReadEntry {
     /// Whether that is its key.
     #[inline]
     fn has_key(&self, key: &str) -> bool {
-        let (fields, bytes) = self.parts();
-        &bytes[..fields.key_len()] == key.as_bytes()
+        self.key_bytes() == key.as_bytes()
     }
 
     /// Whether the host says what its value is charged with; then that stands for a decoded copy, too.
@@ -148,6 +153,16 @@ pub trait ReadEntry {
         weight(key, value, rare.tags.as_slice(), true)
     }
 
+    /// The slot of its store.
+    fn slot(&self) -> u32 {
+        self.parts().0.slot
+    }
+
+    /// How often it was served, as it is counted; see [`ReadEntry::hits`].
+    fn raw_hits(&self) -> u16 {
+        self.marks().hits.load(Relaxed)
+    }
+
     /// The tier's sequence number of its store.
     fn seq(&self) -> u64 {
         self.parts().0.seq
@@ -190,7 +205,7 @@ pub trait ReadEntry {
     /// Bytes that its decoded copy is charged with; none once it was taken out.
     fn decoded_weight(&self) -> u64 {
         match self.parts().0.decoded_weight.load(Acquire) {
-            SEALED => 0,
+            BARE | SEALED => 0,
             weight => weight.into(),
         }
     }
@@ -204,7 +219,7 @@ pub trait ReadEntry {
     fn add_decoded(&self, copy: Decoded, weight: u32) -> Result<(), Decoded> {
         let fields = self.parts().0;
         let noted = weight != 0
-            && weight != SEALED
+            && weight < BARE
             && fields.decoded_weight.compare_exchange(0, weight, AcqRel, Acquire).is_ok();
         if !noted {
             return Err(copy);

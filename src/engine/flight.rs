@@ -196,6 +196,11 @@ impl<W> Flights<W> {
         self.by_id.get_mut(&id).map(|flight| (&flight.key, &mut flight.waiters))
     }
 
+    /// Whether no load may be joined.
+    pub fn is_empty(&self) -> bool {
+        self.attached.is_empty()
+    }
+
     /// The flight that a caller for `key` would join.
     pub fn attached(&self, key: &str) -> Option<FlightId> {
         self.attached.get(key).copied()
@@ -303,8 +308,8 @@ impl<W> Flights<W> {
     }
 
     /// A set came for `key`: its load may store nothing, and those who waited are returned, to be given the set value.
-    pub fn supersede(&mut self, key: &Key) -> Vec<W> {
-        let Some(id) = self.attached(key.as_str()) else { return Vec::new() };
+    pub fn supersede(&mut self, key: &str) -> Vec<W> {
+        let Some(id) = self.attached(key) else { return Vec::new() };
         if self.detach(id) {
             return self
                 .by_id

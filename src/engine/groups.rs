@@ -12,14 +12,14 @@
 
 use super::column::Column;
 use super::index::Index;
-use super::key::{first_segment, group};
+use super::key::{first_segment_of, group_of};
 use super::links::{Links, List, NONE};
 use super::scope::{Reach, segment_may_match};
 
 /// The key of the entry in a slot.
 pub(crate) trait Names {
-    /// Text of the key in `slot`, which must be held.
-    fn key(&self, slot: u32) -> &str;
+    /// The bytes of the key in `slot`, which must be held.
+    fn key(&self, slot: u32) -> &[u8];
 }
 
 /// A walk over the entries that a scope can reach.
@@ -97,10 +97,10 @@ impl Default for Groups {
 
 impl Groups {
     /// Adds `slot`, whose key `names` knows. `hash` is the one function for all texts of this store.
-    pub(crate) fn insert(&mut self, slot: u32, names: &impl Names, hash: impl Fn(&str) -> u64) {
-        let name = group(names.key(slot));
+    pub(crate) fn insert(&mut self, slot: u32, names: &impl Names, hash: impl Fn(&[u8]) -> u64) {
+        let name = group_of(names.key(slot));
         let name_hash = hash(name);
-        let segment = self.segment(first_segment(name), names, &hash);
+        let segment = self.segment(first_segment_of(name), names, &hash);
         let known = self.find_group(name, name_hash, names);
         let list = &mut self.segments[segment];
         if let Some(first) = known {
@@ -109,14 +109,14 @@ impl Groups {
             self.links.insert_before(list, next, slot);
         } else {
             self.links.push_front(list, slot);
-            self.groups.insert(name_hash, slot, |other| hash(group(names.key(other))));
+            self.groups.insert(name_hash, slot, |other| hash(group_of(names.key(other))));
         }
         self.mark(slot, known.is_none());
     }
 
     /// Takes `slot` out, while `names` still knows its key.
-    pub(crate) fn remove(&mut self, slot: u32, names: &impl Names, hash: impl Fn(&str) -> u64) {
-        let name = group(names.key(slot));
+    pub(crate) fn remove(&mut self, slot: u32, names: &impl Names, hash: impl Fn(&[u8]) -> u64) {
+        let name = group_of(names.key(slot));
         let next = self.links.next(slot);
         let goes_on = next != NONE && !self.is_first(next);
         // Order that bites without it: a walk pauses before the slot; the slot is taken; it is filled again, elsewhere.
@@ -131,11 +131,11 @@ impl Groups {
         } else if self.is_first(slot) {
             self.groups.remove(hash(name), slot);
         }
-        let segment = self.segment(first_segment(name), names, &hash);
+        let segment = self.segment(first_segment_of(name), names, &hash);
         let list = &mut self.segments[segment];
         self.links.remove(list, slot);
         if *list == List::EMPTY {
-            self.by_segment.remove(hash(first_segment(name)), segment);
+            self.by_segment.remove(hash(first_segment_of(name)), segment);
             self.free_segments.push(segment);
         }
     }
@@ -150,26 +150,26 @@ impl Groups {
         *word = *word & !(1 << (slot % 64)) | u64::from(first) << (slot % 64);
     }
 
-    fn find_group(&self, name: &str, hash: u64, names: &impl Names) -> Option<u32> {
-        self.groups.find(hash, |first| group(names.key(first)) == name)
+    fn find_group(&self, name: &[u8], hash: u64, names: &impl Names) -> Option<u32> {
+        self.groups.find(hash, |first| group_of(names.key(first)) == name)
     }
 
     /// Whether a key has `name`, of this `hash`, as its first segment.
-    pub(crate) fn has_segment(&self, name: &str, hash: u64, names: &impl Names) -> bool {
+    pub(crate) fn has_segment(&self, name: &[u8], hash: u64, names: &impl Names) -> bool {
         self.find_segment(name, hash, names).is_some()
     }
 
-    fn find_segment(&self, name: &str, hash: u64, names: &impl Names) -> Option<u32> {
+    fn find_segment(&self, name: &[u8], hash: u64, names: &impl Names) -> Option<u32> {
         self.by_segment.find(hash, |id| self.segment_name(id, names) == Some(name))
     }
 
-    fn segment_name<'n>(&self, id: u32, names: &'n impl Names) -> Option<&'n str> {
+    fn segment_name<'n>(&self, id: u32, names: &'n impl Names) -> Option<&'n [u8]> {
         let head = self.segments[id].head;
-        (head != NONE).then(|| first_segment(names.key(head)))
+        (head != NONE).then(|| first_segment_of(names.key(head)))
     }
 
     /// The place of the segment called `name`, which is made if there is none.
-    fn segment(&mut self, name: &str, names: &impl Names, hash: impl Fn(&str) -> u64) -> u32 {
+    fn segment(&mut self, name: &[u8], names: &impl Names, hash: impl Fn(&[u8]) -> u64) -> u32 {
         let name_hash = hash(name);
         if let Some(id) = self.find_segment(name, name_hash, names) {
             return id;
@@ -177,7 +177,7 @@ impl Groups {
         let id = self.free_segments.pop().unwrap_or(self.segments.len() as u32);
         self.segments.put(id, List::EMPTY);
         let segments = &self.segments;
-        let hash_of = |other: u32| hash(first_segment(names.key(segments[other].head)));
+        let hash_of = |other: u32| hash(first_segment_of(names.key(segments[other].head)));
         self.by_segment.insert(name_hash, id, hash_of);
         id
     }
@@ -187,15 +187,16 @@ impl Groups {
         &mut self,
         reach: &Reach<'_>,
         names: &impl Names,
-        hash: impl Fn(&str) -> u64,
+        hash: impl Fn(&[u8]) -> u64,
     ) -> WalkId {
         let walk = match *reach {
             Reach::Key(name) | Reach::Group(name) => {
-                let first = self.find_group(group(name), hash(group(name)), names);
+                let name = group_of(name.as_bytes());
+                let first = self.find_group(name, hash(name), names);
                 Walk::from(first.unwrap_or(NONE), true)
             }
             Reach::Segment(name) => {
-                let found = self.find_segment(name, hash(name), names);
+                let found = self.find_segment(name.as_bytes(), hash(name.as_bytes()), names);
                 Walk::from(found.map_or(NONE, |id| self.segments[id].head), false)
             }
             Reach::Literal(_) | Reach::All => Walk { segment_end: self.segments.len() as u32, ..Walk::DONE },
@@ -231,7 +232,9 @@ impl Groups {
     fn is_worth_a_visit(&self, segment: u32, reach: &Reach<'_>, names: &impl Names) -> bool {
         match (reach, self.segment_name(segment, names)) {
             (_, None) => false,
-            (Reach::Literal(literal), Some(name)) => segment_may_match(literal, name),
+            (Reach::Literal(literal), Some(name)) => {
+                str::from_utf8(name).is_ok_and(|name| segment_may_match(literal, name))
+            }
             _ => true,
         }
     }
@@ -249,23 +252,27 @@ impl Groups {
     /// # Panics
     ///
     /// When it does not agree.
-    pub(crate) fn check(&self, slots: &[u32], names: &impl Names, hash: impl Fn(&str) -> u64) {
+    pub(crate) fn check(&self, slots: &[u32], names: &impl Names, hash: impl Fn(&[u8]) -> u64) {
         let (mut chained, mut groups, mut segments) = (Vec::new(), 0, 0);
         for (id, &list) in (0..).zip(self.segments.iter()) {
             assert_eq!(list == List::EMPTY, self.free_segments.contains(&id), "segment {id} is half free");
             let Some(name) = self.segment_name(id, names) else { continue };
             segments += 1;
-            assert_eq!(self.find_segment(name, hash(name), names), Some(id), "{name} is indexed elsewhere");
+            assert_eq!(
+                self.find_segment(name, hash(name), names),
+                Some(id),
+                "a segment is indexed elsewhere"
+            );
             let mut before = None;
-            for slot in self.links.iter(list) {
-                let its = group(names.key(slot));
-                assert_eq!(first_segment(its), name, "two segments are mixed");
+            for slot in self.links.checked(list) {
+                let its = group_of(names.key(slot));
+                assert_eq!(first_segment_of(its), name, "two segments are mixed");
                 assert_eq!(self.is_first(slot), before != Some(its), "the mark of slot {slot} is wrong");
                 if self.is_first(slot) {
                     groups += 1;
                     // Found by its name, so a group that stands at two places fails for one of them.
                     let found = self.find_group(its, hash(its), names);
-                    assert_eq!(found, Some(slot), "{its} is indexed elsewhere");
+                    assert_eq!(found, Some(slot), "a group is indexed elsewhere");
                 }
                 before = Some(its);
                 chained.push(slot);

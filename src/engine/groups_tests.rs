@@ -14,8 +14,8 @@ use super::view::View;
 struct Slots(Vec<Option<String>>);
 
 impl Names for Slots {
-    fn key(&self, slot: u32) -> &str {
-        self.0[slot as usize].as_deref().expect("a slot is named that is free")
+    fn key(&self, slot: u32) -> &[u8] {
+        self.0[slot as usize].as_deref().expect("a slot is named that is free").as_bytes()
     }
 }
 
@@ -143,7 +143,7 @@ impl Run {
             let reach = walk.scope.reach();
             match self.groups.step(walk.id, &reach, &self.slots) {
                 Step::Slot(slot) => {
-                    let key = self.slots.key(slot).to_owned();
+                    let key = self.slots.0[slot as usize].clone().expect("a walk comes to what is held");
                     assert!(lies_within(&reach, &key), "{} comes to {key}, out of its reach", walk.scope);
                     let stored = self.model[&key].1;
                     assert!(walk.visited.insert((key, stored)), "{} comes to a key twice", walk.scope);
@@ -164,8 +164,8 @@ impl Run {
     }
 }
 
-fn hash(view: &View, collide: bool) -> impl Fn(&str) -> u64 + '_ {
-    move |text| if collide { text.len() as u64 % 3 } else { view.hash(text) }
+fn hash(view: &View, collide: bool) -> impl Fn(&[u8]) -> u64 + '_ {
+    move |text| if collide { text.len() as u64 % 3 } else { view.hash_of(text) }
 }
 
 #[test]

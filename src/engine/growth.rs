@@ -85,7 +85,7 @@ impl View {
         let end = if late { old.places() } else { (writer.moved + moves).min(old.places()) };
         for place in writer.moved..end {
             if let Some(entry) = old.at(place) {
-                let hash = self.hash(entry.key());
+                let hash = self.hash_of(entry.key_bytes());
                 writer.used += usize::from(tables.current.fill(hash, entry));
                 drop(old.take(place));
             }

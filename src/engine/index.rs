@@ -70,12 +70,36 @@ fn regrown(table: &HashTable<u32>, hash_of: impl Fn(u32) -> u64) -> HashTable<u3
     room
 }
 
-/// The part of `hash`. Where its bits stand between 0 and 1, part `i` begins at `2^(i/64) - 1`.
-#[allow(clippy::cast_sign_loss)] // the logarithm of what is 1 or more is 0 or more
+/// Where each part begins, as a share of 65,536: part `i` at `2^(i/64) - 1`.
+const BEGINS: [u16; PARTS] = {
+    let (mut begins, mut power, mut part) = ([0; PARTS], 1 << 31, 0);
+    while part < PARTS {
+        begins[part] = ((power - (1 << 31)) >> 15) as u16;
+        power = (power * 2_170_868_212_u64) >> 31; // 2^(1/64), in the same measure
+        part += 1;
+    }
+    begins
+};
+
+/// For each share of 256: the last part that begins before it, or there.
+const PARTS_BEFORE: [u8; 256] = {
+    let (mut before, mut share, mut part) = ([0; 256], 0, 0);
+    while share < 256 {
+        while part + 1 < PARTS && BEGINS[part + 1] as usize <= share * 256 {
+            part += 1;
+        }
+        before[share] = part as u8;
+        share += 1;
+    }
+    before
+};
+
+/// The part of `hash`. No two begin within a share of 256.
 fn part(hash: u64) -> usize {
     // The tables take the low bits for the place and the high seven for the mark; these stand between them.
-    let share = f32::from((hash >> 40) as u16) / 65_536.0;
-    ((1.0 + share).log2() * PARTS as f32) as usize % PARTS
+    let share = (hash >> 40) as u16;
+    let before = usize::from(PARTS_BEFORE[usize::from(share >> 8)]);
+    before + usize::from(BEGINS.get(before + 1).is_some_and(|&begin| begin <= share))
 }
 
 #[cfg(test)]

@@ -130,14 +130,26 @@ fn check_all(text: &str) -> Result<(), &'static str> {
 /// The first segment: the text before the first `::`, or all of it. Takes any text; allocates nothing.
 #[inline]
 pub fn first_segment(text: &str) -> &str {
-    find_separator(text).map_or(text, |end| &text[..end])
+    &text[..first_segment_of(text.as_bytes()).len()]
 }
 
 /// The key group: the first two segments with what stands between them, or all of the text when it has fewer.
 /// Takes any text; allocates nothing.
 #[inline]
 pub fn group(text: &str) -> &str {
-    let second = first_segment(text).len() + SEPARATOR.len();
+    &text[..group_of(text.as_bytes()).len()]
+}
+
+/// As [`first_segment`], of the bytes of a text: that bytes of an entry are a text takes as long to find out as to cut them.
+#[inline]
+pub(super) fn first_segment_of(text: &[u8]) -> &[u8] {
+    find_separator(text).map_or(text, |end| &text[..end])
+}
+
+/// As [`group`], of the bytes of a text.
+#[inline]
+pub(super) fn group_of(text: &[u8]) -> &[u8] {
+    let second = first_segment_of(text).len() + SEPARATOR.len();
     match text.get(second..).and_then(find_separator) {
         Some(end) => &text[..second + end],
         None => text,
@@ -146,8 +158,8 @@ pub fn group(text: &str) -> &str {
 
 /// As `str::find`, which costs four times as much on such short text, and every hit comes through here.
 #[inline]
-fn find_separator(text: &str) -> Option<usize> {
-    text.as_bytes().windows(SEPARATOR.len()).position(|pair| pair == SEPARATOR.as_bytes())
+fn find_separator(text: &[u8]) -> Option<usize> {
+    text.windows(SEPARATOR.len()).position(|pair| pair == SEPARATOR.as_bytes())
 }
 
 /// Adds one encoded part to `text`, after a separator unless it is the first.

@@ -1,6 +1,7 @@
 //! Doubly linked lists over slot numbers: the one way in which entries are chained.
 //!
-//! Owns: previous and next of every slot. Never: knows what a slot holds; who owns a [`List`] keeps its ends.
+//! Owns: previous and next of every slot, and what their owner wants to have beside them: who follows a link has that in the
+//! same line of memory. Never: knows what a slot holds; who owns a [`List`] keeps its ends.
 //!
 //! Invariant: a slot is in at most one list of the same `Links`.
 
@@ -23,31 +24,69 @@ impl List {
     pub(crate) const EMPTY: Self = Self { head: NONE, tail: NONE };
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Link {
+/// The neighbours of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Link {
     prev: u32,
     next: u32,
 }
 
-/// The links of all slots.
-#[derive(Debug)]
-pub(crate) struct Links(Column<Link>);
+impl Link {
+    /// Of a slot that is in no list.
+    pub(crate) const NONE: Self = Self { prev: NONE, next: NONE };
+}
 
-impl Default for Links {
-    fn default() -> Self {
-        Self(Column::new(Link { prev: NONE, next: NONE }))
+/// What is kept of a slot.
+pub(crate) trait Linked: Clone {
+    /// What is kept of a slot that is in no list.
+    const UNLINKED: Self;
+    /// Its neighbours.
+    fn link(&self) -> Link;
+    /// Its neighbours, to be changed.
+    fn link_mut(&mut self) -> &mut Link;
+}
+
+impl Linked for Link {
+    const UNLINKED: Self = Self::NONE;
+
+    fn link(&self) -> Link {
+        *self
+    }
+
+    fn link_mut(&mut self) -> &mut Link {
+        self
     }
 }
 
-impl Links {
+/// The links of all slots, each within an `N`.
+#[derive(Debug)]
+pub(crate) struct Links<N = Link>(Column<N>);
+
+impl<N: Linked> Default for Links<N> {
+    fn default() -> Self {
+        Self(Column::new(N::UNLINKED))
+    }
+}
+
+impl<N: Linked> Links<N> {
+    /// What is kept of each slot.
+    pub(crate) fn nodes(&self) -> &Column<N> {
+        &self.0
+    }
+
+    /// What is kept of each slot, to be changed beside its neighbours.
+    pub(crate) fn nodes_mut(&mut self) -> &mut Column<N> {
+        &mut self.0
+    }
+
     /// The slot behind `slot`, towards the back.
     pub(crate) fn next(&self, slot: u32) -> u32 {
-        self.0[slot].next
+        self.0[slot].link().next
     }
 
     /// The slot before `slot`, towards the front.
     pub(crate) fn prev(&self, slot: u32) -> u32 {
-        self.0[slot].prev
+        self.0[slot].link().prev
     }
 
     /// Puts `slot`, which is in no list, at the front.
@@ -59,28 +98,45 @@ impl Links {
     /// Puts `slot`, which is in no list, before `next`; at the back when that is [`NONE`].
     pub(crate) fn insert_before(&mut self, list: &mut List, next: u32, slot: u32) {
         let prev = if next == NONE { list.tail } else { self.prev(next) };
-        self.0.put(slot, Link { prev, next });
+        self.0.grow_to(slot);
+        *self.0[slot].link_mut() = Link { prev, next };
         match prev {
             NONE => list.head = slot,
-            prev => self.0[prev].next = slot,
+            prev => self.0[prev].link_mut().next = slot,
         }
         match next {
             NONE => list.tail = slot,
-            next => self.0[next].prev = slot,
+            next => self.0[next].link_mut().prev = slot,
         }
     }
 
     /// Takes `slot` out of `list`, in which it must be.
     pub(crate) fn remove(&mut self, list: &mut List, slot: u32) {
-        let Link { prev, next } = self.0[slot];
+        let Link { prev, next } = self.0[slot].link();
         match prev {
             NONE => list.head = next,
-            prev => self.0[prev].next = next,
+            prev => self.0[prev].link_mut().next = next,
         }
         match next {
             NONE => list.tail = prev,
-            next => self.0[next].prev = prev,
+            next => self.0[next].link_mut().prev = prev,
         }
+    }
+
+    /// The slots of `list` from front to back.
+    ///
+    /// # Panics
+    ///
+    /// When they are not the same from back to front.
+    pub(crate) fn checked(&self, list: List) -> Vec<u32> {
+        let slots: Vec<u32> = self.iter(list).collect();
+        let mut before = NONE;
+        for &slot in &slots {
+            assert_eq!(self.prev(slot), before, "slot {slot} knows another before it");
+            before = slot;
+        }
+        assert_eq!(list.tail, before, "a list ends elsewhere");
+        slots
     }
 
     /// The slots of `list` from front to back.
@@ -92,17 +148,6 @@ impl Links {
     }
 }
 
-/// Grows `column` until it holds `slot`. By an eighth, not by doubling: the slack is charged to nobody.
-pub(crate) fn grow_to<T: Clone>(column: &mut Vec<T>, slot: u32, empty: T) {
-    let needed = slot as usize + 1;
-    if needed > column.capacity() {
-        column.reserve_exact((needed - column.len()).max(column.len() / 8).max(64));
-    }
-    if needed > column.len() {
-        column.resize(needed, empty);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +156,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_list_agrees_with_a_plain_sequence(ops in proptest::collection::vec((0u8..4, 0u32..24), 0..200)) {
-            let (mut links, mut list, mut model) = (Links::default(), List::EMPTY, Vec::<u32>::new());
+            let (mut links, mut list, mut model) = (Links::<Link>::default(), List::EMPTY, Vec::<u32>::new());
             for (op, slot) in ops {
                 let place = model.iter().position(|&other| other == slot);
                 match (op, place) {
@@ -135,8 +180,7 @@ mod tests {
                     }
                     _ => {}
                 }
-                prop_assert_eq!(links.iter(list).collect::<Vec<_>>(), model.clone());
-                prop_assert_eq!(list.tail, model.last().copied().unwrap_or(NONE));
+                prop_assert_eq!(links.checked(list), model.clone());
             }
         }
     }

@@ -27,6 +27,7 @@ mod curve_tests;
 pub mod departures;
 pub mod effects;
 pub mod entry;
+mod expiry;
 pub mod explain;
 #[cfg(test)]
 mod fence_race_tests;
@@ -73,6 +74,7 @@ pub mod scope;
 #[doc(hidden)]
 pub mod seeded;
 mod served;
+mod sets;
 pub mod slice;
 mod slot;
 mod slots;
@@ -95,7 +97,7 @@ mod tally;
 mod tally_tests;
 pub mod terms;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod tier;
 #[cfg(test)]
 mod tier_model_tests;
@@ -109,4 +111,3 @@ mod view_tests;
 mod warming;
 pub mod weigh;
 pub mod what_if;
-mod wheel;

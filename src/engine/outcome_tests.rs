@@ -77,9 +77,10 @@ fn no_place_is_lost_to_a_load_that_a_set_of_several_keys_makes_needless_before_i
     let members = ["a", "b"].map(member).into();
     let fx = bench.turn(|tier, fx| tier.load_many(members, Class::Caller, NOW, fx));
     assert!(fx.batches.is_empty(), "it waits");
-    let items = ["a", "b"].map(|text| tagged(text, value(2, 0), &[])).into();
+    let items = ["a", "b"].map(|text| tagged(text, value(2, 0), &[]).into());
     let mut fx = bench.turn(|tier, fx| {
-        let stored = tier.set_many(items, NOW, fx);
+        let mut stored = Vec::new();
+        tier.set_many(&mut items.into_iter(), usize::MAX, &mut stored, NOW, fx);
         assert!(stored.iter().all(Result::is_ok));
     });
     assert_eq!(fx.answers.len(), 2, "who waited is given what was set");

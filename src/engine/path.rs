@@ -31,16 +31,18 @@ impl Store {
 
     /// Whether it holds a key whose first segment is `name`.
     pub(crate) fn holds_segment(&self, name: &str) -> bool {
-        self.groups.has_segment(name, self.view.hash(name), &self.slots)
+        self.groups.has_segment(name.as_bytes(), self.view.hash(name), &self.slots)
     }
 
     /// Begins a walk over what `scope` can reach.
     pub(crate) fn begin_walk(&mut self, scope: &Scope) -> Path {
-        let hash = |text: &str| self.view.hash(text);
         match scope {
-            Scope::Tag(tag) => Path::Tag(self.tags.begin(tag, hash)),
+            Scope::Tag(tag) => Path::Tag(self.tags.begin(tag, |text| self.view.hash(text))),
             Scope::Keys(_) => Path::Keys(0),
-            _ => Path::Groups(self.groups.begin(&scope.reach(), &self.slots, hash)),
+            _ => {
+                let hash = |text: &[u8]| self.view.hash_of(text);
+                Path::Groups(self.groups.begin(&scope.reach(), &self.slots, hash))
+            }
         }
     }
 

@@ -2,12 +2,12 @@
 //!
 //! Owns: the entries and their bookkeeping until then. Never: shows any of it.
 
+use super::expiry::Expiry;
 use super::groups::Groups;
 use super::policy::Policy;
 use super::slots::Slots;
 use super::tags::TagIndex;
 use super::view::Shown;
-use super::wheel::Wheel;
 
 /// All that a store held, taken out at once.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Remains {
     pub(super) slots: Slots,
     pub(super) tags: TagIndex,
     pub(super) _groups: Groups,
-    pub(super) _wheel: Wheel,
+    pub(super) _expiry: Expiry,
     pub(super) _policy: Box<dyn Policy>,
 }
 
@@ -35,9 +35,7 @@ impl Remains {
     /// Drops at most `limit` entries; returns whether there are more.
     pub fn drop_some(&mut self, limit: usize) -> bool {
         if !self.shown.drop_some(limit) {
-            let left = self.slots.0.len().saturating_sub(limit);
-            self.slots.0.truncate(left);
-            return left > 0 || self.tags.drop_some(limit);
+            return self.slots.0.drop_some(limit) || self.tags.drop_some(limit);
         }
         true
     }

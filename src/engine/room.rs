@@ -57,9 +57,11 @@ impl Room {
             && !self.asked.swap(true, Relaxed)
     }
 
-    /// Takes `bytes`, free or not. For the turn.
-    pub(crate) fn take(&self, bytes: u64) {
-        self.free.fetch_sub(signed(bytes), Relaxed);
+    /// Takes `taken`, free or not, and gives `given` back. For the turn.
+    pub(crate) fn exchange(&self, given: u64, taken: u64) {
+        if given != taken {
+            self.free.fetch_add(signed(given) - signed(taken), Relaxed);
+        }
     }
 
     /// Takes `bytes` for a decoded copy, if they are free. For readers.
@@ -74,6 +76,9 @@ impl Room {
 
     /// Gives back what a decoded copy took.
     pub(crate) fn give_copy(&self, bytes: u64) {
+        if bytes == 0 {
+            return; // as nearly always, and each of the two is a line that readers look at
+        }
         self.decoded.fetch_sub(bytes, Relaxed);
         self.give(bytes);
     }

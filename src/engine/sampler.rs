@@ -4,11 +4,12 @@
 //! is full drops, and counts.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
 use super::counters::Count;
-use super::entry::ReadEntry;
+use super::entry::{Draft, ReadEntry};
 use super::moment::Moment;
 
 /// Events that the ring holds.
@@ -17,6 +18,10 @@ pub const RING: usize = 4_096;
 const OFF: u64 = u64::MAX;
 /// No key is sampled until the ring was read.
 const FULL: u64 = u64::MAX - 1;
+
+fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// What became of a key of the sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +50,12 @@ pub struct Facts {
 impl Facts {
     /// Those of `entry`.
     pub fn of(entry: &impl ReadEntry) -> Self {
-        let took_ms = u64::try_from(entry.took().as_millis()).unwrap_or(u64::MAX);
-        Self { weight: entry.weight(), dead_at: entry.life().dead_at, took_ms }
+        Self { weight: entry.weight(), dead_at: entry.life().dead_at, took_ms: millis(entry.took()) }
+    }
+
+    /// Those of an entry that is about to be made.
+    pub(super) fn of_draft(draft: &Draft) -> Self {
+        Self { weight: draft.weight(), dead_at: draft.life.dead_at, took_ms: millis(draft.took) }
     }
 }
 

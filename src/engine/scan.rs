@@ -56,7 +56,7 @@ impl Scan {
         let end = self.next.saturating_add(places).min(self.tables.places());
         for place in self.next..end {
             let Some(entry) = self.tables.at(place) else { continue };
-            let hash = self.view.hash(entry.key());
+            let hash = self.view.hash_of(entry.key_bytes());
             // What was shown where it stood before may have moved meanwhile to a place that comes later.
             let again = if self.tables.is_old(place) {
                 !self.moving.insert(hash)

@@ -51,7 +51,7 @@ impl Store {
         for _ in 0..looks {
             let slot = self.hand;
             self.hand = if slot as usize + 1 < self.slots.0.len() { slot + 1 } else { 0 };
-            let entry = self.slots.0.get(slot as usize).and_then(Option::as_ref);
+            let entry = self.slots.get(slot);
             if entry.is_some_and(|entry| entry.decoded_weight() > 0 && !entry.take_warm()) {
                 let entry = self.slots.entry(slot);
                 self.exchange(slot, entry.without_copy());
@@ -64,7 +64,7 @@ impl Store {
     /// Puts `entry` in the place of the one in `slot`, whose value and weight it has, but not its decoded copy.
     pub(super) fn exchange(&mut self, slot: u32, entry: Entry) {
         debug_assert_eq!(self.slots.entry(slot).weight(), entry.weight(), "it has the same parts");
-        let Some(before) = self.slots.0[slot as usize].replace(entry.clone()) else { return };
+        let Some(before) = self.slots.0[slot].replace(entry.clone()) else { return };
         self.view.insert(entry);
         self.room.give_copy(before.seal());
         self.husks.push(before);
@@ -76,11 +76,10 @@ impl Store {
         self.take(slot, cause, gone);
     }
 
-    /// Takes out entries that can no longer be served, touching at most `limit`; returns whether that were all.
+    /// Takes out entries that can no longer be served, at most `limit`; returns whether that were all.
     pub fn expire(&mut self, now: Moment, limit: usize, gone: &mut Vec<Gone>) -> bool {
         let mut due = Vec::new();
-        let dead_at = |slot| self.slots.entry(slot).life().dead_at;
-        let all = self.wheel.advance(now, limit, dead_at, |slot| due.push(slot));
+        let all = self.expiry.advance(now, limit, |slot| due.push(slot));
         for slot in due {
             self.take(slot, Cause::Expired, gone);
         }

@@ -2,30 +2,45 @@
 //!
 //! Owns: which entry is in which slot. Never: changes anything of an entry but the mark that a reader left.
 
+use super::column::Column;
 use super::entry::{Entry, ReadEntry};
 use super::groups::Names;
 use super::policy::Marks;
 use super::view::View;
 
-#[derive(Debug, Default)]
-pub(super) struct Slots(pub(super) Vec<Option<Entry>>);
+#[derive(Debug)]
+pub(super) struct Slots(pub(super) Column<Option<Entry>>);
 
-impl Slots {
-    pub(super) fn entry(&self, slot: u32) -> &Entry {
-        self.0[slot as usize].as_ref().expect("groups, wheel and policy name only slots that are held")
+impl Default for Slots {
+    fn default() -> Self {
+        Self(Column::new(None))
     }
 }
 
 impl Slots {
+    pub(super) fn entry(&self, slot: u32) -> &Entry {
+        self.get(slot).expect("groups, expiry and policy name only slots that are held")
+    }
+
+    /// The entry in `slot`, if there is one.
+    pub(super) fn get(&self, slot: u32) -> Option<&Entry> {
+        self.0.get(slot).and_then(Option::as_ref)
+    }
+
     /// Whether `slot` holds what was stored under `seq`.
     pub(super) fn holds(&self, slot: u32, seq: u64) -> bool {
-        self.0.get(slot as usize).and_then(Option::as_ref).is_some_and(|entry| entry.seq() == seq)
+        self.get(slot).is_some_and(|entry| entry.seq() == seq)
+    }
+
+    /// Slots in use, each with its entry.
+    pub(super) fn held(&self) -> impl Iterator<Item = (u32, &Entry)> {
+        (0..).zip(self.0.iter()).filter_map(|(slot, entry)| entry.as_ref().map(|entry| (slot, entry)))
     }
 }
 
 impl Names for Slots {
-    fn key(&self, slot: u32) -> &str {
-        self.entry(slot).key()
+    fn key(&self, slot: u32) -> &[u8] {
+        self.entry(slot).key_bytes()
     }
 }
 
@@ -37,7 +52,7 @@ pub(super) struct MarksOf<'s> {
 
 impl Marks for MarksOf<'_> {
     fn hash(&self, slot: u32) -> u64 {
-        self.view.hash(self.slots.entry(slot).key())
+        self.view.hash_of(self.slots.entry(slot).key_bytes())
     }
 
     fn weight(&self, slot: u32) -> u64 {

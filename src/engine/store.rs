@@ -1,6 +1,6 @@
 //! What a tier holds, within its grant: the one place where entries enter and leave.
 //!
-//! Owns: the slots, the bytes in use, and with them the view, key groups, wheel and policy, which it keeps in step.
+//! Owns: the slots, the bytes in use, and with them the view, key groups, expiry and policy, which it keeps in step.
 //! Never: reads a clock, answers anybody, decides what an invalidation matches, drops what it takes out (that leaves
 //! as [`Gone`], to be dropped after the turn).
 //!
@@ -8,9 +8,11 @@
 
 use std::sync::Arc;
 
-use super::entry::{Draft, Entry, Freshness, Origin, ReadEntry};
+use super::entry::{About, Draft, Entry, Freshness, Origin, ReadEntry};
+use super::expiry::Expiry;
 use super::groups::Groups;
 use super::key::Key;
+use super::links::NONE;
 use super::moment::Moment;
 use super::nothings::{self, Nothings};
 use super::policy::{Choice, Eviction, Policy};
@@ -19,7 +21,6 @@ use super::slice::CHANGES;
 use super::slots::{MarksOf, Slots};
 use super::tags::TagIndex;
 use super::view::View;
-use super::wheel::Wheel;
 
 #[path = "shed.rs"]
 mod shed;
@@ -58,6 +59,11 @@ pub struct Gone {
     pub cause: Cause,
 }
 
+/// As [`Store::draw`], for the key of `hash`.
+pub(super) fn draw(hash: u64, seq: u64) -> u64 {
+    (hash ^ seq).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32)
+}
+
 /// What a tier holds.
 #[derive(Debug)]
 pub struct Store {
@@ -66,7 +72,7 @@ pub struct Store {
     free: Vec<u32>,
     pub(super) groups: Groups,
     pub(super) tags: TagIndex,
-    wheel: Wheel,
+    expiry: Expiry,
     choice: Choice,
     policy: Box<dyn Policy>,
     nothings: Nothings,
@@ -83,12 +89,12 @@ pub struct Store {
 
 impl Store {
     /// An empty store that shows itself through `view`, may hold `grant` bytes and chooses by [`Choice::default`].
-    pub fn new(view: Arc<View>, grant: u64, now: Moment) -> Self {
-        Self::evicting(Choice::default(), view, grant, now)
+    pub fn new(view: Arc<View>, grant: u64) -> Self {
+        Self::evicting(Choice::default(), view, grant)
     }
 
     /// As [`Store::new`], with the choice of what goes when it is full.
-    pub fn evicting(choice: impl Into<Choice>, view: Arc<View>, grant: u64, now: Moment) -> Self {
+    pub fn evicting(choice: impl Into<Choice>, view: Arc<View>, grant: u64) -> Self {
         let choice = choice.into();
         let policy = choice.policy(grant, view.hash(""));
         let room = view.room();
@@ -99,7 +105,7 @@ impl Store {
             free: Vec::new(),
             groups: Groups::default(),
             tags: TagIndex::default(),
-            wheel: Wheel::new(now),
+            expiry: Expiry::default(),
             choice,
             policy,
             nothings: Nothings::default(),
@@ -158,13 +164,27 @@ impl Store {
 
     /// A number that looks random and is the same in each run with the same seed: for jitter.
     pub(crate) fn draw(&self, key: &Key, seq: u64) -> u64 {
-        (self.view.hash(key.as_str()) ^ seq).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32)
+        draw(self.hash(key.as_str()), seq)
     }
 
     /// Stores `draft` and sheds until the grant holds; what leaves goes to `gone`. Returns whether it replaced an
     /// entry. The caller has seen to it that the draft weighs no more than the grant.
     pub fn insert(&mut self, draft: Draft, now: Moment, gone: &mut Vec<Gone>) -> bool {
-        let replaced = self.put(draft, gone);
+        let hash = self.hash(draft.key.as_str());
+        let (entry, about) = draft.made();
+        self.insert_made(entry, hash, &about, now, gone)
+    }
+
+    /// As [`Store::insert`], of an entry that was put together; `hash` is what [`Store::hash`] gives for its key.
+    pub(crate) fn insert_made(
+        &mut self,
+        entry: Entry,
+        hash: u64,
+        about: &About,
+        now: Moment,
+        gone: &mut Vec<Gone>,
+    ) -> bool {
+        let replaced = self.put(entry, hash, about, gone);
         self.shed(now, gone);
         while let Some(slot) = self.surplus_nothing() {
             self.push_out(slot, now, gone);
@@ -201,7 +221,9 @@ impl Store {
                 self.push_out(slot, now, gone);
             }
         }
-        self.put(draft, gone);
+        let hash = self.hash(draft.key.as_str());
+        let (entry, about) = draft.made();
+        self.put(entry, hash, &about, gone);
         // Order that bites without it: 1 there is room 2 a reader takes it for a copy 3 the entry is stored all the same.
         self.shed(now, gone);
         true
@@ -213,69 +235,60 @@ impl Store {
         self.used() - freed + weight <= self.limit
     }
 
-    fn put(&mut self, draft: Draft, gone: &mut Vec<Gone>) -> bool {
-        let weight = draft.weight();
-        // A policy that asks only whether there was a read needs no order of reads: then nothing that readers look at changes.
-        let stamp = if self.choice.eviction == Eviction::Lru { self.view.next_stamp() } else { 0 };
-        let before = self.view.find(draft.key.as_str());
-        let hits = before.as_ref().map_or(0, Entry::raw_hits);
-        let slot = before.as_ref().map_or_else(|| self.free_slot(), Entry::slot);
-        let entry = Entry::new(draft, slot, hits, stamp);
-        self.wheel.schedule(slot, entry.life().dead_at);
-        self.slots.0[slot as usize] = Some(entry.clone());
-        match &before {
-            None => self.policy.stored(slot, &MarksOf { slots: &self.slots, view: &self.view }),
-            Some(before) => self.policy.overwritten(
-                slot,
-                before.weight(),
-                &MarksOf { slots: &self.slots, view: &self.view },
-            ),
-        }
-        self.room.take(weight);
+    /// Puts an entry in its slot and in everything that knows slots; returns whether it replaced one.
+    fn put(&mut self, entry: Entry, hash: u64, about: &About, gone: &mut Vec<Gone>) -> bool {
+        let (view, slots, free) = (&self.view, &mut self.slots.0, &mut self.free);
+        let (mut slot, mut before) = (NONE, None);
+        let is_lru = self.choice.eviction == Eviction::Lru;
+        view.put(hash, entry, |entry, forerunner| {
+            // A policy that asks only whether there was a read needs no order of reads: then nothing that readers look at
+            // changes. What is brought again counts as read.
+            let stamp = if is_lru { view.next_stamp() } else { forerunner.is_some().into() };
+            let hits = forerunner.map_or(0, ReadEntry::raw_hits);
+            let of_forerunner = forerunner.map(ReadEntry::slot);
+            slot = of_forerunner.or_else(|| free.pop()).unwrap_or_else(|| slots.push(None));
+            entry.store(about, slot, hits, stamp);
+            before = slots[slot].replace(entry.clone());
+        });
+        let entry = self.slots.entry(slot);
+        let weight = entry.weight();
+        self.room.exchange(before.as_ref().map_or(0, Entry::weight), weight);
         if entry.is_nothing() {
             let slots = &self.slots;
             self.nothings.stored(slot, entry.seq(), weight, |slot, seq| slots.holds(slot, seq));
         }
-        if let Some(before) = &before {
-            self.tags.remove(slot, before.weight(), |text| self.view.hash(text));
+        self.expiry.schedule(slot, about.life.dead_at);
+        let marks = MarksOf { slots: &self.slots, view: &self.view };
+        match &before {
+            None => self.policy.stored(slot, &marks),
+            Some(before) => {
+                self.policy.overwritten(slot, before.weight(), &marks);
+                self.tags.remove(slot, before.weight(), |text| self.view.hash(text));
+            }
         }
-        self.tags.insert(slot, entry.tags(), weight, |text| self.view.hash(text));
-        if let Some(before) = before {
-            self.note_left(&before);
-            self.room.give(before.weight());
-            self.room.give_copy(before.seal());
-            self.view.insert(entry);
-            gone.push(Gone { entry: before, cause: Cause::Replaced });
-            true
-        } else {
+        self.tags.insert(slot, self.slots.entry(slot).tags(), weight, |text| self.view.hash(text));
+        let Some(before) = before else {
             self.len += 1;
-            self.groups.insert(slot, &self.slots, |text| self.view.hash(text));
-            self.view.insert(entry);
-            false
-        }
-    }
-
-    fn free_slot(&mut self) -> u32 {
-        self.free.pop().unwrap_or_else(|| {
-            super::links::grow_to(&mut self.slots.0, self.len as u32, None);
-            self.len as u32
-        })
+            self.groups.insert(slot, &self.slots, |text| self.view.hash_of(text));
+            return false;
+        };
+        self.note_left(&before);
+        self.room.give_copy(before.seal());
+        gone.push(Gone { entry: before, cause: Cause::Replaced });
+        true
     }
 
     /// Takes out the entry of `key`.
     pub fn remove(&mut self, key: &str, cause: Cause, gone: &mut Vec<Gone>) -> bool {
-        let found = self.view.find(key);
-        if let Some(entry) = &found {
-            self.take(entry.slot(), cause, gone);
-        }
-        found.is_some()
+        let slot = self.view.find(key).map(|entry| entry.slot());
+        slot.inspect(|&slot| self.take(slot, cause, gone)).is_some()
     }
 
     fn take(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
-        self.groups.remove(slot, &self.slots, |text| self.view.hash(text));
-        self.wheel.cancel(slot);
+        self.groups.remove(slot, &self.slots, |text| self.view.hash_of(text));
+        self.expiry.cancel(slot);
         self.policy.removed(slot, &MarksOf { slots: &self.slots, view: &self.view });
-        let entry = self.slots.0[slot as usize].take().expect("only held slots are taken");
+        let entry = self.slots.0[slot].take().expect("only held slots are taken");
         self.tags.remove(slot, entry.weight(), |text| self.view.hash(text));
         self.view.remove(&entry);
         self.note_left(&entry);
@@ -298,10 +311,10 @@ impl Store {
     }
 
     /// Takes everything out at once. Cost: does not depend on how much there is; dropping the result does.
-    pub fn clear(&mut self, now: Moment) -> Emptied {
+    pub fn clear(&mut self) -> Emptied {
         let (grant, used) = (self.grant(), self.used());
         let shown = self.view.take_all();
-        let mut empty = Self::evicting(self.choice, Arc::clone(&self.view), grant, now);
+        let mut empty = Self::evicting(self.choice, Arc::clone(&self.view), grant);
         // Not dropped within the turn, as little as what is left.
         empty.husks = std::mem::take(&mut self.husks);
         let full = std::mem::replace(self, empty);
@@ -310,7 +323,7 @@ impl Store {
             slots: full.slots,
             tags: full.tags,
             _groups: full.groups,
-            _wheel: full.wheel,
+            _expiry: full.expiry,
             _policy: full.policy,
         };
         Emptied { entries: full.len, bytes: used, remains }
@@ -341,9 +354,7 @@ impl Store {
     ///
     /// When a number has drifted.
     pub fn check(&self) {
-        let slots: Vec<u32> =
-            (0..).zip(&self.slots.0).filter(|(_, entry)| entry.is_some()).map(|(slot, _)| slot).collect();
-        let entries: Vec<&Entry> = slots.iter().map(|&slot| self.slots.entry(slot)).collect();
+        let (slots, entries): (Vec<u32>, Vec<&Entry>) = self.slots.held().unzip();
         assert_eq!(entries.len() as u64, self.len, "len drifted");
         let weights: u64 = entries.iter().map(|entry| entry.weight()).sum();
         let copies: u64 = entries.iter().map(|entry| entry.decoded_weight()).sum();
@@ -357,7 +368,7 @@ impl Store {
             let shown = self.view.find(entry.key());
             assert!(shown.is_some_and(|shown| shown.is(entry)), "the view shows another entry");
         }
-        self.groups.check(&slots, &self.slots, |text| self.view.hash(text));
+        self.groups.check(&slots, &self.slots, |text| self.view.hash_of(text));
         let tagged: Vec<_> = slots
             .iter()
             .zip(&entries)
@@ -368,7 +379,7 @@ impl Store {
         let nothings = entries.iter().filter(|entry| entry.is_nothing());
         let nothings: Vec<_> = nothings.map(|entry| (entry.slot(), entry.seq(), entry.weight())).collect();
         self.nothings.check(&nothings);
-        self.wheel.check(
+        self.expiry.check(
             &slots
                 .iter()
                 .zip(&entries)
@@ -379,6 +390,6 @@ impl Store {
 
     /// Keys of all entries, in no order. Cost: everything is looked at.
     pub fn keys(&self) -> Vec<Key> {
-        self.slots.0.iter().flatten().map(ReadEntry::to_key).collect()
+        self.slots.held().map(|(_, entry)| entry.to_key()).collect()
     }
 }

@@ -59,7 +59,7 @@ struct Run {
 impl Run {
     fn new(seed: u64, eviction: Eviction) -> Self {
         let view = Arc::new(View::new(seed));
-        let store = Store::evicting(eviction, Arc::clone(&view), 20 * OVERHEAD, Moment::START);
+        let store = Store::evicting(eviction, Arc::clone(&view), 20 * OVERHEAD);
         Self {
             eviction,
             rng: Rng::new(seed),
@@ -230,7 +230,7 @@ impl Run {
     }
 
     fn clear(&mut self) {
-        let emptied = self.store.clear(self.now);
+        let emptied = self.store.clear();
         assert_eq!(emptied.entries, self.model.len() as u64);
         assert_eq!(emptied.bytes, self.model.values().map(|known| known.weight).sum::<u64>());
         self.model.clear();
@@ -315,7 +315,7 @@ fn draft(text: &str, seq: u64, origin: Origin) -> Draft {
 fn a_warm_write_that_finds_no_room_pushes_nobody_out() {
     let view = Arc::new(View::new(1));
     let room = 2 * weigh(&key("a"), &value(1, 0), &Tags::NONE);
-    let mut store = Store::new(view, room, Moment::START);
+    let mut store = Store::new(view, room);
     let mut gone = Vec::new();
     assert!(store.insert_warm(draft("a", 1, Origin::Warm), 1, Moment::START, &mut gone));
     store.insert(draft("b", 2, Origin::Set), Moment::START, &mut gone);
@@ -337,7 +337,7 @@ fn entries_that_say_there_is_nothing_take_a_twentieth_and_the_oldest_go_first() 
     each_seed(20, |seed| {
         let mut rng = Rng::new(seed);
         let room = 200 * weigh(&key("k::100"), &Value::nothing(), &Tags::NONE);
-        let mut store = Store::new(Arc::new(View::new(seed)), room, Moment::START);
+        let mut store = Store::new(Arc::new(View::new(seed)), room);
         for number in 0..10 {
             store.insert(
                 draft(&format!("v::{number}"), number, Origin::Load),

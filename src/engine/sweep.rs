@@ -64,7 +64,7 @@ impl<W: Waiter, J> Tier<W, J> {
         {
             order.scope = Scope::Key(key);
         }
-        if let Some(taken) = self.at_once(&order, now, fx) {
+        if let Some(taken) = self.at_once(&order, fx) {
             self.complete(token, taken, order.dry_run, fx);
             return;
         }
@@ -84,13 +84,13 @@ impl<W: Waiter, J> Tier<W, J> {
     }
 
     /// What needs no walk: counts that are known, one key, and everything.
-    fn at_once(&mut self, order: &Order, now: Moment, fx: &mut Effects<W, J>) -> Option<Taken> {
+    fn at_once(&mut self, order: &Order, fx: &mut Effects<W, J>) -> Option<Taken> {
         let Order { scope, how, dry_run } = order;
         if *dry_run && let Some((matched, bytes)) = self.store.counted(scope) {
             return Some(Taken { matched, bytes, at: self.at(), ..Taken::default() });
         }
         match scope {
-            Scope::Tier(_) | Scope::All if *how == How::Remove => Some(self.clear(scope, now, fx)),
+            Scope::Tier(_) | Scope::All if *how == How::Remove => Some(self.clear(scope, fx)),
             Scope::Key(key) if *dry_run => {
                 let found = self.store.find(key.as_str()).map_or(0, |entry| entry.weight());
                 Some(Taken { matched: u64::from(found > 0), bytes: found, at: self.at(), ..Taken::default() })
@@ -181,7 +181,7 @@ impl<W: Waiter, J> Tier<W, J> {
                 if *dry_run {
                     continue;
                 }
-                let hash = self.store.hash(entry.key());
+                let hash = self.store.view.hash_of(entry.key_bytes());
                 if *how == How::Expire && self.store.make_stale(slot, *now) {
                     self.departures.scope(*seq, scope);
                     self.departures.note(hash, Why::Outdated, *seq);
@@ -199,11 +199,11 @@ impl<W: Waiter, J> Tier<W, J> {
     }
 
     /// Takes everything at once: the store is exchanged for an empty one.
-    fn clear(&mut self, scope: &Scope, now: Moment, fx: &mut Effects<W, J>) -> Taken {
+    fn clear(&mut self, scope: &Scope, fx: &mut Effects<W, J>) -> Taken {
         let (seq, revoked_loads) = self.fence(scope);
         // What other invalidations were looking for is gone with the rest.
         fx.taken.extend(std::mem::take(&mut self.walking).into_iter().map(Walking::abandon));
-        let Emptied { entries, bytes, remains } = self.store.clear(now);
+        let Emptied { entries, bytes, remains } = self.store.clear();
         self.note_cleared(entries, seq);
         self.tell(fx, || Happened::Cleared { entries, bytes });
         fx.remains.push(remains);

@@ -153,7 +153,7 @@ impl Table {
     #[inline]
     pub(super) fn find(&self, hash: u64, key: &str) -> Loaded {
         let home = self.home(hash);
-        match self.walk(home, self.tags.len(), tag(hash), key) {
+        match self.walk(home, self.tags.len(), tag(hash), key.as_bytes()) {
             Walk::Ended => self.find_from_start(home, tag(hash), key),
             Walk::Nothing => nothing(),
             Walk::Found(_, found) => found,
@@ -163,7 +163,7 @@ impl Table {
     /// Goes on with a walk that came to the last place. Apart, for few do.
     #[cold]
     fn find_from_start(&self, home: usize, wanted: u16, key: &str) -> Loaded {
-        match self.walk(0, home, wanted, key) {
+        match self.walk(0, home, wanted, key.as_bytes()) {
             Walk::Found(_, found) => found,
             Walk::Nothing | Walk::Ended => nothing(),
         }
@@ -194,7 +194,7 @@ impl Table {
     }
 
     /// Where `key` stands, and what stands there: for the writer.
-    pub(super) fn place_of(&self, hash: u64, key: &str) -> Option<(usize, Loaded)> {
+    pub(super) fn place_of(&self, hash: u64, key: &[u8]) -> Option<(usize, Loaded)> {
         let home = self.home(hash);
         let over = match self.walk(home, self.tags.len(), tag(hash), key) {
             Walk::Ended => self.walk(0, home, tag(hash), key),
@@ -205,14 +205,14 @@ impl Table {
 
     /// Looks for `key`, whose tag is `wanted`, in the places from `begin` up to, and without, `end`.
     #[inline(always)] // what comes of it is told in registers then, and not in memory
-    fn walk(&self, begin: usize, end: usize, wanted: u16, key: &str) -> Walk {
+    fn walk(&self, begin: usize, end: usize, wanted: u16, key: &[u8]) -> Walk {
         let places = self.tags[begin..end].iter().zip(&self.slots[begin..end]);
         for (passed, (tag, slot)) in places.enumerate() {
             // Acquire: pairs with the Release in `fill`, so that what the tag announces is there.
             let tag = tag.load(Ordering::Acquire);
             if tag == wanted {
                 let found = slot.load();
-                if found.as_ref().is_some_and(|entry| entry.has_key(key)) {
+                if found.as_ref().is_some_and(|entry| entry.key_bytes() == key) {
                     return Walk::Found(begin + passed, found);
                 }
             } else if tag == EMPTY {

@@ -5,23 +5,18 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::departures::Why;
-use super::entry::{Draft, Origin, ReadEntry};
+use super::entry::{Origin, ReadEntry};
 use super::moment::Moment;
 use super::sampler::Facts;
 use super::store::{Cause, Gone};
 use super::tier::{Tier, Waiter};
 
 impl<W: Waiter, J> Tier<W, J> {
-    /// What is to be told of `draft` once it is stored, if its key is in the sample: a read that misses knows nothing of it.
-    pub(super) fn sampled(&self, draft: &Draft) -> Option<(u64, Facts)> {
+    /// What is to be told of what is about to be stored under a key of this `hash`, if it is in the sample: a read that misses
+    /// knows nothing of it.
+    pub(super) fn sampled(&self, hash: u64, facts: impl FnOnce() -> Facts) -> Option<(u64, Facts)> {
         let sampler = &self.counters.sampler;
-        if !sampler.is_on() {
-            return None;
-        }
-        let hash = self.store.hash(draft.key.as_str());
-        let took_ms = || u64::try_from(draft.took.as_millis()).unwrap_or(u64::MAX);
-        let facts = || Facts { weight: draft.weight(), dead_at: draft.life.dead_at, took_ms: took_ms() };
-        sampler.takes(hash).then(|| (hash, facts()))
+        (sampler.is_on() && sampler.takes(hash)).then(|| (hash, facts()))
     }
 
     /// Tells what was stored. After what left for it was told, for that may have been an older value of the same key.
@@ -41,7 +36,8 @@ impl<W: Waiter, J> Tier<W, J> {
         let counters = &self.counters;
         for one in gone {
             let Gone { entry, cause } = one;
-            let hash = self.store.hash(entry.key());
+            // What of it is not told is not asked for: most of it lies in memory that nobody else looks at.
+            let hash = || self.store.view.hash_of(entry.key_bytes());
             self.departures.gone(one, hash, seq);
             let unread = entry.hits() == 0;
             if *cause == Cause::Expired && unread {
@@ -55,16 +51,16 @@ impl<W: Waiter, J> Tier<W, J> {
                 counters.warm_unread.add(unread.into());
             }
             match cause {
-                Cause::Expired => counters.expired.one(),
-                Cause::Evicted => counters.evicted.one(),
-                Cause::Replaced => counters.replaced.one(),
-                Cause::Removed => counters.removed.one(),
-                Cause::Invalidated => counters.invalidated.one(),
-                Cause::Cleared => counters.cleared.one(),
-                Cause::Displaced => counters.displaced.one(),
+                Cause::Expired => counters.expired.one_alone(),
+                Cause::Evicted => counters.evicted.one_alone(),
+                Cause::Replaced => counters.replaced.one_alone(),
+                Cause::Removed => counters.removed.one_alone(),
+                Cause::Invalidated => counters.invalidated.one_alone(),
+                Cause::Cleared => counters.cleared.one_alone(),
+                Cause::Displaced => counters.displaced.one_alone(),
             }
             if matches!(cause, Cause::Expired | Cause::Removed | Cause::Invalidated | Cause::Displaced) {
-                counters.sampler.gone(hash);
+                counters.sampler.gone(hash());
             }
             if matches!(cause, Cause::Expired | Cause::Evicted) {
                 self.journal.lost(entry.seq(), entry.key());

@@ -47,6 +47,19 @@ impl Default for Terms {
     }
 }
 
+/// What of the [`Terms`] counts for a value that is set: how long it lives, and how.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lasting {
+    /// As [`Terms::ttl`].
+    pub ttl: Duration,
+    /// As [`Terms::stale`].
+    pub stale: Duration,
+    /// As [`Terms::jitter`].
+    pub jitter: f64,
+    /// As [`Terms::eager`].
+    pub eager: Option<f64>,
+}
+
 /// The end of the moments that an entry can keep in few bytes: 34 years.
 pub(super) const STORED_END: u64 = 1 << 40;
 const FOR_EVER: u32 = u32::MAX;
@@ -99,18 +112,13 @@ impl Life {
     }
 }
 
-impl Terms {
+impl Lasting {
     /// The moments of a value that is stored at `now`; `draw` decides how much jitter takes.
-    pub fn life(&self, now: Moment, draw: u64) -> Life {
+    pub(super) fn life(&self, now: Moment, draw: u64) -> Life {
         let ttl = self.shortened(self.ttl, draw);
         let fresh_until = now.after(ttl);
         let refresh_from = self.eager.map_or(fresh_until, |share| now.after(part(ttl, share)));
         Life { stored: now, refresh_from, fresh_until, dead_at: fresh_until.after(self.stale) }
-    }
-
-    /// The moments of "there is nothing", which is never stale and never refreshed early.
-    pub fn life_of_nothing(&self, now: Moment) -> Life {
-        Life::fresh_for(self.not_found_ttl.min(self.ttl), now)
     }
 
     /// Jitter only shortens: an entry never outlives what was promised.
@@ -121,6 +129,24 @@ impl Terms {
         // 53 bits: what a float holds exactly.
         let unit = (draw >> 11) as f64 / (1_u64 << 53) as f64;
         part(ttl, 1.0 - self.jitter.min(JITTER_MAX) * unit)
+    }
+}
+
+impl Terms {
+    /// What of it counts for a value that is set.
+    pub fn lasting(&self) -> Lasting {
+        let Self { ttl, stale, jitter, eager, .. } = *self;
+        Lasting { ttl, stale, jitter, eager }
+    }
+
+    /// The moments of a value that is stored at `now`; `draw` decides how much jitter takes.
+    pub fn life(&self, now: Moment, draw: u64) -> Life {
+        self.lasting().life(now, draw)
+    }
+
+    /// The moments of "there is nothing", which is never stale and never refreshed early.
+    pub fn life_of_nothing(&self, now: Moment) -> Life {
+        Life::fresh_for(self.not_found_ttl.min(self.ttl), now)
     }
 
     /// How long the source is left alone after it failed `failures` times in a row.

@@ -75,7 +75,7 @@ pub(super) fn tag(text: &str) -> Tag {
     Tag::new(text).expect("tests write valid tags")
 }
 
-pub(super) fn tags(names: &[&str]) -> Tags {
+pub(crate) fn tags(names: &[&str]) -> Tags {
     Tags::new(names.iter().map(|name| tag(name))).expect("tests give few tags")
 }
 
@@ -84,12 +84,12 @@ pub(super) fn prefix(text: &str) -> Scope {
 }
 
 /// A value that carries `number`, and weighs about `padding` bytes more than the least.
-pub(super) fn value(number: u64, padding: u64) -> Value {
+pub(crate) fn value(number: u64, padding: u64) -> Value {
     Value::encode(&(number, "x".repeat(padding as usize))).expect("numbers and text can be encoded")
 }
 
 /// The number that a value carries.
-pub(super) fn number(value: &Value) -> u64 {
+pub(crate) fn number(value: &Value) -> u64 {
     value.decode::<(u64, String)>("a key of a test").expect("tests store numbered values only").0
 }
 

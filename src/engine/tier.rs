@@ -14,11 +14,11 @@ use super::departures::{Departures, Why};
 use super::entry::{Draft, Freshness, Origin, ReadEntry};
 use super::fences::Fences;
 use super::flight::Flights;
-use super::given::{Given, Source};
 use super::journal::Journal;
 use super::key::Key;
 use super::moment::Moment;
 use super::policy::Choice;
+use super::sampler::Facts;
 use super::scope::Scope;
 use super::seeded::{self, Bug};
 use super::slice::{CHANGES, LOOKS};
@@ -28,15 +28,13 @@ use super::sweep::Walking;
 use super::tag_fence::TagFence;
 use super::terms::Life;
 use super::view::View;
-use super::weigh::weigh;
-use crate::error::{Error, Shown};
 
 pub use super::batch::{BatchLanded, Member};
 pub use super::effects::{
     Batch, Brought, Effects, Happened, NotStored, Outcome, Stored, Taken, Waiter, Warmed,
 };
-pub use super::item::Item;
 pub(super) use super::item::Right;
+pub use super::item::{Item, Made};
 
 /// What a tier is told once.
 #[derive(Debug, Clone)]
@@ -84,7 +82,7 @@ impl<W: Waiter, J> Tier<W, J> {
     /// An empty tier that shows itself through `view` and may hold `grant` bytes.
     pub fn new(rules: Rules, view: Arc<View>, counters: Arc<Counters>, grant: u64, now: Moment) -> Self {
         let flights = Flights::new(rules.load_concurrency, rules.load_queue);
-        let store = Store::new(view, grant, now);
+        let store = Store::new(view, grant);
         let mut departures = Departures::default();
         departures.tick(now);
         Self {
@@ -111,7 +109,7 @@ impl<W: Waiter, J> Tier<W, J> {
     pub fn evict_by(&mut self, choice: impl Into<Choice>) {
         assert!(self.store.is_empty(), "the order of eviction is chosen before anything is stored");
         let (view, grant) = (Arc::clone(&self.store.view), self.store.grant());
-        self.store = Store::evicting(choice, view, grant, self.now());
+        self.store = Store::evicting(choice, view, grant);
     }
 
     /// Keeps what comes from now on, or nothing; what it holds is for its owner to take out.
@@ -157,65 +155,6 @@ impl<W: Waiter, J> Tier<W, J> {
     pub(super) fn next_seq(&mut self) -> u64 {
         self.seq += 1;
         self.seq
-    }
-
-    /// Stores `value`. Loads of the key that are under way store nothing any more; who waited for one gets `value`.
-    ///
-    /// A value that is too large is refused; the older value of the key is taken away all the same, for it is no
-    /// longer what the host wrote.
-    pub fn set(&mut self, item: Item, now: Moment, fx: &mut Effects<W, J>) -> Result<Stored, Error> {
-        let stored = self.set_one(item, now, fx);
-        self.start_loads(fx);
-        stored
-    }
-
-    /// As [`Tier::set`]; what may start now is not started yet.
-    pub(super) fn set_one(
-        &mut self,
-        item: Item,
-        now: Moment,
-        fx: &mut Effects<W, J>,
-    ) -> Result<Stored, Error> {
-        let Item { key, value, tags, terms } = item;
-        let seq = self.next_seq();
-        let weight = weigh(&key, &value, &tags);
-        let fits = weight <= self.rules.max_entry;
-        let kept = fits && self.rules.keeps(terms.ttl);
-        for waiter in self.flights.supersede(&key) {
-            let given =
-                Given { value: value.clone(), source: Source::Joined, age: Duration::ZERO, stored: kept };
-            fx.answers.push((waiter, Ok(given)));
-        }
-        let first_gone = fx.gone.len();
-        let mut sampled = None;
-        if kept {
-            let life = terms.life(now, self.store.draw(&key, seq));
-            let (origin, took) = (Origin::Set, Duration::ZERO);
-            let draft = Draft { key, value, tags, life, took, seq, since: seq, origin };
-            self.counters.sets.one();
-            sampled = self.sampled(&draft);
-            self.store.insert(draft, now, &mut fx.gone);
-        } else {
-            self.journal.lost(seq, key.as_str());
-            let why = if fits { Why::NotKept } else { Why::TooLarge };
-            self.departures.note(self.store.hash(key.as_str()), why, seq);
-            self.store.remove(key.as_str(), Cause::Displaced, &mut fx.gone);
-            if !fits {
-                self.counters.too_large.one();
-                self.note_gone(&fx.gone[first_gone..]);
-                return Err(Error::TooLarge {
-                    key: Shown::new(key.as_str()),
-                    bytes: weight,
-                    limit: self.rules.max_entry,
-                });
-            }
-        }
-        let gone = &fx.gone[first_gone..];
-        let older = |gone: &Gone| matches!(gone.cause, Cause::Replaced | Cause::Displaced);
-        let replaced = gone.iter().find(|gone| older(gone)).is_some_and(|gone| lived(gone, now));
-        self.note_gone(gone);
-        self.note_stored(sampled, now);
-        Ok(Stored { kept, replaced })
     }
 
     /// Takes `key` away; a load of it that is under way stores nothing, whether the key was there or not. `matched` says
@@ -265,7 +204,8 @@ impl<W: Waiter, J> Tier<W, J> {
             Right::Extra(ticket) => (Origin::Load, ticket.seq0),
         };
         let draft = Draft { key, value, tags, life, took, seq, since, origin };
-        let sampled = self.sampled(&draft);
+        let hash = self.store.hash(draft.key.as_str());
+        let sampled = self.sampled(hash, || Facts::of_draft(&draft));
         let first_gone = fx.gone.len();
         let stored = if let Right::Warm(ticket) | Right::Extra(ticket) = right {
             self.store.insert_warm(draft, ticket.seq0, now, &mut fx.gone)
@@ -275,7 +215,7 @@ impl<W: Waiter, J> Tier<W, J> {
         };
         self.note_gone(&fx.gone[first_gone..]);
         if stored {
-            self.counters.sets.one();
+            self.counters.sets.one_alone();
             self.note_stored(sampled, now);
         }
         stored
@@ -344,6 +284,6 @@ impl<W: Waiter, J> Tier<W, J> {
 
 /// Whether what left could have been served at `now` to anybody. What is long past its time and waits for the sweep was not
 /// there for the host: the answer must not depend on how soon the sweep comes.
-fn lived(gone: &Gone, now: Moment) -> bool {
+pub(super) fn lived(gone: &Gone, now: Moment) -> bool {
     gone.entry.freshness(now) != Freshness::Dead
 }

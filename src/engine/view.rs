@@ -12,7 +12,7 @@
 //!   1 a reader has the tables of version 1   2 version 2 is published   3 the writer moves the key   4 the reader misses it
 
 use std::collections::HashSet;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
 
 use super::copied::AsWritten;
-use super::entry::{Decoded, Entry, ReadEntry};
+use super::entry::{Decoded, Entry, Raw, ReadEntry};
 use super::marks::Marks;
 use super::moment::Moment;
 use super::room::Room;
@@ -186,7 +186,7 @@ impl View {
         if !copy.stands_alone() {
             return;
         }
-        let hash = self.hash(entry.key());
+        let hash = self.hash_of(entry.key_bytes());
         let Some(writer) = self.writer.try_lock() else { return };
         let tables = &writer.tables;
         // While the index moves, places change with every write.
@@ -194,7 +194,7 @@ impl View {
             return;
         }
         // The place shows that very entry, and nothing else before the lock is given back.
-        if let Some((place, found)) = tables.current.place_of(hash, entry.key())
+        if let Some((place, found)) = tables.current.place_of(hash, entry.key_bytes())
             && Looked(found).served().is_some_and(|shown| shown.is(entry))
             && let Some(front) = tables.current.front()
         {
@@ -212,7 +212,15 @@ impl View {
     /// The hash of `key`, for look-ups that follow.
     #[inline]
     pub fn hash(&self, key: &str) -> u64 {
-        self.hasher.hash_one(key)
+        self.hash_of(key.as_bytes())
+    }
+
+    /// As [`View::hash`], of the bytes of a key.
+    #[inline]
+    pub(super) fn hash_of(&self, key: &[u8]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key);
+        hasher.finish()
     }
 
     /// What pays for everything that the view shows; another one after [`View::take_all`].
@@ -238,7 +246,7 @@ impl View {
         //   1 a reader finds an entry   2 everything is cleared, and a new room begins   3 the reader takes from it for the
         //   old entry, and nobody gives that back
         let tables = self.newest();
-        let shown = tables.find(self.hash(entry.key()), entry.key());
+        let shown = tables.find(self.hash_of(entry.key_bytes()), entry.key());
         if !Looked(shown).served().is_some_and(|shown| shown.is(entry))
             || !tables.room.take_for_copy(weight.into())
         {
@@ -247,33 +255,42 @@ impl View {
         entry.add_decoded(copy, weight).inspect_err(|_| tables.room.give_copy(weight.into()))
     }
 
-    /// Shows `entry` to readers from now on, and returns the one of the same key that it replaces.
+    /// Shows `entry`, whose key has that `hash`, to readers from now on. Before that `ready` is shown the entry that its key has
+    /// now, if it has one, and may still change the new one.
     ///
     /// Readers see the old entry or the new one, never neither.
-    pub(crate) fn insert(&self, entry: Entry) -> Option<Entry> {
-        let hash = self.hash(entry.key());
-        let mut writer = self.writer.lock();
-        let current = Arc::clone(&writer.tables.current);
-        if let Some((place, _)) = current.place_of(hash, entry.key()) {
-            return current.overwrite(place, entry);
+    pub(crate) fn put(&self, hash: u64, mut entry: Entry, ready: impl FnOnce(&mut Entry, Option<&Raw>)) {
+        let mut lock = self.writer.lock();
+        let writer = &mut *lock;
+        let Tables { current, old, .. } = &*writer.tables;
+        if let Some((place, found)) = current.place_of(hash, entry.key_bytes()) {
+            ready(&mut entry, found.as_ref());
+            drop(found); // noted nowhere any more: the swap need not count a reference for it
+            drop(current.overwrite(place, entry));
+            return;
         }
-        let old = writer.tables.old.clone();
-        let forerunner =
-            old.as_ref().and_then(|old| old.place_of(hash, entry.key()).map(|(place, _)| (old, place)));
+        let found =
+            old.as_ref().and_then(|old| old.place_of(hash, entry.key_bytes()).map(|found| (old, found)));
+        ready(&mut entry, found.as_ref().and_then(|(_, (_, found))| found.as_ref()));
+        let forerunner = found.map(|(old, (place, _))| (old, place));
         // The new one first: between the two steps a reader still finds the old one, which it walks first.
         writer.used += usize::from(current.fill(hash, entry));
         let forerunner = forerunner.and_then(|(old, place)| old.take(place));
         writer.live += usize::from(forerunner.is_none());
-        self.go_on(&mut writer, MOVES);
-        forerunner
+        self.go_on(writer, MOVES);
+    }
+
+    /// As [`View::put`], of an entry that is ready.
+    pub(crate) fn insert(&self, entry: Entry) {
+        self.put(self.hash_of(entry.key_bytes()), entry, |_, _| {});
     }
 
     /// Hides `entry` from readers.
     pub(crate) fn remove(&self, entry: &Entry) {
-        let hash = self.hash(entry.key());
+        let hash = self.hash_of(entry.key_bytes());
         let mut writer = self.writer.lock();
         let current = Arc::clone(&writer.tables.current);
-        if let Some((place, found)) = current.place_of(hash, entry.key())
+        if let Some((place, found)) = current.place_of(hash, entry.key_bytes())
             && found.as_ref().is_some_and(|raw| std::ptr::eq(raw.parts().0, entry.parts().0))
         {
             drop(found);
@@ -281,7 +298,7 @@ impl View {
             writer.used -= current.tidy(place);
             writer.live -= 1;
         } else if let Some(old) = writer.tables.old.clone()
-            && let Some((place, _)) = old.place_of(hash, entry.key())
+            && let Some((place, _)) = old.place_of(hash, entry.key_bytes())
         {
             old.take(place);
             writer.live -= 1;

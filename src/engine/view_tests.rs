@@ -34,7 +34,7 @@ fn write(store: &mut Store, rng: &mut Rng, version: u64, now: Moment) {
     match rng.below(12) {
         0 => drop(store.remove(&format!("k::{of_key}"), Cause::Removed, &mut gone)),
         1 => drop(store.expire(now, 64, &mut gone)),
-        2 if rng.one_in(50) => drop(store.clear(now)),
+        2 if rng.one_in(50) => drop(store.clear()),
         3 if rng.one_in(20) => invalidate(store, &pattern("k::1*")),
         _ => {
             let span = Duration::from_millis(1 + rng.below(40));
@@ -97,7 +97,7 @@ fn readers_are_never_given_another_key_an_older_version_or_an_expired_entry() {
     let seed = Seed(1);
     let view = Arc::new(View::new(seed.0));
     let shared = Shared { view: Arc::clone(&view), now: AtomicU64::new(0), done: AtomicBool::new(false) };
-    let mut store = Store::new(view, 18 * OVERHEAD, Moment::START);
+    let mut store = Store::new(view, 18 * OVERHEAD);
     let mut rng = Rng::new(seed.0);
     thread::scope(|scope| {
         let readers = [2, 3].map(|seed| {

@@ -6,16 +6,14 @@ use std::mem::size_of;
 
 use super::entry::{FIXED, RARE};
 use super::key::Key;
+use super::policy::KEPT;
 use super::tag::{Tag, Tags};
 use super::tags::{LIST, NODE};
 use crate::codec::value::Value;
 
-/// Slot number, links of queue, wheel and group, what the policy keeps, bucket, share in the index of groups, place among
-/// tags: one of each per slot.
-const COLUMNS: usize = size_of::<usize>() + 3 * 8 + POLICY + 2 + 9 + 4;
-/// The policy that keeps most: a worth, a place, a word of the sketch, and half a ghost. One that keeps less is charged the
-/// same: a tier's memory is never more than was charged.
-const POLICY: usize = 8 + 1 + 8 + 6;
+/// Slot number, links of its group and a share in the index of groups, when it is due, what the policy keeps, place among tags:
+/// one of each per slot. A policy that keeps less than another is charged the same: a tier's memory is never more than was charged.
+const COLUMNS: usize = size_of::<usize>() + 8 + 9 + 4 + KEPT + 4;
 /// A tag and a slot of the view, at the mean load of two thirds.
 const INDEX: usize = 12 * 3 / 2;
 

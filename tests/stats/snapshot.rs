@@ -87,7 +87,7 @@ async fn read_some(alone: &Alone, keys: &[String]) {
     let id = alone.neighbours.id("user");
     let tier = TierActor::new(&alone.neighbours.wiring, id).start();
     let ttl = |at: usize| Duration::from_secs(if at == 0 { 1 } else { 3_600 });
-    let item = |(at, text): (usize, &String)| Item::new(key(text), value(1), ttl(at));
+    let item = |(at, text): (usize, &String)| Item::new(key(text), value(1), ttl(at)).into();
     let (reply, stored) = Reply::new("user".into());
     let items = keys.iter().enumerate().map(item).collect();
     tier.do_send(ToTier::Batch(vec![Accepted::new(TierRequest::SetMany { items, reply })]));

@@ -84,7 +84,7 @@ fn a_value_lives_as_long_as_the_call_says_else_its_route_else_its_tier() {
         for (set, secs) in cases {
             let _stored = alone.post(set);
             match alone.tier("user").request().await {
-                TierRequest::Set { item, .. } => assert_eq!(item.terms.ttl, Duration::from_secs(secs)),
+                TierRequest::Set { item, .. } => assert_eq!(item.lasting().ttl, Duration::from_secs(secs)),
                 other => panic!("no set: {other:?}"),
             }
         }
@@ -108,7 +108,7 @@ fn many_sets_are_split_by_tier_and_their_results_come_back_in_the_order_given() 
             let TierRequest::SetMany { items, reply } = alone.tier(tier).request().await else {
                 panic!("{tier} was told something else");
             };
-            assert_eq!(items.iter().map(|item| number(&item.value)).collect::<Vec<_>>(), numbers);
+            assert_eq!(items.iter().map(|item| number(&item.value())).collect::<Vec<_>>(), numbers);
             let stored = |number: u64| Ok(Stored { kept: true, replaced: number == 4 });
             reply.answer(Ok(numbers.into_iter().map(stored).collect()));
         }

@@ -65,7 +65,7 @@ fn an_entry_that_is_too_large_is_refused_evicts_nobody_and_leaves_no_older_value
 fn values_of_one_message_are_stored_in_order_and_each_has_its_result() {
     paused(|| async {
         let tier = Alone::with(&Settings::default().max_entry_size(4_096));
-        let item = |text: &str, value| Item::new(key(text), value, TTL);
+        let item = |text: &str, value| Item::new(key(text), value, TTL).into();
         let items = vec![item("user::1", value(1)), item("user::2", bulk(5_000)), item("user::1", value(3))];
         let stored = tier.ask(|reply| TierRequest::SetMany { items, reply }).await.expect("the tier serves");
         assert_eq!(stored.len(), 3);
@@ -127,7 +127,7 @@ fn the_requests_of_one_batch_take_effect_in_their_order() {
         let mut answers = Vec::new();
         for round in 0..10 {
             let (reply, _) = Reply::new("user".into());
-            let item = Item::new(key("user::1"), value(round), TTL);
+            let item = Item::new(key("user::1"), value(round), TTL).into();
             batch.push(Accepted::new(TierRequest::Set { item, reply }));
             let (reply, answer) = Reply::new("user".into());
             batch.push(Accepted::new(TierRequest::Get { key: key("user::1"), reply }));
@@ -145,7 +145,7 @@ fn the_requests_of_one_batch_take_effect_in_their_order() {
 fn what_a_caller_no_longer_waits_for_is_applied_all_the_same() {
     paused(|| async {
         let tier = Alone::new();
-        let item = Item::new(key("user::1"), value(1), TTL);
+        let item = Item::new(key("user::1"), value(1), TTL).into();
         drop(tier.post(|reply| TierRequest::Set { item, reply }));
         assert_eq!(tier.get("user::1").await, Some(1));
         drop(tier.post_invalidate(Scope::Key(key("user::1")), false));

@@ -90,7 +90,7 @@ fn requests_in_the_batch_of_a_panic_are_carried_out_behind_it() {
     paused(|| async {
         let tier = Alone::new();
         let (reply, stored) = Reply::new("user".into());
-        let item = Item::new(key("user::1"), value(1), TTL);
+        let item = Item::new(key("user::1"), value(1), TTL).into();
         let batch = vec![
             Accepted::new(TierRequest::Fault(Fault::Panic)),
             Accepted::new(TierRequest::Set { item, reply }),
@@ -125,8 +125,11 @@ fn a_tier_that_broke_five_times_in_a_minute_answers_that_it_failed() {
         let user = || key("user::1");
         assert_eq!(name(tier.ask(|reply| TierRequest::Get { key: user(), reply }).await.err()), failed);
         assert_eq!(name(tier.ask(|reply| TierRequest::Contains { key: user(), reply }).await.err()), failed);
-        assert_eq!(name(tier.ask(|reply| TierRequest::Set { item: item(), reply }).await.err()), failed);
-        let many = |reply| TierRequest::SetMany { items: vec![item()], reply };
+        assert_eq!(
+            name(tier.ask(|reply| TierRequest::Set { item: item().into(), reply }).await.err()),
+            failed
+        );
+        let many = |reply| TierRequest::SetMany { items: vec![item().into()], reply };
         assert_eq!(name(tier.ask(many).await.err()), failed);
         assert_eq!(name(answer(tier.load("user::1", Source::never())).await.err()), failed);
         assert_eq!(name(tier.ask(|reply| TierRequest::BeginWarm { reply }).await.err()), failed);

@@ -182,7 +182,7 @@ fn a_long_dry_run_does_not_count_what_came_after_it() {
         let tier = Alone::new();
         tier.fill(10_000).await;
         let would = tier.post_invalidate(pattern("*::x"), true);
-        let item = |number: u64| Item::new(key(&format!("user::n{number}::x")), value(number), TTL);
+        let item = |number: u64| Item::new(key(&format!("user::n{number}::x")), value(number), TTL).into();
         let items = (0..100).map(item).collect();
         tier.ask(|reply| TierRequest::SetMany { items, reply }).await.expect("it serves");
         assert_eq!(answer(would).await.expect("counted").matched, 10_000);

@@ -45,7 +45,7 @@ impl Engine {
     pub(super) fn new(eviction: Eviction, capacity: u64) -> Self {
         let value = Value::encode(&0_u8).expect("a number can be encoded");
         let view = Arc::new(View::new(SEED));
-        let store = Store::evicting(eviction, Arc::clone(&view), capacity * Self::weight(), NOW);
+        let store = Store::evicting(eviction, Arc::clone(&view), capacity * Self::weight());
         Self { view, store, value, seq: 0, text: String::new() }
     }
 

@@ -62,10 +62,13 @@ pub(super) fn set_awaited_64(bench: &mut Bench<'_>, measure: &str) -> Result<(),
     sets(bench, measure, (64, count), |ids| Work::Set(ids, key))
 }
 
-/// A hundred at once; peers have no such call and write them one after the other.
+/// A hundred at once, by one task, and by eight; peers have no such call and write them one after the other.
 pub(super) fn set_many_100(bench: &mut Bench<'_>, measure: &str) -> Result<(), Failure> {
     let count = bench.writes * 10;
-    sets(bench, measure, (1, count), |ids| Work::SetMany(ids, key, 100))
+    for tasks in [1, 8] {
+        sets(bench, measure, (tasks, count), |ids| Work::SetMany(ids, key, 100))?;
+    }
+    Ok(())
 }
 
 /// One after the other without waiting for each, and a barrier at the end.

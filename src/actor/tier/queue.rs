@@ -7,11 +7,13 @@ use std::collections::VecDeque;
 use std::vec::IntoIter;
 
 use super::TierActor;
-use crate::actor::permit::Permit;
+use crate::actor::permit::{LEFT_MAX, LEFT_WEIGHT_MAX, Permit};
 use crate::actor::reply::Reply;
-use crate::actor::request::{Accepted, Item, TierRequest};
+use crate::actor::request::{Accepted, Made, TierRequest};
+use crate::engine::entry::{Entry, ReadEntry};
 use crate::engine::key::Key;
 use crate::engine::slice::CHANGES;
+use crate::engine::store::{Cause, Gone};
 use crate::engine::tier::{Stored, Taken};
 use crate::error::Result;
 use crate::message::TierState;
@@ -21,8 +23,13 @@ use crate::telemetry;
 #[derive(Debug)]
 enum Job {
     One(Accepted),
+    Set {
+        item: Made,
+        reply: Reply<Stored>,
+        place: Option<Permit>,
+    },
     SetMany {
-        items: IntoIter<Item>,
+        items: IntoIter<Made>,
         done: Vec<Result<Stored>>,
         reply: Reply<Vec<Result<Stored>>>,
         place: Option<Permit>,
@@ -38,6 +45,7 @@ enum Job {
 impl From<Accepted> for Job {
     fn from(Accepted { request, permit: place }: Accepted) -> Self {
         match request {
+            TierRequest::Set { item, reply } => Self::Set { item, reply, place },
             TierRequest::SetMany { items, reply } => Self::SetMany {
                 done: Vec::with_capacity(items.len()),
                 items: items.into_iter(),
@@ -64,10 +72,22 @@ pub(super) struct Queue {
     /// Answers to sets. Together they wake the tasks that wait for them; one by one, each task could come back with its next
     /// set at once, and each of those cost a wake-up of this thread.
     stored: Vec<(Reply<Stored>, Result<Stored>)>,
+    /// Sets of one turn: those that are left to be done, who waits for them, and what they came to. Empty between turns.
+    sets: Sets,
     /// The places of what was done since others had their turn.
     places: Option<Permit>,
+    /// Entries that were overwritten since others had their turn, and that go back with the places.
+    left: Vec<Entry>,
     /// Writes that nobody awaited and that failed, as far as it was told.
     failed: u64,
+}
+
+/// Sets of one turn.
+#[derive(Debug, Default)]
+struct Sets {
+    items: VecDeque<Made>,
+    askers: VecDeque<(Reply<Stored>, Option<Permit>)>,
+    done: Vec<Result<Stored>>,
 }
 
 impl Queue {
@@ -80,9 +100,28 @@ impl Queue {
         self.spent += changes;
     }
 
-    /// The answer to a set, to be given when this slice ends.
-    pub(super) fn stored(&mut self, reply: Reply<Stored>, stored: Result<Stored>) {
-        self.stored.push((reply, stored));
+    /// The next job, if it is a set.
+    fn next_set(&mut self) -> Option<(Made, Reply<Stored>, Option<Permit>)> {
+        match self.jobs.pop_front() {
+            Some(Job::Set { item, reply, place }) => Some((item, reply, place)),
+            other => {
+                other.into_iter().for_each(|job| self.jobs.push_front(job));
+                None
+            }
+        }
+    }
+
+    /// Drops what left, but what those are to drop who make entries.
+    pub(super) fn drop_left(&mut self, gone: &mut Vec<Gone>) {
+        for Gone { entry, cause } in gone.drain(..) {
+            if cause == Cause::Replaced
+                && self.left.len() < LEFT_MAX
+                && entry.is_bare()
+                && entry.weight() <= LEFT_WEIGHT_MAX
+            {
+                self.left.push(entry);
+            }
+        }
     }
 
     fn give_back(&mut self, place: Option<Permit>) {
@@ -111,24 +150,73 @@ impl TierActor {
         while self.queue.spent < CHANGES
             && let Some(job) = self.queue.jobs.pop_front()
         {
-            self.queue.spend(1);
+            if !matches!(job, Job::Set { .. }) {
+                self.queue.spend(1);
+            }
             self.take(job);
         }
         // First the places, then the answers: who was answered finds room.
-        self.queue.places = None;
+        if let Some(mut places) = self.queue.places.take() {
+            places.leave(&mut self.queue.left);
+        }
+        self.queue.left.clear();
         let mut stored = std::mem::take(&mut self.queue.stored);
         stored.drain(..).for_each(|(reply, stored)| reply.answer(stored));
         self.queue.stored = stored;
         self.tell_failed();
     }
 
+    /// Does a set, and those that follow it, in one turn.
+    fn take_sets(&mut self, item: Made, reply: Reply<Stored>, place: Option<Permit>) {
+        let mut sets = std::mem::take(&mut self.queue.sets);
+        let mut next = Some((item, reply, place));
+        while let Some((item, reply, mut place)) = next {
+            self.note_wait(place.as_mut());
+            sets.items.push_back(item);
+            sets.askers.push_back((reply, place));
+            next = if sets.items.len() < self.room() { self.queue.next_set() } else { None };
+        }
+        let Sets { items, askers, done } = &mut sets;
+        while !items.is_empty() && self.queue.spent < CHANGES {
+            if self.shared().state() == TierState::Failed {
+                self.queue.spend(items.len());
+                items.clear();
+                for (reply, place) in askers.drain(..) {
+                    self.queue.give_back(place);
+                    reply.answer(Err(self.shared().failed_error()));
+                }
+                break;
+            }
+            let (room, mut some) = (self.room(), std::iter::from_fn(|| items.pop_front()));
+            let turn = self.turn(|this, now, fx| this.tier.set_many(&mut some, room, done, now, fx));
+            // The reply to one that broke the tier is dropped, and answers; those behind it go on.
+            let broke = turn.is_none().then_some(None);
+            self.queue.spend(done.len() + usize::from(broke.is_some()));
+            for stored in done.drain(..).map(Some).chain(broke) {
+                let Some((reply, place)) = askers.pop_front() else { break };
+                self.queue.give_back(place);
+                self.queue.stored.extend(stored.map(|stored| (reply, stored)));
+            }
+        }
+        // Those made so much room that others come first.
+        while let (Some(item), Some((reply, place))) = (items.pop_back(), askers.pop_back()) {
+            self.queue.jobs.push_front(Job::Set { item, reply, place });
+        }
+        self.queue.sets = sets;
+    }
+
+    /// Records how long a request waited, if that is known.
+    fn note_wait(&self, place: Option<&mut Permit>) {
+        if let Some(waited) = place.and_then(Permit::waited) {
+            self.shared().counters.queue_time.record(waited);
+        }
+    }
+
     fn take(&mut self, job: Job) {
         let failed = self.shared().state() == TierState::Failed;
         match job {
-            Job::One(Accepted { request, permit }) => {
-                if let Some(waited) = permit.as_ref().and_then(Permit::waited) {
-                    self.shared().counters.queue_time.record(waited);
-                }
+            Job::One(Accepted { request, mut permit }) => {
+                self.note_wait(permit.as_mut());
                 if failed {
                     self.take_failed(request);
                 } else {
@@ -136,18 +224,20 @@ impl TierActor {
                 }
                 self.queue.give_back(permit);
             }
+            Job::Set { item, reply, place } => self.take_sets(item, reply, place),
             Job::SetMany { reply, place, .. } if failed => {
                 reply.answer(Err(self.shared().failed_error()));
                 self.queue.give_back(place);
             }
             Job::SetMany { mut items, mut done, reply, place } => {
-                let part: Vec<Item> = items.by_ref().take(self.room()).collect();
-                self.queue.spend(part.len());
+                let (room, before) = (self.room(), done.len());
+                let turn =
+                    self.turn(|this, now, fx| this.tier.set_many(&mut items, room, &mut done, now, fx));
                 // When the turn breaks, the reply is dropped here, and answers.
-                let Some(stored) = self.turn(|this, now, fx| this.tier.set_many(part, now, fx)) else {
+                if turn.is_none() {
                     return;
-                };
-                done.extend(stored);
+                }
+                self.queue.spend(done.len() - before);
                 if items.len() > 0 {
                     self.queue.jobs.push_front(Job::SetMany { items, done, reply, place });
                 } else {
@@ -193,3 +283,7 @@ impl TierActor {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

@@ -41,12 +41,9 @@ impl TierActor {
                 reply.answer(Ok(entry.is_some_and(served)));
             }
             TierRequest::Explain { key, route, reply } => reply.answer(Ok(self.explain(key, route))),
-            TierRequest::Set { item, reply } => {
-                if let Some(stored) = self.turn(|this, now, fx| this.tier.set(item, now, fx)) {
-                    self.queue.stored(reply, stored);
-                }
+            TierRequest::Set { .. } | TierRequest::SetMany { .. } | TierRequest::RemoveMany { .. } => {
+                unreachable!("jobs of their own")
             }
-            TierRequest::SetMany { .. } | TierRequest::RemoveMany { .. } => unreachable!("jobs of their own"),
             TierRequest::Remove { key, reply } => {
                 self.answer(reply, |tier, _, fx| Ok(tier.remove(&key, fx)));
             }
@@ -120,8 +117,9 @@ impl TierActor {
             TierRequest::EndWarm { .. } => {}
             TierRequest::Get { reply, .. } => reply.answer(Err(self.shared().failed_error())),
             TierRequest::Contains { reply, .. } => reply.answer(Err(self.shared().failed_error())),
-            TierRequest::Set { reply, .. } => reply.answer(Err(self.shared().failed_error())),
-            TierRequest::SetMany { .. } | TierRequest::RemoveMany { .. } => unreachable!("jobs of their own"),
+            TierRequest::Set { .. } | TierRequest::SetMany { .. } | TierRequest::RemoveMany { .. } => {
+                unreachable!("jobs of their own")
+            }
             TierRequest::Load(request) => request.refuse(&self.shared().failed_error()),
             TierRequest::LoadMany(request) => request.refuse(&self.shared().failed_error()),
             TierRequest::BeginWarm { reply } => reply.answer(Err(self.shared().failed_error())),

@@ -24,11 +24,10 @@
 //! large tier, where ARC is ahead. When one set of keys gives way to another, least recently used follows in one round, this in
 //! several: what is new has to come often enough first. An entry is found to have been read only when its queue comes to it.
 
-use super::ghosts::Ghosts;
+use super::ghosts::{From, Ghosts};
 use super::sketch::Sketch;
-use super::spaces::{CLASSES, Class, Part, Spaces};
+use super::spaces::{Class, Part, Spaces};
 use super::{Choice, Eviction, Marks, Policy, cost};
-use crate::engine::column::Column;
 use crate::engine::links::NONE;
 
 /// Bound of the entries that an eviction gives another chance, and of those that it moves besides.
@@ -57,15 +56,12 @@ pub struct Lgtc {
     random: u64,
     window_share: f64,
     spaces: Spaces,
-    /// For what is on probation: its worth when it was queued, on top of the clock of that moment.
-    worth: Column<f64>,
     /// The worth of the last victim of the main space.
     clock: f64,
     /// The slot that was stored last: what a host set goes only when nothing else is left, for it will look for it.
     newest: u32,
     sketch: Sketch,
-    window_ghosts: Ghosts,
-    main_ghosts: Ghosts,
+    ghosts: Ghosts,
 }
 
 impl Lgtc {
@@ -77,12 +73,10 @@ impl Lgtc {
             random: seed | 1,
             window_share: WINDOW,
             spaces: Spaces::new(choice.eviction == Eviction::LgtcBytes),
-            worth: Column::new(0.0),
             clock: 0.0,
             newest: NONE,
             sketch: Sketch::default(),
-            window_ghosts: Ghosts::default(),
-            main_ghosts: Ghosts::default(),
+            ghosts: Ghosts::default(),
         }
     }
 
@@ -97,10 +91,10 @@ impl Lgtc {
         self.appraise(slot, marks);
     }
 
-    /// Notes what an entry is worth that was put on probation just now.
+    /// Notes what an entry is worth that was put on probation just now, on top of the clock of this moment.
     fn appraise(&mut self, slot: u32, marks: &dyn Marks) {
         if self.spaces.part(slot) == Part::Probation {
-            self.worth.put(slot, self.clock + self.value(slot, marks));
+            self.spaces.appraise(slot, self.clock + self.value(slot, marks));
         }
     }
 
@@ -200,9 +194,9 @@ impl Lgtc {
     /// The entry of the main space that is worth least.
     fn least(&mut self, marks: &dyn Marks, steps: &mut usize) -> Option<u32> {
         let mut least: Option<(usize, u32)> = None;
-        for class in 0..CLASSES {
+        for class in self.spaces.classes_in_use() {
             if let Some(slot) = self.next_in(class, marks, steps)
-                && least.is_none_or(|(_, least)| self.worth[slot] < self.worth[least])
+                && least.is_none_or(|(_, least)| self.spaces.worth(slot) < self.spaces.worth(least))
             {
                 least = Some((class, slot));
             }
@@ -237,26 +231,29 @@ impl Lgtc {
         Some(self.newest).filter(|&slot| self.spaces.part(slot) != Part::Nowhere)
     }
 
+    fn lost(&mut self, from: From, slot: u32, marks: &dyn Marks) {
+        self.ghosts.push(from, short(marks.hash(slot)), marks.weight(slot), self.capacity / GHOSTS);
+    }
+
     fn lost_in_window(&mut self, slot: u32, marks: &dyn Marks) -> u32 {
-        self.window_ghosts.push(short(marks.hash(slot)), marks.weight(slot), self.capacity / GHOSTS);
+        self.lost(From::Window, slot, marks);
         slot
     }
 
     fn lost_in_main(&mut self, slot: u32, marks: &dyn Marks) -> u32 {
-        self.main_ghosts.push(short(marks.hash(slot)), marks.weight(slot), self.capacity / GHOSTS);
-        self.clock = self.clock.max(self.worth[slot]);
+        self.lost(From::Main, slot, marks);
+        self.clock = self.clock.max(self.spaces.worth(slot));
         slot
     }
 
     /// Where a key that was not held belongs; a ghost moves the border.
     fn place(&mut self, hash: u32, weight: u64) -> Part {
-        let (window, main) = (self.window_ghosts.weight() as f64, self.main_ghosts.weight() as f64);
-        let toward = if self.window_ghosts.take(hash, weight) {
-            main / window.max(1.0)
-        } else if self.main_ghosts.take(hash, weight) {
-            -window / main.max(1.0)
-        } else {
-            return Part::Window;
+        let weight_of = |from| self.ghosts.weight(from) as f64;
+        let (window, main) = (weight_of(From::Window), weight_of(From::Main));
+        let toward = match self.ghosts.take(hash, weight) {
+            Some(From::Window) => main / window.max(1.0),
+            Some(From::Main) => -window / main.max(1.0),
+            None => return Part::Window,
         };
         let mean =
             (self.spaces.window.weight + self.spaces.main_weight) as f64 / self.spaces.len.max(1) as f64;
@@ -292,21 +289,20 @@ impl Policy for Lgtc {
         self.spaces.insert(slot, weight, part);
         self.sketch.grow(self.spaces.len);
         self.sketch.add(hash);
-        for ghosts in [&mut self.window_ghosts, &mut self.main_ghosts] {
-            ghosts.grow(self.spaces.len / GHOSTS as usize);
-        }
+        self.ghosts.grow(2 * self.spaces.len / GHOSTS as usize);
         self.newest = slot;
         self.appraise(slot, marks);
         self.settle(marks);
     }
 
     fn overwritten(&mut self, slot: u32, before: u64, marks: &dyn Marks) {
-        // Somebody wanted it enough to bring it again, which counts as a read does.
-        self.sketch.add(short(marks.hash(slot)));
-        self.spaces.reweigh(slot, before, marks.weight(slot));
+        // Somebody wanted it enough to bring it again, which counts as a read: the mark says so, and is found as others are.
         self.newest = slot;
-        self.move_to(slot, self.spaces.part(slot), marks);
-        self.settle(marks);
+        // Mostly it weighs what it did, and then nothing that is kept here changes.
+        if marks.weight(slot) != before {
+            self.reweighed(slot, before, marks);
+            self.settle(marks);
+        }
     }
 
     fn reweighed(&mut self, slot: u32, before: u64, marks: &dyn Marks) {
@@ -321,8 +317,7 @@ impl Policy for Lgtc {
 
     fn resized(&mut self, capacity: u64) {
         self.capacity = capacity;
-        self.window_ghosts.resized(capacity / GHOSTS);
-        self.main_ghosts.resized(capacity / GHOSTS);
+        self.ghosts.resized(capacity / GHOSTS);
     }
 
     fn victim(&mut self, marks: &dyn Marks) -> Option<u32> {
@@ -361,7 +356,7 @@ impl Policy for Lgtc {
     fn check(&self, slots: &[u32], marks: &dyn Marks) {
         self.spaces.check(slots, &|slot| marks.weight(slot));
         assert!((WINDOW_LEAST..=WINDOW_MOST).contains(&self.window_share), "the window left its bounds");
-        self.window_ghosts.check(self.capacity / GHOSTS);
-        self.main_ghosts.check(self.capacity / GHOSTS);
+        self.ghosts.check(self.capacity / GHOSTS);
+        self.sketch.check(self.spaces.len);
     }
 }

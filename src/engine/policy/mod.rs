@@ -17,6 +17,9 @@ mod testing;
 pub use lgtc::Lgtc;
 pub use lru::Lru;
 
+/// Bytes that the policy which keeps most has for each entry: its place and worth, its share of the sketch, and half a ghost.
+pub(crate) const KEPT: usize = spaces::NODE + sketch::WORD + ghosts::GHOST / 2;
+
 /// How a tier chooses what goes when it is full; see `TierSettings::eviction`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -84,7 +87,7 @@ pub trait Marks {
 pub trait Policy: Send + std::fmt::Debug {
     /// `slot` was free and holds an entry.
     fn stored(&mut self, slot: u32, marks: &dyn Marks);
-    /// `slot` holds a newer value of its key than the one that weighed `before`.
+    /// `slot` holds a newer value of its key than the one that weighed `before`; that counts as a read, and is marked as one.
     fn overwritten(&mut self, slot: u32, before: u64, marks: &dyn Marks);
     /// The entry in `slot` weighs another than `before` from now on; it is neither newer nor was it read.
     fn reweighed(&mut self, slot: u32, before: u64, marks: &dyn Marks);

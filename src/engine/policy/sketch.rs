@@ -3,104 +3,129 @@
 //! Owns: the counters and their ageing. Never: knows which keys are held.
 //!
 //! A count-min sketch of four rows with counters of 4 bits (Cormode and Muthukrishnan, 2005), halved in regular intervals as
-//! in `TinyLFU` (Einziger, Friedman and Manes, 2017). A word holds four counters of each row.
+//! in `TinyLFU` (Einziger, Friedman and Manes, 2017). The four counters of a key stand in one block, a line of memory, as those
+//! of a blocked Bloom filter do (Putze, Sanders and Singler, 2007): an estimate waits for memory once.
 
 use super::split;
 use crate::engine::column::Column;
 
 /// Additions for each entry until all counters are halved.
 const PERIOD: usize = 10;
-/// Words that one addition halves at most, so that no turn halves all of a large sketch.
-const SLICE: u32 = 64;
-/// Words of the smallest sketch: with fewer, the keys of a tiny tier would all share their counters.
-const LEAST: u32 = 256;
+/// Entries that a block is meant for.
+const SHARE: usize = 8;
+/// Blocks that one addition halves at most, so that no turn halves all of a large sketch.
+const SLICE: u32 = 8;
+/// Blocks of the smallest sketch: with fewer, the keys of a tiny tier would all share their counters.
+const LEAST: u32 = 32;
 /// Entries that the time until a halving is counted for at least.
 const FEW: usize = 16;
-const ROWS: [u64; 4] =
-    [0x9E37_79B9_7F4A_7C15, 0xC2B2_AE3D_27D4_EB4F, 0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F];
+const ROWS: usize = 4;
 const COUNTER_MAX: u64 = 15;
 /// What stays of a word's counters when all of them are shifted right by one.
 const HALVES: u64 = 0x7777_7777_7777_7777;
 
+/// Bytes for each entry that there is.
+pub(super) const WORD: usize = size_of::<Block>() / SHARE;
+
+/// Two words of sixteen counters for each row.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+struct Block([u64; 2 * ROWS]);
+
+impl Block {
+    /// All its counters, halved.
+    fn halved(self) -> Self {
+        Self(self.0.map(|word| (word >> 1) & HALVES))
+    }
+}
+
 /// Estimates of how often hashes were added.
 #[derive(Debug)]
 pub(super) struct Sketch {
-    words: Column<u64>,
+    blocks: Column<Block>,
     entries: usize,
     added: usize,
-    /// Words that were not halved yet in the halving under way.
+    /// Blocks that were not halved yet in the halving under way.
     to_halve: u32,
 }
 
 impl Default for Sketch {
     fn default() -> Self {
-        let mut words = Column::new(0);
-        words.grow_to(LEAST - 1);
-        Self { words, entries: FEW, added: 0, to_halve: 0 }
+        let mut blocks = Column::new(Block([0; 2 * ROWS]));
+        blocks.grow_to(LEAST - 1);
+        Self { blocks, entries: FEW, added: 0, to_halve: 0 }
     }
 }
 
 impl Sketch {
-    /// Adds a word if there are fewer than `entries`; estimates stay what they are.
+    /// Adds a block if there are too few for `entries`; estimates stay what they are.
     pub(super) fn grow(&mut self, entries: usize) {
         self.entries = self.entries.max(entries);
-        if self.words.len() >= entries {
+        if self.blocks.len() * SHARE >= entries {
             return;
         }
-        // The new word counts for hashes that its parent has counted so far: a copy shows them what they have seen.
-        let parent = split::parent(self.words.len());
-        let copy = self.words[parent];
-        self.words.push(if parent < self.to_halve { halved(copy) } else { copy });
+        // The new block counts for hashes that its parent has counted so far: a copy shows them what they have seen.
+        let parent = split::parent(self.blocks.len());
+        let copy = self.blocks[parent];
+        self.blocks.push(if parent < self.to_halve { copy.halved() } else { copy });
     }
 
     /// Counts `hash` once more: only where its count is lowest, for the others count too much already (conservative update,
     /// Estan and Varghese, 2002).
     pub(super) fn add(&mut self, hash: u32) {
-        let lowest = u64::from(self.estimate(hash));
-        for row in 0..ROWS.len() {
-            let (word, shift) = self.place(hash, row);
-            let word = &mut self.words[word];
-            let count = (*word >> shift) & COUNTER_MAX;
+        let (block, counters) = self.place(hash);
+        let Block(words) = &mut self.blocks[block];
+        let counts = counters.map(|(word, shift)| (words[word] >> shift) & COUNTER_MAX);
+        let lowest = counts.into_iter().min().unwrap_or(0);
+        for ((word, shift), count) in counters.into_iter().zip(counts) {
             if count == lowest && count < COUNTER_MAX {
-                *word += 1 << shift;
+                words[word] += 1 << shift;
             }
         }
         self.halve(SLICE);
         self.added += 1;
         if self.added >= PERIOD * self.entries {
             self.added /= 2;
-            self.to_halve = self.words.len() as u32;
+            self.to_halve = self.blocks.len() as u32;
         }
     }
 
     /// How often `hash` came lately, at most 15; never too few but for the halving.
     pub(super) fn estimate(&self, hash: u32) -> u32 {
-        let count = |row| {
-            let (word, shift) = self.place(hash, row);
-            (self.words[word] >> shift) & COUNTER_MAX
-        };
-        (0..ROWS.len()).map(count).min().unwrap_or(0) as u32
+        let (block, counters) = self.place(hash);
+        let Block(words) = &self.blocks[block];
+        let counts = counters.map(|(word, shift)| (words[word] >> shift) & COUNTER_MAX);
+        counts.into_iter().min().unwrap_or(0) as u32
+    }
+
+    /// Panics if there are too few blocks for `held` entries, or a halving has lost its place.
+    pub(super) fn check(&self, held: usize) {
+        assert!(
+            self.blocks.len() * SHARE >= held && self.entries >= held,
+            "the sketch did not grow with what is held"
+        );
+        assert!(self.to_halve <= self.blocks.len() as u32, "a halving goes on behind the last block");
+        assert!(self.added < PERIOD * self.entries, "a halving is overdue");
     }
 
     fn halve(&mut self, limit: u32) {
         for _ in 0..limit.min(self.to_halve) {
             self.to_halve -= 1;
-            self.words[self.to_halve] = halved(self.words[self.to_halve]);
+            self.blocks[self.to_halve] = self.blocks[self.to_halve].halved();
         }
     }
 
-    /// Word and shift of the counter of `hash` in `row`.
-    fn place(&self, hash: u32, row: usize) -> (u32, u32) {
-        let mixed = u64::from(hash).wrapping_add(1).wrapping_mul(ROWS[row]);
-        let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(ROWS[row]);
-        let counter = 4 * row as u32 + (mixed >> 62) as u32;
-        (split::place(mixed >> 24, self.words.len()), 4 * counter)
+    /// The block of `hash`, and word and shift of its counter in each row.
+    fn place(&self, hash: u32) -> (u32, [(usize, u32); ROWS]) {
+        let mixed = u64::from(hash).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+        let counter = |row: usize| {
+            // Five bits each of the highest twenty; the place is taken from those below.
+            let one = (mixed >> (44 + 5 * row)) as usize % 32;
+            (2 * row + one / 16, 4 * (one % 16) as u32)
+        };
+        (split::place(mixed >> 12 & u64::from(u32::MAX), self.blocks.len()), std::array::from_fn(counter))
     }
-}
-
-/// All counters of a word, halved.
-fn halved(word: u64) -> u64 {
-    (word >> 1) & HALVES
 }
 
 #[cfg(test)]
@@ -144,7 +169,7 @@ mod tests {
             sketch.halve(u32::MAX);
             let before: Vec<u32> = (0..200).map(|hash| sketch.estimate(hash)).collect();
             sketch.grow(entries);
-            assert_eq!(sketch.words.len(), entries.max(LEAST as usize));
+            assert_eq!(sketch.blocks.len(), entries.div_ceil(SHARE).max(LEAST as usize));
             assert_eq!((0..200).map(|hash| sketch.estimate(hash)).collect::<Vec<_>>(), before);
         }
     }
@@ -154,7 +179,7 @@ mod tests {
         let mut sketch = Sketch::default();
         (1..400).for_each(|entries| sketch.grow(entries));
         (0..14).for_each(|_| sketch.add(7));
-        sketch.to_halve = sketch.words.len() as u32;
+        sketch.to_halve = sketch.blocks.len() as u32;
         (400..500).for_each(|entries| sketch.grow(entries));
         sketch.halve(u32::MAX);
         assert_eq!(sketch.estimate(7), 7);

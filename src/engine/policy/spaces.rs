@@ -1,10 +1,9 @@
-//! The queues of the window and of the main space, and which slot stands where.
+//! The queues of the window and of the main space, which slot stands where, and what it was worth when it was put there.
 //!
-//! Owns: the links, the place of each slot, and the weight of each queue. Never: decides where an entry belongs, or keeps what
-//! it weighs: who calls says so, and tells when it changes.
+//! Owns: the links, the place of each slot, and the weight of each queue; of a slot all of it in 16 bytes that lie in one line of
+//! memory. Never: decides where an entry belongs, or keeps what it weighs: who calls says so, and tells when it changes.
 
-use crate::engine::column::Column;
-use crate::engine::links::{Links, List, NONE};
+use crate::engine::links::{Link, Linked, Links, List, NONE};
 
 /// One for each power of two of a weight.
 pub(super) const CLASSES: usize = 32;
@@ -49,6 +48,30 @@ impl Place {
     }
 }
 
+/// What is kept of a slot.
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    link: Link,
+    /// The upper 56 bits of its worth: what is left out is less than any estimate can tell.
+    worth: (u32, [u8; 3]),
+    place: Place,
+}
+
+impl Linked for Node {
+    const UNLINKED: Self = Self { link: Link::NONE, worth: (0, [0; 3]), place: Place::NOWHERE };
+
+    fn link(&self) -> Link {
+        self.link
+    }
+
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+/// Bytes that are kept of a slot.
+pub(super) const NODE: usize = size_of::<Node>();
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Queue {
     list: List,
@@ -84,6 +107,10 @@ impl Class {
     pub(super) fn weight(&self) -> u64 {
         self.probation.weight + self.protected.weight
     }
+
+    fn is_used(&self) -> bool {
+        self.probation.oldest().or(self.protected.oldest()).is_some()
+    }
 }
 
 /// Window and main space.
@@ -93,10 +120,11 @@ pub(super) struct Spaces {
     one_class: bool,
     pub(super) window: Queue,
     pub(super) classes: Box<[Class; CLASSES]>,
+    /// A bit for each class that holds anything.
+    pub(super) in_use: u32,
     /// The sum over all classes.
     pub(super) main_weight: u64,
-    links: Links,
-    places: Column<Place>,
+    links: Links<Node>,
     /// Entries in both spaces.
     pub(super) len: usize,
 }
@@ -107,15 +135,32 @@ impl Spaces {
             one_class,
             window: Queue::EMPTY,
             classes: Box::new([Class::EMPTY; CLASSES]),
+            in_use: 0,
             main_weight: 0,
             links: Links::default(),
-            places: Column::new(Place::NOWHERE),
             len: 0,
         }
     }
 
     pub(super) fn part(&self, slot: u32) -> Part {
-        self.places.get(slot).map_or(Part::Nowhere, |place| place.part())
+        self.links.nodes().get(slot).map_or(Part::Nowhere, |node| node.place.part())
+    }
+
+    /// What was said of `slot`, which is somewhere, that it is worth.
+    pub(super) fn worth(&self, slot: u32) -> f64 {
+        let (low, [first, second, third]) = self.links.nodes()[slot].worth;
+        let [a, b, c, d] = low.to_le_bytes();
+        f64::from_le_bytes([0, a, b, c, d, first, second, third])
+    }
+
+    /// Says what `slot`, which is somewhere, is worth.
+    pub(super) fn appraise(&mut self, slot: u32, worth: f64) {
+        let [_, a, b, c, d, first, second, third] = worth.to_le_bytes();
+        self.links.nodes_mut()[slot].worth = (u32::from_le_bytes([a, b, c, d]), [first, second, third]);
+    }
+
+    fn place(&self, slot: u32) -> Place {
+        self.links.nodes()[slot].place
     }
 
     fn class_of(&self, weight: u64) -> usize {
@@ -133,7 +178,6 @@ impl Spaces {
 
     /// Puts a new entry at the front of `part`, into a slot that is nowhere.
     pub(super) fn insert(&mut self, slot: u32, weight: u64, part: Part) {
-        self.places.grow_to(slot);
         self.len += 1;
         self.push(slot, weight, part);
     }
@@ -153,7 +197,7 @@ impl Spaces {
     /// The entry in `slot`, which is somewhere, weighs `after` instead of `before`. Where that makes it one of another class, it
     /// goes to the front there; else it stays in its place. Whether it went.
     pub(super) fn reweigh(&mut self, slot: u32, before: u64, after: u64) -> bool {
-        let place = self.places[slot];
+        let place = self.place(slot);
         let moves = place.part() != Part::Window && place.class() != self.class_of(after);
         if moves {
             self.pull(slot, before);
@@ -170,25 +214,38 @@ impl Spaces {
 
     fn push(&mut self, slot: u32, weight: u64, part: Part) {
         let place = Place::new(part, self.class_of(weight));
-        self.places[slot] = place;
         let mut queue = *self.queue(place);
         self.links.push_front(&mut queue.list, slot);
+        self.links.nodes_mut()[slot].place = place;
         queue.weight += weight;
         *self.queue(place) = queue;
         if part != Part::Window {
             self.main_weight += weight;
+            self.in_use |= 1 << place.class();
         }
     }
 
     fn pull(&mut self, slot: u32, weight: u64) {
-        let place = std::mem::replace(&mut self.places[slot], Place::NOWHERE);
+        let place = std::mem::replace(&mut self.links.nodes_mut()[slot].place, Place::NOWHERE);
         let mut queue = *self.queue(place);
         self.links.remove(&mut queue.list, slot);
         queue.weight -= weight;
         *self.queue(place) = queue;
         if place.part() != Part::Window {
             self.main_weight -= weight;
+            let is_empty = !self.classes[place.class()].is_used();
+            self.in_use &= !(u32::from(is_empty) << place.class());
         }
+    }
+
+    /// The classes that hold anything.
+    pub(super) fn classes_in_use(&self) -> impl Iterator<Item = usize> + use<> {
+        let mut left = self.in_use;
+        std::iter::from_fn(move || {
+            let class = (left != 0).then(|| left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(class)
+        })
     }
 
     /// The slots of a queue, the oldest first.
@@ -209,19 +266,21 @@ impl Spaces {
         }
         let main: u64 = self.classes.iter().map(Class::weight).sum();
         assert_eq!(main, self.main_weight, "the main space's weight drifted");
+        let in_use = (0..CLASSES).filter(|&class| self.classes[class].is_used());
+        assert!(self.classes_in_use().eq(in_use), "a class that holds something is passed over");
         assert_eq!(queued.len(), self.len, "len drifted");
         queued.sort_unstable();
         let mut held = slots.to_vec();
         held.sort_unstable();
         assert_eq!(queued, held, "queued slots are not those that are held");
-        let placed = self.places.iter().filter(|&&place| place != Place::NOWHERE).count();
+        let placed = self.links.nodes().iter().filter(|node| node.place != Place::NOWHERE).count();
         assert_eq!(placed, self.len, "a slot that is not queued says it is");
     }
 
     fn check_queue(&self, queue: Queue, place: Place, weight: &dyn Fn(u32) -> u64, queued: &mut Vec<u32>) {
         let mut sum = 0;
-        for slot in self.links.iter(queue.list) {
-            assert_eq!(self.places[slot], place, "slot {slot} is elsewhere");
+        for slot in self.links.checked(queue.list) {
+            assert_eq!(self.place(slot), place, "slot {slot} is elsewhere");
             let class = if place == Place::WINDOW { 0 } else { self.class_of(weight(slot)) };
             assert_eq!(class, place.class(), "slot {slot} is in a wrong class");
             sum += weight(slot);

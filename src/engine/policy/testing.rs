@@ -39,7 +39,8 @@ impl Held {
     pub(super) fn store(&mut self, policy: &mut dyn Policy, slot: u32, weight: u64, took_ms: u32) {
         let epoch = self.epoch.wrapping_add(1);
         self.pass();
-        let before = self.marks.insert(slot, Mark { weight, took_ms, read: Cell::new(false), epoch });
+        let read = Cell::new(self.holds(slot));
+        let before = self.marks.insert(slot, Mark { weight, took_ms, read, epoch });
         self.used += weight;
         match before {
             None => policy.stored(slot, self),
