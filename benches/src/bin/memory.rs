@@ -125,14 +125,16 @@ fn json(line: &impl Serialize) -> String {
 /// Waits until nothing is allocated or freed any more: the cache has threads of its own.
 async fn settled() -> i64 {
     const PAUSE: Duration = Duration::from_millis(20);
-    let mut last = live();
-    loop {
+    // A thread that drops a whole cache may be made to wait for longer than one pause.
+    const STILL: u32 = 10;
+    let (mut last, mut still) = (live(), 0);
+    while still < STILL {
         tokio::time::sleep(PAUSE).await;
-        match live() {
-            now if now == last => return now,
-            now => last = now,
-        }
+        let now = live();
+        still = if now == last { still + 1 } else { 0 };
+        last = now;
     }
+    last
 }
 
 impl Shape {
@@ -262,6 +264,7 @@ async fn overheads(count: u64) -> Result<Vec<Overhead>, Failure> {
 
 /// Has this thread let go of what it remembers of caches of ours that have ended: it does so when it first reads another.
 async fn let_go() -> Result<(), Failure> {
+    settled().await; // until the last one has ended, which it does by itself
     let other = Cache::builder().start().await?;
     ours::read::<u32>(&other, "user::0").await?;
     Ok(other.shutdown().await?)
