@@ -15,8 +15,7 @@ impl<W: Waiter, J> Tier<W, J> {
     /// What is to be told of what is about to be stored under a key of this `hash`, if it is in the sample: a read that misses
     /// knows nothing of it.
     pub(super) fn sampled(&self, hash: u64, facts: impl FnOnce() -> Facts) -> Option<(u64, Facts)> {
-        let sampler = &self.counters.sampler;
-        (sampler.is_on() && sampler.takes(hash)).then(|| (hash, facts()))
+        self.counters.sampler.takes(hash).then(|| (hash, facts()))
     }
 
     /// Tells what was stored. After what left for it was told, for that may have been an older value of the same key.
