@@ -10,15 +10,12 @@
 //! ours, where there is a floor, and ends with exit code 1 when one is missed.
 #![forbid(unsafe_code)]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use apex_cache_bench::hit_ratio::table::Table;
 use apex_cache_bench::hit_ratio::{self, CAPACITIES, QUICK, Trace, floors};
 use apex_cache_bench::{Failure, machine};
-
-/// What is replayed when nothing is named.
-const SHIPPED: [&str; 2] = ["orm-busy.u32d.zst", "web12.u32d.zst"];
 
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools)] // each is a switch of the command line
@@ -55,8 +52,7 @@ impl Options {
             return Err(format!("there is no policy {name}; there are {}", known.join(", ")).into());
         }
         if options.traces.is_empty() {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces");
-            options.traces.extend(SHIPPED.map(|name| folder.join(name)));
+            options.traces.extend(Trace::shipped());
         }
         Ok(options)
     }

@@ -10,15 +10,13 @@
 //! when a row is off by more than two points.
 #![forbid(unsafe_code)]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use apex_cache::engine::policy::Eviction;
 use apex_cache_bench::hit_ratio::{Trace, what_if};
 use apex_cache_bench::{Failure, machine};
 
-/// What is replayed when nothing is named.
-const SHIPPED: [&str; 2] = ["orm-busy.u32d.zst", "web12.u32d.zst"];
 /// Points that a row may be off by.
 const MOST: f64 = 2.0;
 
@@ -52,8 +50,7 @@ impl Options {
             }
         }
         if options.traces.is_empty() {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces");
-            options.traces.extend(SHIPPED.map(|name| folder.join(name)));
+            options.traces.extend(Trace::shipped());
         }
         Ok(options)
     }

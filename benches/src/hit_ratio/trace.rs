@@ -4,7 +4,7 @@
 //! are sizes (0 or 1), the accesses as numbers of keys, and the size of each key in bytes if there are any.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::Failure;
 
@@ -20,6 +20,13 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// Where those lie that come with this package: what is replayed when none is named.
+    #[must_use]
+    pub fn shipped() -> [PathBuf; 2] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces");
+        ["orm-busy.u32d.zst", "web12.u32d.zst"].map(|name| folder.join(name))
+    }
+
     /// Reads the trace in `path`; its name is that of the file up to its first dot.
     ///
     /// Errors: a sentence, when the file cannot be read or is no trace.
