@@ -19,7 +19,7 @@ use super::slot::{LoadedOf, SlotOf, nothing};
 /// Types whose copies a table has in front; those of others are found by way of their entries.
 const TYPES: usize = 4;
 /// Places of a part.
-const PART: usize = 256;
+pub(super) const PART: usize = 256;
 
 /// The copies in front of some places.
 type Part<T> = Box<[SlotOf<Arc<AsWritten<T>>>]>;
@@ -60,8 +60,8 @@ trait AnyFront: Any + Send + Sync {
     fn clear(&self, place: usize);
     /// Where the copy lies that stands in front of `place`.
     fn address(&self, place: usize) -> Option<*const ()>;
-    /// Forgets the slots of places that nothing stands in front of; see the end of a table.
-    fn forget_empty(&mut self, is_empty: &mut dyn FnMut(usize) -> bool);
+    /// Ends the parts from `left` on, which is where one begins; see the end of a table.
+    fn end_from(&mut self, left: usize, is_empty: &mut dyn FnMut(usize) -> bool);
 }
 
 impl<T: Send + Sync + 'static> AnyFront for Front<T> {
@@ -77,8 +77,9 @@ impl<T: Send + Sync + 'static> AnyFront for Front<T> {
         self.at(place).as_ref().map(|copy| Arc::as_ptr(copy).cast())
     }
 
-    fn forget_empty(&mut self, is_empty: &mut dyn FnMut(usize) -> bool) {
-        for (number, part) in self.parts.iter_mut().enumerate() {
+    fn end_from(&mut self, left: usize, is_empty: &mut dyn FnMut(usize) -> bool) {
+        let first = left / self.part;
+        for (number, mut part) in (first..).zip(self.parts.drain(first..)) {
             for (at, slot) in part.take().into_iter().flatten().enumerate() {
                 if is_empty(number * self.part + at) {
                     std::mem::forget(slot);
@@ -132,10 +133,11 @@ impl Fronts {
         }
     }
 
-    pub(super) fn forget_empty(&mut self, mut is_empty: impl FnMut(usize) -> bool) {
+    /// Ends what stands in front of the places from `left` on, a multiple of [`PART`]; where `is_empty`, nothing does.
+    pub(super) fn end_from(&mut self, left: usize, mut is_empty: impl FnMut(usize) -> bool) {
         for front in &mut self.0 {
             if let Some((_, front)) = front.get_mut() {
-                front.forget_empty(&mut is_empty);
+                front.end_from(left, &mut is_empty);
             }
         }
     }

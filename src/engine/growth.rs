@@ -1,12 +1,12 @@
-//! How the index of a view grows and shrinks: by moving to another table, a few places with each write.
+//! How the index of a view grows and shrinks: by moving to another table, a few entries with each write.
 //!
-//! Owns: when the next table is begun, how it is filled, and the order in which readers are told. Never: changes what the view
-//! shows.
+//! Owns: when the next table is begun, how it is filled, the order in which readers are told, and the way out of tables that
+//! nobody reads any more. Never: changes what the view shows.
 
 use std::sync::Arc;
 
 use super::{CHANGE, View};
-use crate::engine::entry::ReadEntry;
+use crate::engine::entry::{Entry, ReadEntry};
 use crate::engine::table::{Table, Tables};
 use crate::sync::atomic::Ordering;
 
@@ -14,10 +14,14 @@ use crate::sync::atomic::Ordering;
 const MODELLED: bool = cfg!(all(test, shuttle));
 /// Places of the smallest table.
 pub(super) const LEAST: usize = if MODELLED { 4 } else { 64 };
-/// Places that one write moves at most, and that it makes ready in the next table. Enough of both to be through before that
-/// one is full.
-pub(super) const MOVES: usize = if MODELLED { 1 } else { 16 };
-const PREPARES: usize = if MODELLED { 2 } else { 64 };
+/// Entries that one write moves at most, places that it looks at for them, and places that it makes ready in the next table.
+/// Enough of all three to be through before that one is full: a test asks. An entry that is moved costs some 0.2 microseconds,
+/// for its key has to be hashed again.
+pub(super) const MOVES: usize = if MODELLED { 1 } else { 4 };
+const LOOKS_PER_MOVE: usize = if MODELLED { 1 } else { 16 };
+const PREPARES: usize = if MODELLED { 2 } else { 32 };
+/// Places of a table that nobody reads, whose memory is given back in the time in which an entry is moved.
+const GIVEN_BACK_PER_MOVE: usize = 64;
 /// Percent of the places that may be in use: when the next table is begun, when it must be there, and when the table is too
 /// large.
 const BEGIN: usize = 70;
@@ -39,18 +43,39 @@ pub(super) struct Writer {
     /// The next place of the old table to be moved.
     pub(super) moved: usize,
     pub(super) next: Option<Table>,
+    /// Tables that are empty, or soon will be. Millions of places take milliseconds to give back; whoever let go of them last
+    /// would have to wait, be it a turn or a reader. So it is the writer who does, in slices, when nobody else has them.
+    pub(super) retired: Vec<Arc<Table>>,
+}
+
+impl Writer {
+    /// Whether a table can be given back now.
+    fn has_left(&self) -> bool {
+        // Nobody can get hold of one again, so what is true stays so.
+        self.retired.iter().any(|table| Arc::strong_count(table) == 1)
+    }
+
+    fn give_back(&mut self, places: usize) {
+        let of_nobody = |table: &mut Arc<Table>| Arc::get_mut(table).is_some();
+        let Some(at) = self.retired.iter_mut().position(of_nobody) else { return };
+        if Arc::get_mut(&mut self.retired[at]).is_none_or(|table| !table.give_back(places)) {
+            self.retired.swap_remove(at);
+        }
+    }
 }
 
 impl View {
-    /// Whether another table was begun, and not all is in it yet.
+    /// Whether another table was begun and not all is in it yet, or one that was left can be given back.
     pub fn is_moving(&self) -> bool {
         let writer = self.writer.lock();
-        writer.tables.old.is_some() || writer.next.is_some()
+        writer.tables.old.is_some() || writer.next.is_some() || writer.has_left()
     }
 
-    /// Goes on with what was begun, without a write: `places` more are moved.
-    pub(crate) fn settle(&self, places: usize) {
-        self.go_on(&mut self.writer.lock(), places);
+    /// Goes on with what was begun, without a write: at most `moves` entries are moved.
+    pub(crate) fn settle(&self, moves: usize) {
+        let mut writer = self.writer.lock();
+        self.go_on(&mut writer, moves);
+        writer.give_back(moves * GIVEN_BACK_PER_MOVE);
     }
 
     pub(super) fn go_on(&self, writer: &mut Writer, moves: usize) {
@@ -82,18 +107,28 @@ impl View {
         let Some(old) = &tables.old else { return };
         // Never, as the numbers above are chosen; but a table that is full would have no end.
         let late = writer.used >= tables.current.places() * 9 / 10;
-        let end = if late { old.places() } else { (writer.moved + moves).min(old.places()) };
-        for place in writer.moved..end {
-            if let Some(entry) = old.at(place) {
-                let hash = self.hash_of(entry.key_bytes());
-                writer.used += usize::from(tables.current.fill(hash, entry));
+        let mut left = if late { usize::MAX } else { moves };
+        let end = writer.moved.saturating_add(left.saturating_mul(LOOKS_PER_MOVE)).min(old.places());
+        while writer.moved < end && left > 0 {
+            let (found, next) = old.find_in_places(writer.moved..end, left);
+            // All are hashed before the first is counted and moves: each waits for the memory of a key, and so they wait
+            // together. What counts would not let the next one begin.
+            let hashed = found.map(|(place, found)| {
+                (place, found.as_ref().map(|raw| self.hash_of(raw.key_bytes())), found)
+            });
+            for (place, hash, found) in hashed {
+                let Some((hash, raw)) = hash.zip(found.as_ref().cloned()) else { continue };
+                drop(found); // noted nowhere any more: taking it need not count a reference for it
+                writer.used += usize::from(tables.current.fill(hash, Entry::of(raw)));
                 drop(old.take(place));
+                left -= 1;
             }
+            writer.moved = next;
         }
-        writer.moved = end;
-        if end == old.places() {
+        if writer.moved == old.places() {
             let (current, room) = (Arc::clone(&tables.current), Arc::clone(&tables.room));
             self.publish(writer, Tables { old: None, current, room });
+            writer.retired.push(Arc::clone(old));
         }
     }
 
@@ -106,3 +141,7 @@ impl View {
         std::mem::replace(&mut writer.tables, tables)
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+#[path = "growth_tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use super::column::Column;
 use super::entry::{About, Draft, Entry, Freshness, Origin, ReadEntry};
 use super::expiry::Expiry;
 use super::groups::Groups;
@@ -69,7 +70,8 @@ pub(super) fn draw(hash: u64, seq: u64) -> u64 {
 pub struct Store {
     pub(super) view: Arc<View>,
     pub(super) slots: Slots,
-    free: Vec<u32>,
+    /// Slots that hold nothing.
+    free: Column<u32>,
     pub(super) groups: Groups,
     pub(super) tags: TagIndex,
     expiry: Expiry,
@@ -102,7 +104,7 @@ impl Store {
         Self {
             view,
             slots: Slots::default(),
-            free: Vec::new(),
+            free: Column::new(NONE),
             groups: Groups::default(),
             tags: TagIndex::default(),
             expiry: Expiry::default(),

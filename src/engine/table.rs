@@ -7,11 +7,12 @@
 //! fills a slot before its tag, takes away a tag before what is in its slot, and overwrites in place: a reader sees the old
 //! entry or the new one, and never neither.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::copied::AsWritten;
 use super::entry::{Entry, ReadEntry};
-use super::front::{Front, Fronts};
+use super::front::{Front, Fronts, PART};
 use super::room::Room;
 use super::seeded::{self, Bug};
 use super::slot::{Loaded, LoadedOf, Slot, nothing};
@@ -38,6 +39,11 @@ enum Walk {
     /// The last of the places; it may stand further on.
     Ended,
 }
+
+/// Entries that are found at once, few enough for the notes of a thread.
+const TOGETHER: usize = 4;
+/// Entries with their places, or nothing.
+type Found = [(usize, Loaded); TOGETHER];
 
 /// What readers walk: the table in use, and the one that is being moved out of.
 ///
@@ -131,6 +137,30 @@ impl Table {
         self.tags.resize_with(ready, || AtomicU16::new(EMPTY));
         self.slots.resize_with(ready, Slot::empty);
         ready == self.tags.capacity()
+    }
+
+    /// Ends at least the last `places` places and gives back their memory; returns whether there are more. For a table in
+    /// which nothing is looked for any more.
+    pub(super) fn give_back(&mut self, places: usize) -> bool {
+        let left = self.tags.len().saturating_sub(places.max(PART)) / PART * PART;
+        self.end_from(left);
+        self.tags.shrink_to_fit();
+        self.slots.shrink_to_fit();
+        left > 0
+    }
+
+    /// Ends the places from `left` on.
+    ///
+    /// A slot that is dropped asks every thread that ever read whether it still reads there, some 20 ns for each: for a
+    /// million empty ones that is a long stop. Nobody reads any more, and an empty one owns nothing, so it is only forgotten.
+    fn end_from(&mut self, left: usize) {
+        let tags = &mut self.tags;
+        self.fronts.end_from(left, |place| tags.get_mut(place).is_none_or(|tag| *tag.get_mut() <= GONE));
+        for (mut tag, slot) in tags.drain(left..).zip(self.slots.drain(left..)) {
+            if *tag.get_mut() <= GONE {
+                std::mem::forget(slot);
+            }
+        }
     }
 
     pub(super) fn places(&self) -> usize {
@@ -279,6 +309,21 @@ impl Table {
         self.slots[place].load().as_ref().map(|raw| Entry::of(raw.clone()))
     }
 
+    /// What stands in the next of `places`, at most `limit` of them, each with its place; and where to go on.
+    pub(super) fn find_in_places(&self, places: Range<usize>, limit: usize) -> (Found, usize) {
+        let (mut found, mut next) = (std::array::from_fn(|_| (0, nothing())), places.start);
+        let mut wanted = found.iter_mut().take(limit).peekable();
+        while next < places.end && wanted.peek().is_some() {
+            if self.tags[next].load(Ordering::Relaxed) > GONE
+                && let Some(found) = wanted.next()
+            {
+                *found = (next, self.slots[next].load());
+            }
+            next += 1;
+        }
+        (found, next)
+    }
+
     /// Recomputes what stands in front.
     ///
     /// # Panics
@@ -300,18 +345,9 @@ impl Table {
     }
 }
 
-/// A slot that is dropped asks every thread that ever read whether it still reads there, some 20 ns for each: for a million
-/// empty ones that is a long stop, of a turn or of the reader who comes last. Nobody reads any more, and an empty one owns
-/// nothing, so it is only forgotten.
 impl Drop for Table {
     fn drop(&mut self) {
-        self.fronts.forget_empty(|place| self.tags.get_mut(place).is_none_or(|tag| *tag.get_mut() <= GONE));
-        let slots = std::mem::take(&mut self.slots);
-        for (tag, slot) in self.tags.iter_mut().zip(slots) {
-            if *tag.get_mut() <= GONE {
-                std::mem::forget(slot);
-            }
-        }
+        self.end_from(0);
     }
 }
 

@@ -85,7 +85,14 @@ impl View {
             alive: Arc::new(()),
             hasher: SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()),
             tables: Mutex::new(Arc::clone(&tables)),
-            writer: Mutex::new(Writer { tables, used: 0, live: 0, moved: 0, next: None }),
+            writer: Mutex::new(Writer {
+                tables,
+                used: 0,
+                live: 0,
+                moved: 0,
+                next: None,
+                retired: Vec::new(),
+            }),
             len: AtomicUsize::new(0),
         }
     }
@@ -310,7 +317,11 @@ impl View {
     pub(crate) fn take_all(&self) -> Shown {
         let mut writer = self.writer.lock();
         let tables = self.publish(&mut writer, Tables::of_size(LEAST));
-        (writer.used, writer.live, writer.moved, writer.next) = (0, 0, 0, None);
+        (writer.used, writer.live, writer.moved) = (0, 0, 0);
+        let next = writer.next.take().map(Arc::new);
+        writer
+            .retired
+            .extend([Some(Arc::clone(&tables.current)), tables.old.clone(), next].into_iter().flatten());
         self.len.store(0, Ordering::Relaxed);
         Shown { tables, dropped: 0 }
     }
