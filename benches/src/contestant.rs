@@ -82,8 +82,8 @@ pub trait Contestant<V: Payload>: Send + Sync + Sized + 'static {
         std::future::ready(Err(format!("{} has no such operation", Self::NAME).into()))
     }
 
-    /// The longest that its one writer was busy at a time, where it has one and tells.
-    fn longest_turn(&self) -> impl Future<Output = Option<Duration>> + Send {
+    /// What that share of the turns of its one writer did not exceed, where it has one and tells; the longest where it is 1.
+    fn turn(&self, _share: f64) -> impl Future<Output = Option<Duration>> + Send {
         std::future::ready(None)
     }
 
@@ -144,8 +144,8 @@ pub enum Work {
     Settle(u64),
     /// Gives it room for so many entries; counts 1 where there is such a thing.
     Resize(u64),
-    /// Counts the nanoseconds of the longest turn; none where the cache does not tell.
-    LongestTurn,
+    /// Counts the nanoseconds which that share of the turns did not exceed; none where the cache does not tell.
+    Turn(f64),
     /// Reads again and again until told to stop, and keeps how long each took; counts those that were not there.
     Sample(Requests, Arc<AtomicBool>, Arc<Mutex<Vec<u64>>>),
     /// Overwrites of random keys below a number, so many in each millisecond, until told to stop; counts them.
@@ -303,7 +303,7 @@ async fn run<V: Payload, C: Contestant<V>>(cache: &C, work: &Work, gate: &Barrie
             })
             .await
         }
-        Work::Settle(_) | Work::Resize(_) | Work::LongestTurn | Work::Sample(..) | Work::Overwrite(..) => {
+        Work::Settle(_) | Work::Resize(_) | Work::Turn(_) | Work::Sample(..) | Work::Overwrite(..) => {
             run_beside(cache, work, gate).await
         }
     }
@@ -326,9 +326,9 @@ async fn run_beside<V: Payload, C: Contestant<V>>(
             })
             .await
         }
-        Work::LongestTurn => {
+        Work::Turn(share) => {
             let nanos = |turn: Duration| turn.as_nanos() as u64;
-            timed(gate, async { Ok(cache.longest_turn().await.map_or(0, nanos)) }).await
+            timed(gate, async { Ok(cache.turn(*share).await.map_or(0, nanos)) }).await
         }
         Work::Sample(requests, stop, kept) => timed(gate, sample(cache, requests, stop, kept)).await,
         Work::Overwrite(below, each, stop) => timed(gate, overwrite(cache, *below, *each, stop)).await,

@@ -116,10 +116,10 @@ async fn held(cache: &Cache) -> Result<u64, Failure> {
 
 // --- what else is asked of it ---------------------------------------------------------------------------------------
 
-/// The longest turn of a tier so far.
-async fn longest_turn(cache: &Cache) -> Option<Duration> {
+/// What that share of the turns of a tier did not exceed so far.
+async fn turn(cache: &Cache, share: f64) -> Option<Duration> {
     let stats = cache.stats().await.ok()?;
-    stats.tiers.iter().map(|tier| tier.stats.turns.max()).max()
+    stats.tiers.iter().map(|tier| tier.stats.turns.quantile(share)).max()
 }
 
 /// Gives the cache another budget while it runs.
@@ -163,8 +163,8 @@ macro_rules! contestant {
                 take(&self.0, taken).await
             }
 
-            async fn longest_turn(&self) -> Option<Duration> {
-                longest_turn(&self.0).await
+            async fn turn(&self, share: f64) -> Option<Duration> {
+                turn(&self.0, share).await
             }
 
             async fn resize(&self, entries: u64) -> Option<Result<(), Failure>> {

@@ -38,7 +38,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
                     take(&mut bench, kind, (size, matches), &entrants)?;
                 }
             }
-            super::scale::longest_turn(&mut bench, size, &entrants[0])?;
+            super::scale::turns(&mut bench, size, &entrants[0])?;
         }
     }
     Ok(())
