@@ -141,7 +141,7 @@ impl Run {
         for _ in 0..self.rng.below(6) {
             let walk = &mut self.walks[at];
             let reach = walk.scope.reach();
-            match self.groups.step(walk.id, &reach, &self.slots) {
+            match self.groups.step(walk.id, || reach, &self.slots) {
                 Step::Slot(slot) => {
                     let key = self.slots.0[slot as usize].clone().expect("a walk comes to what is held");
                     assert!(lies_within(&reach, &key), "{} comes to {key}, out of its reach", walk.scope);
@@ -195,7 +195,7 @@ fn a_walk_over_a_group_costs_its_members_however_many_keys_there_are() {
         let walk = groups.begin(&reach, &slots, hash(&view, false));
         let mut steps = (0, 0);
         loop {
-            match groups.step(walk, &reach, &slots) {
+            match groups.step(walk, || reach, &slots) {
                 Step::Slot(_) => steps.0 += 1,
                 Step::Passed => steps.1 += 1,
                 Step::Done => break,

@@ -49,7 +49,7 @@ impl Store {
     /// Takes one step of a walk for what was stored before `seq`; the entry is the one in the slot that it came to.
     pub(crate) fn step(&mut self, path: &mut Path, scope: &Scope, seq: u64) -> (Step, Option<&Entry>) {
         let step = match path {
-            Path::Groups(walk) => self.groups.step(*walk, &scope.reach(), &self.slots),
+            Path::Groups(walk) => self.groups.step(*walk, || scope.reach(), &self.slots),
             Path::Tag(walk) => match self.tags.step(*walk) {
                 // The list is in the order of store: whatever follows is newer too.
                 Some(slot) if self.slots.entry(slot).seq() < seq => Step::Slot(slot),
