@@ -7,9 +7,9 @@ mod common;
 
 use std::alloc::System;
 use std::cell::Cell;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use apex_cache::{Error, Hit, Settings};
+use apex_cache::{Cache, Error, Hit, Settings};
 use serde::{Deserialize, Deserializer, Serialize};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -56,6 +56,30 @@ fn a_typed_hit_allocates_nothing_and_decodes_once_by_whatever_key_and_call() {
         let allocations = region.change().allocations;
         assert!(allocations < 100, "{allocations} allocations of 2,000 hits");
         assert_eq!(DECODED.get(), 1);
+    });
+}
+
+/// Its key is written from two arguments.
+#[apex_cache::cached(key = "user::{id}::{what}", ttl = "1h")]
+async fn described(cache: &Cache, id: u64, what: &str) -> Arc<str> {
+    format!("{what} of {id}").into()
+}
+
+#[test]
+fn a_call_of_a_cached_function_that_is_a_hit_allocates_nothing() {
+    let _alone = alone();
+    paused(async || {
+        let cache = cache().await;
+        // The first is stored, the second decodes it and leaves its text to those that follow.
+        for _ in 0..2 {
+            assert_eq!(&*described(&cache, 7, "name").await, "name of 7");
+        }
+        let region = Region::new(ALLOCATOR);
+        for _ in 0..1_000 {
+            assert_eq!(&*described(&cache, 7, "name").await, "name of 7");
+        }
+        let allocations = region.change().allocations;
+        assert!(allocations < 100, "{allocations} allocations of 1,000 hits");
     });
 }
 

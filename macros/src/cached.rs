@@ -201,6 +201,10 @@ impl Writer {
                 let __cache = #krate::__private::cache_of(__source);
                 let __outcome = #outcome;
                 let __kind = (__outcome, __outcome.value().absence(), __outcome.error().share());
+                let __key = match #krate::__private::at_hand(__cache, __key, &__kind) {
+                    ::core::result::Result::Ok(__hit) => return __hit.#deliver(__outcome),
+                    ::core::result::Result::Err(__key) => __key,
+                };
                 #before
                 #krate::__private::#run(#cache, __key, #policy, #tags, __kind, #make).await.#deliver(__outcome)
             }

@@ -12,11 +12,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::load::{Ended, Slot, Telling, caught, copy_of};
-use super::outcome::{Absence, Kind, Outcome, Share};
+use super::outcome::{Absence, Answer, Kind, Outcome, Share};
+use super::text::give_back;
 use crate::actor::{Found, KeyAt, LoadCall, Seen};
 use crate::engine::given::Given;
 use crate::engine::key::Key;
-use crate::engine::moment::Moment;
 use crate::engine::stamp::Stamp;
 use crate::engine::tag::Tags;
 use crate::error::{Error, Result};
@@ -76,12 +76,8 @@ where
         let call = |after| -> Result<_> {
             Ok(Call { cache, key: Key::parse(&text)?, policy, tags: tags()?, share, after })
         };
-        let (at, mut now) = (KeyAt::of(tier, &text), Moment::START);
-        if let Some(hit) = Hit::in_front(wiring.hit::<V>(tier, at.key, at.hash, &mut now), now) {
-            return Ok(Looked::Hit(hit));
-        }
         let allowed = policy.serves_at_once(terms.planned());
-        Ok(match wiring.look_to_load(tier, allowed, at, A::wanted(), None) {
+        let looked = match wiring.look_to_load(tier, allowed, KeyAt::of(tier, &text), A::wanted(), None) {
             Found::Hit(seen) => match seen_as::<V, A>(seen) {
                 Ok(hit) => Looked::Hit(hit),
                 Err(undecoded) => Looked::Absent(call(undecoded.1.newer())?),
@@ -91,7 +87,9 @@ where
                 Err(undecoded) => Looked::Absent(call(undecoded.1.newer())?),
             },
             Found::Nothing => Looked::Absent(call(None)?),
-        })
+        };
+        give_back(text);
+        Ok(looked)
     };
     looked().unwrap_or_else(|error| {
         // The cache could not even be asked: a mistake in keys, tags or routes, told once.
@@ -189,7 +187,30 @@ fn conclude<V, E>(ended: Ended<V, E>) -> Result<Hit<V>, E> {
     }
 }
 
-/// Calls a cached function. `make` begins its body with clones of all arguments, so that it outlives this call.
+/// The short way of a hit, before anything is put together that only other calls need. `Err`: nothing is at hand, which says
+/// nothing of the key; here it is back, for [`run`].
+#[inline]
+pub fn at_hand<O, A>(
+    cache: Option<&Cache>,
+    key: Result<String>,
+    _: &Kind<O, A>,
+) -> Result<Answer<O>, Result<String>>
+where
+    O: Outcome,
+    O::Value: DeserializeOwned + Send + Sync + 'static,
+{
+    let Some(cache) = cache else { return Err(key) };
+    let text = key.map_err(Err)?;
+    match cache.in_front(&text.as_str()) {
+        Some(hit) => {
+            give_back(text);
+            Ok(Ok(hit))
+        }
+        None => Err(Ok(text)),
+    }
+}
+
+/// Calls a cached function for which nothing is [`at_hand`]. `make` begins its body with clones of all arguments, so that it outlives this call.
 pub async fn run<O, A, M, Fut>(
     cache: Option<&Cache>,
     key: Result<String>,
@@ -197,7 +218,7 @@ pub async fn run<O, A, M, Fut>(
     tags: impl FnOnce() -> Result<Tags>,
     (_, _, share): Kind<O, A>,
     make: M,
-) -> Result<Hit<O::Value>, O::Error>
+) -> Answer<O>
 where
     O: Outcome,
     O::Value: Serialize + DeserializeOwned + Send + Sync + 'static,
@@ -262,7 +283,7 @@ pub async fn run_in_caller<O, A, M, Fut>(
     tags: impl FnOnce() -> Result<Tags>,
     (_, _, share): Kind<O, A>,
     make: M,
-) -> Result<Hit<O::Value>, O::Error>
+) -> Answer<O>
 where
     O: Outcome,
     O::Value: Serialize + DeserializeOwned + Send + Sync + 'static,

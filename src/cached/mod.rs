@@ -11,11 +11,11 @@ mod outcome;
 mod source;
 mod text;
 
-pub use call::{prime, run, run_in_caller};
+pub use call::{at_hand, prime, run, run_in_caller};
 pub use invalidate::{Invalidation, PlainSuccess, Success};
 pub use keep::{Keep, KeepBorrowed, Kept, keep, keep_borrowed};
 pub use outcome::{
-    Absence, AnyAbsence, Deliver, ErrorProbe, FromHit, Kind, OptionAbsence, Outcome, PlainOutcome,
+    Absence, Answer, AnyAbsence, Deliver, ErrorProbe, FromHit, Kind, OptionAbsence, Outcome, PlainOutcome,
     PlainProbe, Probe, ResultOutcome, Share, UnsharedProbe, ValueProbe, ValuedProbe,
 };
 pub use source::{AsCache, HasCache, NoCache, cache_of, install, installed};

@@ -152,6 +152,9 @@ pub type Share<E> = Option<fn(&E) -> E>;
 /// All that was found out about what a function returns.
 pub type Kind<O, A> = (O, A, Share<<O as Outcome>::Error>);
 
+/// What a call of such a function comes to.
+pub type Answer<O> = Result<Hit<<O as Outcome>::Value>, <O as Outcome>::Error>;
+
 /// Whether a value is one, or says that there is none.
 pub trait Absence<V>: Copy + Send + 'static {
     /// The type that others read it as.

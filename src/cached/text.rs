@@ -2,6 +2,7 @@
 //!
 //! Owns: what an argument looks like as a part of a key. Never: reads a template; the macro has done that.
 
+use std::cell::Cell;
 use std::fmt::{Display, Write as _};
 
 use serde::Serialize;
@@ -18,6 +19,19 @@ const READABLE_MAX: usize = 64;
 /// The same for a tag, which may have 64 in all.
 const TAG_PART_MAX: usize = 32;
 
+thread_local! {
+    /// The text of a call that was a hit: the next one on this thread writes into it, and so allocates nothing.
+    static SPARE: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// Keeps `text` for the next call on this thread.
+pub(super) fn give_back(text: String) {
+    if text.capacity() <= 4 * READABLE_MAX {
+        // Ignored: a thread that is ending needs none.
+        let _ = SPARE.try_with(|spare| spare.set(text));
+    }
+}
+
 /// Text that grows by literals, which the macro has checked, and by arguments, which are encoded.
 #[derive(Debug, Default)]
 pub struct Text {
@@ -31,7 +45,10 @@ impl Text {
     /// Nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { text: String::with_capacity(READABLE_MAX), failed: None, is_tag: false }
+        let mut text = SPARE.try_with(Cell::take).unwrap_or_default();
+        text.clear();
+        text.reserve(READABLE_MAX);
+        Self { text, failed: None, is_tag: false }
     }
 
     /// Nothing yet, of what is to be a tag.

@@ -47,4 +47,9 @@ impl<V: Payload> Contestant<V> for QuickCache<V> {
         self.0.retain(|key, _| !taken.takes(key));
         Ok(())
     }
+
+    async fn resize(&self, entries: u64) -> Option<Result<(), Failure>> {
+        self.0.set_capacity(entries);
+        Some(Ok(()))
+    }
 }
