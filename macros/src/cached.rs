@@ -181,6 +181,7 @@ impl Writer {
             // The body takes the arguments, among which the cache may be.
             Run::Caller => (quote!(__cache.cloned().as_ref()), quote_spanned!(body.span()=> run_in_caller)),
         };
+        let at_hand = quote_spanned!(body.span()=> at_hand);
         let make = if self.options.run == Run::Cache { self.make_kept()? } else { self.make_lent() };
         let (before, tags) = match self.options.run {
             // Written only when something is to be loaded.
@@ -201,7 +202,7 @@ impl Writer {
                 let __cache = #krate::__private::cache_of(__source);
                 let __outcome = #outcome;
                 let __kind = (__outcome, __outcome.value().absence(), __outcome.error().share());
-                let __key = match #krate::__private::at_hand(__cache, __key, &__kind) {
+                let __key = match #krate::__private::#at_hand(__cache, __key, &__kind) {
                     ::core::result::Result::Ok(__hit) => return __hit.#deliver(__outcome),
                     ::core::result::Result::Err(__key) => __key,
                 };

@@ -261,7 +261,8 @@ impl TierActor {
                 3 if !self.tier.store().holds() => {
                     self.turn(|this, now, fx| this.tier.come_down(now, fx));
                 }
-                // Where writes end in the middle of a move, all reads would go on to look into both tables.
+                // Where writes end in the middle of a move, all reads would go on to look into both tables. Tables that were
+                // left are given back here, too.
                 4 if self.shared().view.is_moving() => {
                     self.turn(|this, _, _| this.shared().view.settle(CHANGES));
                 }

@@ -187,8 +187,8 @@ fn conclude<V, E>(ended: Ended<V, E>) -> Result<Hit<V>, E> {
     }
 }
 
-/// The short way of a hit, before anything is put together that only other calls need. `Err`: nothing is at hand, which says
-/// nothing of the key; here it is back, for [`run`].
+/// The short way of a hit, before anything is put together that only other calls need. `Err`: nothing is at hand, which does
+/// not mean that nothing is held; the text comes back, for [`run`], which finds its tier and hash once more.
 #[inline]
 pub fn at_hand<O, A>(
     cache: Option<&Cache>,

@@ -1,6 +1,6 @@
 //! The text of a key or of a scope, written from the pieces of a template.
 //!
-//! Owns: what an argument looks like as a part of a key. Never: reads a template; the macro has done that.
+//! Owns: what an argument looks like as a part of a key, and a text for each thread to write the next one into. Never: reads a template; the macro has done that.
 
 use std::cell::Cell;
 use std::fmt::{Display, Write as _};
@@ -20,7 +20,7 @@ const READABLE_MAX: usize = 64;
 const TAG_PART_MAX: usize = 32;
 
 thread_local! {
-    /// The text of a call that was a hit: the next one on this thread writes into it, and so allocates nothing.
+    /// The text of a call that needs it no more: the next one on this thread writes into it, and so allocates nothing.
     static SPARE: Cell<String> = const { Cell::new(String::new()) };
 }
 

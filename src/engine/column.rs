@@ -51,14 +51,13 @@ impl<T: Clone> Column<T> {
         place
     }
 
-    /// Takes the last value out; with the last of a chunk goes the chunk.
+    /// Takes the last value out. A chunk goes when the one before it is taken from, so that who puts and takes in turn
+    /// allocates nothing.
     pub(crate) fn pop(&mut self) -> Option<T> {
-        let last = self.chunks.last_mut()?;
-        let value = last.pop();
-        if last.is_empty() {
+        if self.chunks.len() > 1 && self.chunks.last().is_some_and(Vec::is_empty) {
             self.chunks.pop();
         }
-        value
+        self.chunks.last_mut()?.pop()
     }
 
     /// Grows until there is `place`.

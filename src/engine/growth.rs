@@ -15,12 +15,13 @@ const MODELLED: bool = cfg!(all(test, shuttle));
 /// Places of the smallest table.
 pub(super) const LEAST: usize = if MODELLED { 4 } else { 64 };
 /// Entries that one write moves at most, places that it looks at for them, and places that it makes ready in the next table.
-/// Enough of all three to be through before that one is full: a test asks. An entry that is moved costs some 0.2 microseconds,
-/// for its key has to be hashed again.
-pub(super) const MOVES: usize = if MODELLED { 1 } else { 4 };
-const LOOKS_PER_MOVE: usize = if MODELLED { 1 } else { 16 };
-const PREPARES: usize = if MODELLED { 2 } else { 32 };
-/// Places of a table that nobody reads, whose memory is given back in the time in which an entry is moved.
+/// Enough of all three to be through long before that one is full, a test asks, for typed reads have no short way meanwhile.
+/// An entry that is moved costs some 0.1 to 0.2 microseconds, for its key has to be hashed again.
+pub(super) const MOVES: usize = if MODELLED { 1 } else { 8 };
+const LOOKS_PER_MOVE: usize = if MODELLED { 1 } else { 8 };
+const PREPARES: usize = if MODELLED { 2 } else { 64 };
+/// Places of a table that nobody reads, whose memory is given back for each entry that is moved without a write: some
+/// 0.1 microseconds.
 const GIVEN_BACK_PER_MOVE: usize = 64;
 /// Percent of the places that may be in use: when the next table is begun, when it must be there, and when the table is too
 /// large.
@@ -44,7 +45,8 @@ pub(super) struct Writer {
     pub(super) moved: usize,
     pub(super) next: Option<Table>,
     /// Tables that are empty, or soon will be. Millions of places take milliseconds to give back; whoever let go of them last
-    /// would have to wait, be it a turn or a reader. So it is the writer who does, in slices, when nobody else has them.
+    /// would have to wait, be it a turn or a reader. So it is the writer who does, in slices, when nobody else has them: at
+    /// the latest with the sweep that follows. Where the allocator cannot shrink in place, a slice copies what is left.
     pub(super) retired: Vec<Arc<Table>>,
 }
 
@@ -56,10 +58,13 @@ impl Writer {
     }
 
     fn give_back(&mut self, places: usize) {
-        let of_nobody = |table: &mut Arc<Table>| Arc::get_mut(table).is_some();
-        let Some(at) = self.retired.iter_mut().position(of_nobody) else { return };
-        if Arc::get_mut(&mut self.retired[at]).is_none_or(|table| !table.give_back(places)) {
-            self.retired.swap_remove(at);
+        for at in 0..self.retired.len() {
+            if let Some(table) = Arc::get_mut(&mut self.retired[at]) {
+                if !table.give_back(places) {
+                    self.retired.swap_remove(at);
+                }
+                return;
+            }
         }
     }
 }
@@ -113,11 +118,11 @@ impl View {
             let (found, next) = old.find_in_places(writer.moved..end, left);
             // All are hashed before the first is counted and moves: each waits for the memory of a key, and so they wait
             // together. What counts would not let the next one begin.
-            let hashed = found.map(|(place, found)| {
-                (place, found.as_ref().map(|raw| self.hash_of(raw.key_bytes())), found)
-            });
-            for (place, hash, found) in hashed {
-                let Some((hash, raw)) = hash.zip(found.as_ref().cloned()) else { continue };
+            let hashes = found
+                .each_ref()
+                .map(|(_, found)| found.as_ref().map_or(0, |raw| self.hash_of(raw.key_bytes())));
+            for ((place, found), hash) in found.into_iter().zip(hashes) {
+                let Some(raw) = found.as_ref().cloned() else { continue };
                 drop(found); // noted nowhere any more: taking it need not count a reference for it
                 writer.used += usize::from(tables.current.fill(hash, Entry::of(raw)));
                 drop(old.take(place));

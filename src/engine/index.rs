@@ -7,7 +7,8 @@
 //! again, and half of it would be empty behind that turn. So there are many parts, each a small table of its own, and more
 //! of them the more items there are: the first, which holds the most, makes way for two behind the last, which hold half of
 //! it each (spiral storage, Martin 1979). From the first to the last they hold ever less, so they fill up one after another,
-//! and an item costs about 8.3 bytes, whatever the number of items. No insert hashes more than a part again.
+//! and an item costs about 8.3 bytes, whatever the number of items. No insert hashes more than two
+//! parts again, one that makes way and the one that it goes to.
 
 use std::collections::VecDeque;
 
@@ -182,7 +183,7 @@ mod tests {
                 again.set(again.get() + 1);
                 hash(item)
             });
-            assert!(again.get() <= 2 * MEAN, "{} of {item} were hashed again at once", again.get());
+            assert!(again.get() <= 3 * MEAN, "{} of {item} were hashed again at once", again.get());
             if item >= 20_000 && item % 1_000 == 0 {
                 let bytes: usize = index.parts.iter().map(HashTable::allocation_size).sum();
                 assert!(bytes <= 9 * item as usize, "{item} items take {bytes} bytes");

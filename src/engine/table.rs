@@ -43,7 +43,7 @@ enum Walk {
 /// Entries that are found at once, few enough for the notes of a thread.
 const TOGETHER: usize = 4;
 /// Entries with their places, or nothing.
-type Found = [(usize, Loaded); TOGETHER];
+type Together = [(usize, Loaded); TOGETHER];
 
 /// What readers walk: the table in use, and the one that is being moved out of.
 ///
@@ -310,18 +310,18 @@ impl Table {
     }
 
     /// What stands in the next of `places`, at most `limit` of them, each with its place; and where to go on.
-    pub(super) fn find_in_places(&self, places: Range<usize>, limit: usize) -> (Found, usize) {
-        let (mut found, mut next) = (std::array::from_fn(|_| (0, nothing())), places.start);
-        let mut wanted = found.iter_mut().take(limit).peekable();
-        while next < places.end && wanted.peek().is_some() {
-            if self.tags[next].load(Ordering::Relaxed) > GONE
-                && let Some(found) = wanted.next()
-            {
-                *found = (next, self.slots[next].load());
+    pub(super) fn find_in_places(&self, places: Range<usize>, limit: usize) -> (Together, usize) {
+        let (mut found, mut count) = (std::array::from_fn(|_| (0, nothing())), 0);
+        for place in places.clone() {
+            if count == limit.min(TOGETHER) {
+                return (found, place);
             }
-            next += 1;
+            if self.tags[place].load(Ordering::Relaxed) > GONE {
+                found[count] = (place, self.slots[place].load());
+                count += 1;
+            }
         }
-        (found, next)
+        (found, places.end)
     }
 
     /// Recomputes what stands in front.

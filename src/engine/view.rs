@@ -7,7 +7,7 @@
 //! they have something new to say. Each thread remembers the tables of the views it reads, with their version; one load tells
 //! whether that is still the one in force.
 //!
-//! The index grows, and shrinks, by moving to another table a few places with each write. Until then readers walk both,
+//! The index grows, and shrinks, by moving to another table a few entries with each write. Until then readers walk both,
 //! see `table`. A reader that finds nothing looks whether the tables changed meanwhile, and if so begins again:
 //!   1 a reader has the tables of version 1   2 version 2 is published   3 the writer moves the key   4 the reader misses it
 
