@@ -60,6 +60,27 @@ fn no_write_moves_or_prepares_more_than_a_few_places_however_the_index_grows_and
 }
 
 #[test]
+fn new_keys_that_come_behind_a_shrink_are_in_time_too() {
+    const HELD: u64 = 20_000;
+    for percent_left in [0, 1, 3, 6, 9, 12, 14] {
+        let view = View::new(1);
+        (0..HELD).for_each(|number| put(&view, number));
+        let left = HELD * percent_left / 100;
+        (left..HELD).for_each(|number| take(&view, number));
+        // Only such as fill the next table, which is the smaller the fewer are left.
+        for number in HELD..3 * HELD {
+            let (moved, ready) = progress(&view);
+            put(&view, number);
+            let (now_moved, now_ready) = progress(&view);
+            assert!(now_moved <= moved + MOVES * LOOKS_PER_MOVE, "moved from {moved} to {now_moved}");
+            assert!(now_ready <= ready + PREPARES, "prepared from {ready} to {now_ready}");
+        }
+        assert_eq!(view.len() as u64, left + 2 * HELD);
+        view.check();
+    }
+}
+
+#[test]
 fn tables_that_were_left_are_given_back_in_slices() {
     let view = View::new(1);
     (0..40_000).for_each(|number| put(&view, number));
