@@ -141,7 +141,7 @@ impl Groups {
     }
 
     fn is_first(&self, slot: u32) -> bool {
-        is_first(&self.first, slot)
+        self.first[slot / 64] >> (slot % 64) & 1 == 1
     }
 
     fn mark(&mut self, slot: u32, first: bool) {
@@ -164,7 +164,8 @@ impl Groups {
     }
 
     fn segment_name<'n>(&self, id: u32, names: &'n impl Names) -> Option<&'n [u8]> {
-        segment_name(&self.segments, id, names)
+        let head = self.segments[id].head;
+        (head != NONE).then(|| first_segment_of(names.key(head)))
     }
 
     /// The place of the segment called `name`, which is made if there is none.
@@ -216,21 +217,32 @@ impl Groups {
         reach: impl FnOnce() -> Reach<'r>,
         names: &impl Names,
     ) -> Step {
-        let Some(walk) = &mut self.walks[id.0] else { return Step::Done };
+        let Some(mut walk) = self.walks[id.0] else { return Step::Done };
         if walk.segment >= walk.segment_end {
             return Step::Done;
         }
-        let mut slot = walk.slot;
-        if slot == NONE && is_worth_a_visit(&self.segments, walk.segment, &reach(), names) {
-            slot = self.segments[walk.segment].head;
+        if walk.slot == NONE && self.is_worth_a_visit(walk.segment, &reach(), names) {
+            walk.slot = self.segments[walk.segment].head;
         }
+        let slot = walk.slot;
         if slot == NONE {
             walk.segment += 1;
-            return Step::Passed;
+        } else {
+            let next = self.links.next(slot);
+            walk.pass(next, next != NONE && !self.is_first(next));
         }
-        let next = self.links.next(slot);
-        walk.pass(next, next != NONE && !is_first(&self.first, next));
-        Step::Slot(slot)
+        self.walks[id.0] = Some(walk);
+        if slot == NONE { Step::Passed } else { Step::Slot(slot) }
+    }
+
+    fn is_worth_a_visit(&self, segment: u32, reach: &Reach<'_>, names: &impl Names) -> bool {
+        match (reach, self.segment_name(segment, names)) {
+            (_, None) => false,
+            (Reach::Literal(literal), Some(name)) => {
+                str::from_utf8(name).is_ok_and(|name| segment_may_match(literal, name))
+            }
+            _ => true,
+        }
     }
 
     /// Ends a walk.
@@ -279,24 +291,5 @@ impl Groups {
         for walk in self.walks.iter().flatten().filter(|walk| walk.slot != NONE) {
             assert!(slots.binary_search(&walk.slot).is_ok(), "a walk pauses before a slot that is free");
         }
-    }
-}
-
-fn is_first(first: &Column<u64>, slot: u32) -> bool {
-    first[slot / 64] >> (slot % 64) & 1 == 1
-}
-
-fn segment_name<'n>(segments: &Column<List>, id: u32, names: &'n impl Names) -> Option<&'n [u8]> {
-    let head = segments[id].head;
-    (head != NONE).then(|| first_segment_of(names.key(head)))
-}
-
-fn is_worth_a_visit(segments: &Column<List>, segment: u32, reach: &Reach<'_>, names: &impl Names) -> bool {
-    match (reach, segment_name(segments, segment, names)) {
-        (_, None) => false,
-        (Reach::Literal(literal), Some(name)) => {
-            str::from_utf8(name).is_ok_and(|name| segment_may_match(literal, name))
-        }
-        _ => true,
     }
 }

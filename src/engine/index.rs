@@ -7,8 +7,8 @@
 //! again, and half of it would be empty behind that turn. So there are many parts, each a small table of its own, and more
 //! of them the more items there are: the first, which holds the most, makes way for two behind the last, which hold half of
 //! it each (spiral storage, Martin 1979). From the first to the last they hold ever less, so they fill up one after another,
-//! and an item costs about 8.3 bytes, whatever the number of items. No insert hashes more than two
-//! parts again, one that makes way and the one that it goes to.
+//! and an item costs about 8.3 bytes, whatever the number of items. No insert hashes more than two parts again, one that makes
+//! way and the one that the item goes to.
 
 use std::collections::VecDeque;
 
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn no_insert_hashes_more_than_a_part_again_and_an_item_costs_nine_bytes_at_most() {
+    fn no_insert_hashes_more_than_two_parts_again_and_an_item_costs_nine_bytes_at_most() {
         let (mut index, again) = (Index::default(), Cell::new(0));
         for item in 0..120_000 {
             again.set(0);

@@ -4,7 +4,8 @@
 //! run, on a slow machine as on a fast one.
 //!
 //! An entry that is stored or taken out costs 1 to 4 microseconds on a slow machine, by how many there are, what it frees
-//! included; one that is only looked at costs far less. So a slice is meant to stay below a millisecond; `TierStats::turns` tells whether it does.
+//! included; one that is only looked at costs far less. So a slice is meant to stay below a millisecond; `TierStats::turns`
+//! tells whether it does.
 
 /// Entries that one turn stores or takes out at most.
 pub const CHANGES: usize = 128;
