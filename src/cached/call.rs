@@ -210,7 +210,8 @@ where
     }
 }
 
-/// Calls a cached function for which nothing is [`at_hand`]. `make` begins its body with clones of all arguments, so that it outlives this call.
+/// Calls a cached function for which nothing is [`at_hand`]. `make` begins its body with clones of all arguments, so that it
+/// outlives this call.
 pub async fn run<O, A, M, Fut>(
     cache: Option<&Cache>,
     key: Result<String>,

@@ -1,6 +1,7 @@
 //! The text of a key or of a scope, written from the pieces of a template.
 //!
-//! Owns: what an argument looks like as a part of a key, and a text for each thread to write the next one into. Never: reads a template; the macro has done that.
+//! Owns: what an argument looks like as a part of a key, and a text for each thread to write the next one into. Never: reads
+//! a template; the macro has done that.
 
 use std::cell::Cell;
 use std::fmt::{Display, Write as _};
