@@ -11,16 +11,12 @@ use std::process::Command;
 
 use scan::{blank, everything, functions, line_of, occurrences, root, sources};
 
-const FILE_LINES_MAX: usize = 400;
+const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
 const CRATES_MAX: usize = 80;
 
 /// Files that may be longer, each with the reason. Empty is best.
-const LONG_FILES: &[(&str, &str)] = &[
-    ("src/engine/race_tests.rs", "one race after the other, with the bench they share"),
-    ("src/engine/tier_model_tests.rs", "a tier, its model and its judge are read together"),
-    ("tests/settings.rs", "every way to write a setting, in one list"),
-];
+const LONG_FILES: &[(&str, &str)] = &[];
 
 /// Functions that may be longer: file, name, reason. Empty is best.
 const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[];
@@ -95,7 +91,7 @@ fn files_are_short_enough_to_be_read_at_a_sitting() {
         .collect();
     let idle = LONG_FILES.iter().filter(|(allowed, _)| !long.iter().any(|(_, path)| path == allowed));
     problems.extend(idle.map(|(allowed, _)| format!("{allowed} needs no place in LONG_FILES any more")));
-    judge("A file has at most 400 lines; split it by what its parts own.", &problems);
+    judge("A file has at most 600 lines; split it by what its parts own.", &problems);
 }
 
 #[test]
