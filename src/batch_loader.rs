@@ -99,25 +99,30 @@ impl BatchLoader {
         self.cause.as_ref().expect("only the drop takes it out")
     }
 
-    fn begin(&self, keys: Vec<Key>) -> FoundFuture {
-        self.load.as_ref().expect("only the drop takes it out")(keys)
+    /// Calls the host's function with those of `keys` whose ids it can be told. For a hash alone it would find nothing, and
+    /// that would be remembered.
+    fn begin(&self, keys: &[Key]) -> FoundFuture {
+        let known: Vec<Key> = keys.iter().filter(|key| key.known().is_ok()).cloned().collect();
+        if known.is_empty() {
+            return Box::pin(async { Ok(Vec::new()) });
+        }
+        self.load.as_ref().expect("only the drop takes it out")(known)
     }
 
     /// The loader of `key` alone, for a key that others were loading when it was asked for, and did not bring.
     pub(crate) fn alone(self: &Arc<Self>, key: &Key) -> Loader {
         let (batch, own) = (Arc::clone(self), key.clone());
         Loader::of_outcome(key.clone(), move || async move {
-            let keys = vec![own];
-            let found = batch.begin(keys.clone()).await;
-            let lost = Outcome::Lost;
-            batch.sort(&keys, found).outcomes.pop().unwrap_or(lost)
+            let keys = [own];
+            let found = batch.begin(&keys).await;
+            batch.sort(&keys, found).outcomes.pop().unwrap_or(Outcome::Lost)
         })
     }
 
     /// Brings `keys` within `limit`; every way in which that can end is an outcome of each.
     pub(crate) async fn run(&self, keys: &[Key], limit: Duration, spawner: &Spawner) -> Brought {
         let chain = self.chain.iter().chain(keys).cloned().collect();
-        let load = within_chain(chain, || self.begin(keys.to_vec()));
+        let load = within_chain(chain, || self.begin(keys));
         let fail = |error: fn(Shown, Duration) -> Error| {
             let failed = |key: &Key| Outcome::Failed(error(Shown::new(key.as_str()), limit));
             Brought { outcomes: keys.iter().map(failed).collect(), extras: Vec::new() }
@@ -143,7 +148,8 @@ impl BatchLoader {
             }
         };
         let places: HashMap<&Key, usize> = keys.iter().zip(0..).collect();
-        let mut outcomes: Vec<Option<Outcome>> = keys.iter().map(|_| None).collect();
+        let refused = |key: &Key| key.known().err().map(Outcome::Failed);
+        let mut outcomes: Vec<Option<Outcome>> = keys.iter().map(refused).collect();
         let mut extras = Vec::new();
         for (key, value) in found {
             match (places.get(&key), value) {

@@ -33,6 +33,19 @@ pub enum Error {
         /// Which rule it breaks.
         reason: &'static str,
     },
+    /// A part of the key was asked for and cannot be told: see [`Key::part`](crate::Key::part).
+    #[error(
+        "part {place} of {key} is not known: {reason}; build the key with Key::of(..) where its id is known, or \
+         load from where it is"
+    )]
+    UnknownPart {
+        /// The key, escaped and cut.
+        key: Shown,
+        /// Which segment, counted from 0.
+        place: usize,
+        /// Why it is not known.
+        reason: &'static str,
+    },
     /// The text is no pattern: see [`Pattern::parse`](crate::Pattern::parse) for the grammar.
     #[error("{pattern} is not a pattern: {reason}")]
     InvalidPattern {
@@ -41,8 +54,8 @@ pub enum Error {
         /// Which rule it breaks.
         reason: &'static str,
     },
-    /// The text is no tag, or the entry has too many: see [`Tag`](crate::Tag).
-    #[error("{tag} cannot be a tag: {reason}; tags have 1 to 64 bytes, and an entry at most 32 of them")]
+    /// The text is no tag: see [`Tag`](crate::Tag).
+    #[error("{tag} cannot be a tag: {reason}; a tag is any other text")]
     InvalidTag {
         /// The text, escaped and cut.
         tag: Shown,
@@ -250,6 +263,7 @@ pub enum Error {
 #[allow(missing_docs)] // each is described on the variant of `Error` that bears its name
 pub enum ErrorKind {
     InvalidKey,
+    UnknownPart,
     InvalidPattern,
     InvalidTag,
     TooLarge,
@@ -292,6 +306,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::InvalidKey { .. } => ErrorKind::InvalidKey,
+            Self::UnknownPart { .. } => ErrorKind::UnknownPart,
             Self::InvalidPattern { .. } => ErrorKind::InvalidPattern,
             Self::InvalidTag { .. } => ErrorKind::InvalidTag,
             Self::TooLarge { .. } => ErrorKind::TooLarge,

@@ -2,11 +2,12 @@
 //!
 //! Owns: where something of a user may lie. Never: knows what else a host calls a user; it says so by keys and tags.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::engine::key::Key;
-use crate::engine::pattern::Pattern;
-use crate::engine::scope::{Prefix, Scope};
+use crate::engine::scope::{Runs, Scope};
+use crate::engine::segment;
 use crate::engine::tag::Tag;
 use crate::error::Result;
 use crate::handle::Cache;
@@ -31,15 +32,18 @@ pub struct Forgotten {
 }
 
 impl Cache {
-    /// Takes away everything of a user, in all tiers, and counts again whether anything is left.
+    /// Removes everything of a user, in all tiers, and counts again whether anything is left.
     ///
-    /// That is for user 42: `user::42` and all keys below it; the same below every other prefix of the tier of `user`, such
-    /// as `user_orders::42`; every key in which `user::42` stand as two neighbouring segments, such as
-    /// `query::orders::user::42`; and what was stored with the tag `user:42` or `user::42`. Keys that name the user in
-    /// another way need one of these tags. `id` is encoded as a part of a key is.
+    /// For user 42 that is every key in which `user::42` stands as two neighbouring segments, such as `user::42::profile`
+    /// or `query::orders::user::42`; the same with every other prefix of the tier of `user`, such as `user_orders::42`;
+    /// and what was stored with the tag `user:42` or `user::42`. Keys that name the user in another way need one of these
+    /// tags.
     ///
-    /// Errors: `InvalidKey` when the id is too long, and those of [`Invalidate`]; what was taken by then stays away.
-    /// Order: as several invalidations, one after the other. Cost: a look at every entry of every tier, in slices.
+    /// `id` is found however it was written: encoded or hashed, as [`Key::of`] and the attributes write it; as serde
+    /// writes it ([`KeyBuilder::value`](crate::KeyBuilder::value)); and as it is, in keys that were made from text.
+    ///
+    /// Errors: those of [`Invalidate`]; what was removed by then stays away. Order: as several invalidations, one after the
+    /// other. Cost: a look at every entry of every tier, in slices.
     ///
     /// ```no_run
     /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
@@ -49,7 +53,7 @@ impl Cache {
     /// # }
     /// ```
     pub async fn forget_user(&self, id: impl fmt::Display) -> Result<Forgotten> {
-        let scopes = self.scopes_of_user(id)?;
+        let scopes = self.scopes_of_user(&id.to_string());
         let mut sum = Forgotten::default();
         for scope in &scopes {
             let taken = self.send(Invalidate::new(scope.clone())).await?;
@@ -64,23 +68,25 @@ impl Cache {
     }
 
     /// Everywhere that something of a user may lie.
-    fn scopes_of_user(&self, id: impl fmt::Display) -> Result<Vec<Scope>> {
-        let own = Key::of(USER).part(&id).finish()?;
+    fn scopes_of_user(&self, id: &str) -> Vec<Scope> {
+        let written = ways_to_write(id);
         let plan = &self.wiring().plan;
         let tier = plan.prefixes.iter().find(|one| &*one.prefix == USER).map(|one| one.tier);
-        let mut scopes = vec![Scope::Prefix(Prefix::parse(own.as_str())?)];
-        let siblings = plan.prefixes.iter().filter(|one| Some(one.tier) == tier && &*one.prefix != USER);
-        for sibling in siblings {
-            // The prefix is text of the settings, taken as it is; only the id is encoded.
-            let encoded = &own.as_str()[USER.len()..];
-            scopes.push(Scope::Prefix(Prefix::parse(&format!("{}{encoded}", sibling.prefix))?));
-        }
-        for inside in [format!("*::{own}"), format!("*::{own}::*")] {
-            scopes.push(Scope::Pattern(Pattern::parse(&inside)?));
-        }
-        // An id that makes no tag cannot have been used as one.
-        let tags = [format!("{USER}:{id}"), format!("{USER}::{id}")];
-        scopes.extend(tags.into_iter().filter_map(|tag| Tag::new(tag).ok()).map(Scope::Tag));
-        Ok(scopes)
+        let siblings = plan.prefixes.iter().filter(|one| Some(one.tier) == tier).map(|one| &*one.prefix);
+        let prefixes: BTreeSet<&str> = siblings.chain([USER]).collect();
+        let runs = prefixes.iter().flat_map(|prefix| {
+            // The prefix is text of the settings, taken as it is. A text that makes no key stands in none.
+            written.iter().filter_map(move |id| Key::parse(&format!("{prefix}::{id}")).ok())
+        });
+        let runs: Runs = runs.collect();
+        let tags = written.iter().flat_map(|id| [format!("{USER}:{id}"), format!("{USER}::{id}")]);
+        std::iter::once(runs.into()).chain(tags.map(|tag| Scope::Tag(Tag::of(&tag)))).collect()
     }
+}
+
+/// Each way in which a host may have written `id` into a key or a tag, once.
+fn ways_to_write(id: &str) -> BTreeSet<String> {
+    let value = Key::of(USER).value(id).finish();
+    let value = value.iter().filter_map(|key| key.segments().nth(1)).map(str::to_owned);
+    value.chain([segment::encode(id), id.to_owned()]).collect()
 }

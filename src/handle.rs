@@ -184,7 +184,7 @@ impl Cache {
                 let held = wiring.upgrade().and_then(|wiring| wiring.held(shown.as_str()));
                 let old = held.as_ref().and_then(|(given, _)| Hit::decode(shown.as_str(), given).ok());
                 let renewed = old.is_some().then(|| held.map(|(given, tags)| (given.value, tags))).flatten();
-                (renewed, load(LoadContext { old }))
+                (renewed, load(LoadContext { key: shown, old }))
             };
             Loader::telling(key, begin)
         };

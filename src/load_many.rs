@@ -105,9 +105,10 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Looked<T> {
             if let (None, Some(key)) = (&answer, key) {
                 let missing = &mut looked.missing;
                 let number = *known.entry(key.clone()).or_insert_with(|| {
-                    missing.push((key, own.after.clone()));
+                    missing.push((key.clone(), own.after.clone()));
                     missing.len() - 1
                 });
+                missing[number].0.learn(&key);
                 looked.places.push((place, number));
             }
             looked.answers.push(answer);

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use crate::engine::key::Key;
 use crate::engine::tag::{Tag, Tags};
-use crate::error::Result;
 use crate::hit::Hit;
 
 /// What a loader of [`Cache::get_or_load_with`](crate::Cache::get_or_load_with) brings.
@@ -70,7 +70,8 @@ impl<T> Loaded<T> {
         self.ttl(Duration::ZERO)
     }
 
-    /// Gives the value one more name by which it can be taken away. At most 32; with more the load fails.
+    /// Gives the value one more name by which it can be taken away. With more than 32 the callers get the value, it is not
+    /// stored, and the log says so.
     pub fn tag(mut self, tag: Tag) -> Self {
         self.tags.push(tag);
         self
@@ -82,7 +83,7 @@ impl<T> Loaded<T> {
         self
     }
 
-    pub(crate) fn all_tags(&mut self) -> Result<Tags> {
+    pub(crate) fn take_tags(&mut self) -> Tags {
         Tags::new(std::mem::take(&mut self.tags))
     }
 }
@@ -96,10 +97,16 @@ impl<T> From<Option<T>> for Loaded<T> {
 /// What a loader is told.
 #[derive(Debug)]
 pub struct LoadContext<T> {
+    pub(crate) key: Key,
     pub(crate) old: Option<Hit<T>>,
 }
 
 impl<T> LoadContext<T> {
+    /// The key that is loaded. [`Key::part`] returns the ids that it was built from, decoded.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// The value that this load is to renew, fresh or stale, as it was when the load began. Use it to ask the source
     /// whether anything changed, and say [`Loaded::not_modified`] if not.
     pub fn old(&self) -> Option<&Hit<T>> {

@@ -180,7 +180,7 @@ enum Told {
 }
 
 fn told<T: Serialize>(mut loaded: Loaded<T>) -> Result<Told, Error> {
-    let (tags, ttl) = (loaded.all_tags()?, loaded.ttl);
+    let (tags, ttl) = (loaded.take_tags(), loaded.ttl);
     Ok(match loaded.what {
         What::Value(value) => Told::Brought(Brought { value: Value::encode(&value)?, ttl, tags }),
         What::NotFound => Told::Brought(Brought { value: Value::nothing(), ttl, tags }),

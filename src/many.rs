@@ -48,6 +48,10 @@ impl Cache {
     /// as those of [`Cache::get_or_load`]: it belongs to the cache, and an invalidation of one key takes the right to store
     /// from that one alone.
     ///
+    /// `load` gets the ids from the keys by [`Key::part`], which decodes them. A long id is hashed in the text of its key: pass
+    /// keys that were built with [`Key::of`], which keep their ids. A key of which only the hash of an id is known is not
+    /// passed to `load`; its answer is `UnknownPart`, and nothing is remembered as absent.
+    ///
     /// Answers are in the order of the keys, one for each; a key may be given twice. A key that `load` leaves out is a
     /// `LoadFailed` of its own, or `None` with [`absent_is_not_found`](LoadManyCall::absent_is_not_found). An error, a panic
     /// or a timeout of `load` is that of the keys it was given, and of no others. When the cache is in trouble, `load` runs
@@ -70,7 +74,7 @@ impl Cache {
     /// let keys = ["user::1::name", "user::2::name", "user::3::name"];
     /// let names = cache
     ///     .get_or_load_many(keys, |missing: Vec<Key>| async move {
-    ///         let ids = missing.iter().filter_map(|key| key.segments().nth(1)).map(str::to_owned).collect();
+    ///         let ids = missing.iter().map(|key| Ok(key.part(1)?.into_owned())).collect::<apex_cache::Result<_>>()?;
     ///         let rows = names_of(ids).await?;
     ///         let keyed = |(id, name)| Ok((Key::of("user").part(id).part("name").finish()?, name));
     ///         rows.into_iter().map(keyed).collect::<Result<Vec<_>, apex_cache::BoxError>>()

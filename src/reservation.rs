@@ -96,7 +96,7 @@ impl<T: Serialize> Reservation<T> {
 
     /// As [`Reservation::fill`], with more to say: a time to live, tags, or that the source has nothing.
     ///
-    /// Errors: `Encode`, `InvalidTag` (more than 32). `LoadFailed` for [`Loaded::not_modified`]: a reservation renews no
+    /// Errors: `Encode`. `LoadFailed` for [`Loaded::not_modified`]: a reservation renews no
     /// old value. The key is free then.
     ///
     /// ```no_run
@@ -112,7 +112,7 @@ impl<T: Serialize> Reservation<T> {
     /// # }
     /// ```
     pub async fn fill_with(self, mut loaded: Loaded<T>) -> Result<Filled> {
-        let (tags, ttl) = (loaded.all_tags()?, loaded.ttl);
+        let (tags, ttl) = (loaded.take_tags(), loaded.ttl);
         let outcome = match loaded.what {
             What::Value(value) => Outcome::Loaded(Brought { value: Value::encode(&value)?, ttl, tags }),
             What::NotFound => Outcome::Loaded(Brought { value: Value::nothing(), ttl, tags }),

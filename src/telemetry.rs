@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::actor::Who;
 use crate::admin::audit::AuditEvent;
+use crate::engine::tag::Tag;
 use crate::error::ErrorKind;
 
 /// Who changed what by hand: clear, warm, revive, shut down.
@@ -112,6 +113,18 @@ pub(crate) fn bypassed(tier: &Arc<str>, reason: &crate::Error, left_out: u64) {
         reason = ?reason.kind(),
         left_out,
         "the cache could not serve a call, its loader ran instead; /cache-info shows the state of the tier"
+    );
+}
+
+/// Values were given to their callers and not stored, because of their tags.
+pub(crate) fn too_many_tags(tier: &Arc<str>, left_out: u64) {
+    tracing::warn!(
+        target: TIER,
+        tier = &**tier,
+        limit = Tag::PER_ENTRY_MAX,
+        left_out,
+        "a value has more tags than an entry may have, so it was not stored; give it fewer tags, or one tag for all of \
+         what it depends on"
     );
 }
 

@@ -15,7 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn tags(tag: &str) -> Tags {
-    Tags::new([Tag::new(tag).expect("a tag")]).expect("one tag")
+    Tags::new([Tag::new(tag).expect("a tag")])
 }
 
 async fn holds(cache: &Cache, key: &str) -> bool {
@@ -224,10 +224,9 @@ fn an_id_cannot_reach_other_users() {
         for key in ["user::1", "user::2::a", "query::user::1"] {
             cache.set(key, &1_u32).await.unwrap();
         }
-        for id in ["*", "?", "1::a", "", "::", "%"] {
+        for id in ["*", "?", "1::a", "", "::", "%", &"x".repeat(2_000)] {
             assert_eq!(cache.forget_user(id).await.unwrap().matched, 0, "{id:?}");
         }
-        assert_eq!(cache.forget_user("x".repeat(2_000)).await.unwrap_err().kind(), ErrorKind::InvalidKey);
         assert!(holds(&cache, "user::1").await && holds(&cache, "user::2::a").await);
     });
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)] // what cannot be had fails the test, in helpers too
 
 mod common;
+#[path = "common/log.rs"]
+mod log;
 #[path = "common/recorders.rs"]
 mod recorders;
 #[path = "common/source.rs"]
@@ -23,6 +25,7 @@ use apex_cache::message::{Break, Breaks, Cause, NotStored};
 use apex_cache::{Cache, ErrorKind, Event, Events, Pattern, Settings, Tags};
 
 use common::{advance, cache, cache_with, inline, paused, settle};
+use log::Log;
 use recorders::{Neighbours, key, value};
 use source::{Random, Source, join, soon};
 
@@ -67,34 +70,6 @@ fn word(event: &Event) -> String {
 
 async fn words(events: &mut Events) -> Vec<String> {
     heard(events).await.iter().map(|event| event.as_ref().map_or_else(|| "end".to_owned(), word)).collect()
-}
-
-/// What the cache writes to the log.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().push_str(&String::from_utf8_lossy(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// Takes down what is logged on this thread until the answer is dropped.
-    fn listen(&self) -> tracing::subscriber::DefaultGuard {
-        let log = self.clone();
-        let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone()).finish();
-        tracing::subscriber::set_default(lines)
-    }
-
-    fn lines(&self, word: &str) -> usize {
-        self.0.lock().unwrap().lines().filter(|line| line.contains(word)).count()
-    }
 }
 
 async fn load(cache: &Cache, answer: Result<u64, &'static str>) -> apex_cache::Result<u64> {
@@ -280,8 +255,7 @@ fn a_listener_that_panics_is_called_with_the_next_event_and_harms_nobody() {
                 panic!("the listener of a test");
             })
             .on_event(move |event| book.lock().unwrap().push(word(event)));
-        let log = Log::default();
-        let _listening = log.listen();
+        let log = Log::start();
         let cache = builder.start().await.unwrap();
         for number in 0..4_u64 {
             cache.set(KEY, &number).await.unwrap();

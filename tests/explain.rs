@@ -63,7 +63,7 @@ fn a_key_that_was_never_stored_is_said_to_be_that() {
 fn what_is_held_is_told_with_its_times_and_without_being_read() {
     paused(async || {
         let cache = cache().await;
-        let tags = Tags::new([Tag::new("author:7").unwrap()]).unwrap();
+        let tags = Tags::new([Tag::new("author:7").unwrap()]);
         cache.set(KEY, &7_u64).ttl(60 * SECOND).stale(30 * SECOND).tags(tags.clone()).await.unwrap();
         cache.get::<u64>(KEY).await.unwrap();
         advance(20 * SECOND).await;

@@ -238,7 +238,7 @@ fn an_invalidation_tells_its_kind_and_what_it_took_and_never_of_whom() {
         let fill = async || {
             for number in 0..4 {
                 let tag = Tag::new(format!("user:{MARK}")).unwrap();
-                cache.set(name(number), MARK).tags(Tags::new([tag]).unwrap()).await.unwrap();
+                cache.set(name(number), MARK).tags(Tags::new([tag])).await.unwrap();
             }
         };
         let key = |number: u32| Key::parse(&name(number)).unwrap();

@@ -242,7 +242,7 @@ impl Writer {
             return quote!(#krate::Result::Ok(#krate::Tags::NONE));
         }
         let tags = self.tags.iter().map(|tag| tag.tag(krate));
-        quote!((|| #krate::Tags::new([#(#tags?),*]))())
+        quote!((|| #krate::Result::Ok(#krate::Tags::new([#(#tags?),*])))())
     }
 
     /// A closure that begins the body with clones of all arguments.

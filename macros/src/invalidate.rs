@@ -27,7 +27,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         options.tags.0.iter().map(|tag| Template::parse(tag, Use::Tag, &names)).collect::<Result<_>>()?;
     let krate = &options.krate.0;
     let source = function.source("cache_invalidate", options.cache.as_ref())?;
-    let scopes = templates.iter().map(|(_, template)| {
+    let hashed_ids: Vec<Template> =
+        templates.iter().filter_map(|(_, template)| template.of_hashed_ids()).collect();
+    let scopes = templates.iter().map(|(_, template)| template).chain(&hashed_ids).map(|template| {
         let (writes, wider) = (template.writes(krate), template.first_segment());
         quote!({
             let mut __text = #krate::__private::Text::new();

@@ -71,9 +71,11 @@ mod template;
 /// # Keys
 ///
 /// Between braces stands an argument, with fields (`{user.id}`, `{self.tenant}`, `{pair.0}`) and a format (`{page:03}`).
-/// What can be shown (`Display`) stands in the key as it is, encoded, so that no value reaches into another segment or
-/// acts as a wildcard; what can only be serialised (`Option`, `Vec`, structs) does while it is a number or a short word.
-/// All else, and what is longer than 64 bytes, becomes a hash of 128 bits. A segment holds one argument at most.
+/// An argument that can be shown (`Display`) is encoded as `Key::of(..).part(..)` encodes it, together with the text around
+/// it in its segment: no value reaches into another segment or acts as a wildcard, and a segment of more than 64 bytes
+/// becomes a hash of 128 bits. An argument that can only be serialised (`Option`, `Vec`, structs) stands there as
+/// `.value(..)` writes it: readable while it is a number or a short word, otherwise as a hash. A segment holds one argument at
+/// most.
 /// Type parameters are no part of a key: give each its own where they differ.
 ///
 /// # Which cache
@@ -99,8 +101,8 @@ mod template;
 ///
 /// # Tags
 ///
-/// For what belongs together though its keys do not tell: `tags = ["author:{author_id}", "articles"]`, up to 32, each of at
-/// most 32 bytes and one argument, which stands in it as it is shown (one that is longer than 32 bytes as a hash).
+/// For what belongs together though its keys do not tell: `tags = ["author:{author_id}", "articles"]`, up to 32, each with
+/// one argument at most. The tag is that of the same text: `Tag::new(format!("author:{author_id}"))`.
 /// `#[cache_invalidate(tags = ["author:{author_id}"])]` takes all that have the tag, in all tiers, and so does
 /// `cache.invalidate(Tag::new("author:7")?)`. Tags that only the value knows are given by a loader: `get_or_load_with`.
 ///
@@ -199,7 +201,9 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// One template or several, of keys or patterns, with arguments as in `#[cached]`: encoded alike, so that a value always
-/// finds the keys that it made. `user::{id}::*` takes `user::42` and all below it, `products:*` all that begins so. When
+/// finds the keys that it made. `user::{id}::*` takes `user::42` and all below it, `products:*` all that begins so. A wildcard
+/// that stands in a segment with other text cannot look into an id that is hashed, so it takes all of those: `page::{url}*`
+/// also takes `page::~*`. When
 /// the function returns, nothing older is served any more.
 ///
 /// # When

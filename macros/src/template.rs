@@ -25,11 +25,13 @@ pub(crate) enum Use {
     Tag,
 }
 
+#[derive(Clone)]
 enum Piece {
     Literal(String),
     Hole(Hole),
 }
 
+#[derive(Clone)]
 struct Hole {
     root: Ident,
     fields: Vec<Member>,
@@ -115,34 +117,80 @@ impl Template {
         quote!(#text.tag_scope())
     }
 
+    /// A tag is not cut into segments: arguments stand in it as they are, and all of it is encoded as one.
     fn tag_text(&self, krate: &TokenStream) -> TokenStream {
-        let writes = self.writes(krate);
+        let writes = self.pieces.iter().map(|piece| piece.write(krate));
         quote!({
-            let mut __text = #krate::__private::Text::new_tag();
-            #writes
+            let mut __text = #krate::__private::Text::new();
+            #(#writes)*
             __text
         })
     }
 
-    /// Statements that write the text into `__text`.
+    /// Statements that write the text into `__text`, segment by segment.
     pub(crate) fn writes(&self, krate: &TokenStream) -> TokenStream {
-        let writes = self.pieces.iter().map(|piece| match piece {
-            Piece::Literal(text) => quote!(__text.literal(#text);),
-            Piece::Hole(hole) => {
-                let Hole { root, fields, format } = hole;
-                let span = root.span();
-                let value = quote_spanned!(span=> &#root #(.#fields)*);
-                let shown = match format {
-                    Some(format) => {
-                        let format = LitStr::new(&format!("{{:{format}}}"), span);
-                        quote!(&::core::format_args!(#format, #value))
-                    }
-                    None => value,
-                };
-                quote_spanned!(span=> #krate::__private::Hole(#shown).write(&mut __text);)
+        let (mut writes, mut literal) = (TokenStream::new(), String::new());
+        let write_literal = |writes: &mut TokenStream, literal: &mut String| {
+            if !literal.is_empty() {
+                writes.extend(Piece::Literal(std::mem::take(literal)).write(krate));
             }
-        });
-        quote!(#(#writes)*)
+        };
+        for (number, segment) in self.segments().iter().enumerate() {
+            if number > 0 {
+                literal.push_str(SEPARATOR);
+            }
+            match segment.as_slice() {
+                [] => {}
+                [Piece::Literal(text)] => literal.push_str(text),
+                pieces => {
+                    write_literal(&mut writes, &mut literal);
+                    writes.extend(write_segment(pieces, krate));
+                }
+            }
+        }
+        write_literal(&mut writes, &mut literal);
+        writes
+    }
+
+    /// The pieces of each segment.
+    fn segments(&self) -> Vec<Vec<Piece>> {
+        let mut segments = vec![Vec::new()];
+        for piece in &self.pieces {
+            let Piece::Literal(text) = piece else {
+                segments.last_mut().expect("there is a first one").push(piece.clone());
+                continue;
+            };
+            for (number, text) in text.split(SEPARATOR).enumerate() {
+                if number > 0 {
+                    segments.push(Vec::new());
+                }
+                if !text.is_empty() {
+                    let segment = segments.last_mut().expect("there is a first one");
+                    segment.push(Piece::Literal(text.to_owned()));
+                }
+            }
+        }
+        segments
+    }
+
+    /// What else a scope has to take: a wildcard that stands in a segment beside other text cannot look into an id that is
+    /// hashed, so all keys are taken that have a hash in its place. `page::{url}*` takes `page::~*`, too.
+    pub(crate) fn of_hashed_ids(&self) -> Option<Self> {
+        let segments = self.segments();
+        let is_partial = |segment: &&Vec<Piece>| {
+            let is_wild = |piece: &Piece| matches!(piece, Piece::Literal(text) if text.contains(WILDCARDS));
+            let is_whole =
+                matches!(segment.as_slice(), [Piece::Literal(text)] if text.chars().all(|c| c == '*'));
+            segment.iter().any(is_wild) && !is_whole
+        };
+        let place = segments.iter().skip(1).position(|segment| is_partial(&segment))? + 1;
+        let mut pieces: Vec<Piece> = Vec::new();
+        for segment in segments.into_iter().take(place) {
+            pieces.extend(segment);
+            pieces.push(Piece::Literal(SEPARATOR.to_owned()));
+        }
+        pieces.push(Piece::Literal("~*".to_owned()));
+        Some(Self { pieces })
     }
 
     /// What breaks the rules of tags.
@@ -153,8 +201,12 @@ impl Template {
         });
         if self.pieces.is_empty() {
             Some("it is empty; write a tag, as in \"author:{author_id}\"")
-        } else if literals.clone().map(str::len).sum::<usize>() > 32 || self.roots().count() > 1 {
-            Some("it is too long for a tag: at most 32 bytes of text and one argument")
+        } else if literals.clone().map(str::len).sum::<usize>() > LITERAL_MAX {
+            Some("it is too long for a tag: at most 256 bytes of text")
+        } else if self.roots().count() > 1 {
+            Some(
+                "two arguments in one tag can give one tag for different calls (`a-b` and `c`, `a` and `b-c`); write two tags",
+            )
         } else if literals.flat_map(str::chars).any(char::is_control) {
             Some("a tag holds no control characters")
         } else {
@@ -205,6 +257,54 @@ impl Template {
         } else {
             return None;
         })
+    }
+}
+
+/// What stands between two segments of a key.
+const SEPARATOR: &str = "::";
+const WILDCARDS: [char; 2] = ['*', '?'];
+
+/// Statements that write a segment with an argument: it is encoded with the text around it, as the builder of keys encodes the same
+/// text. What stands for other text, a wildcard or a colon, is not encoded, and an argument beside it alone.
+fn write_segment(segment: &[Piece], krate: &TokenStream) -> TokenStream {
+    let is_literal = |piece: &Piece| !matches!(piece, Piece::Literal(text) if text.contains(['*', '?', ':']));
+    let encoded = |writes: TokenStream| {
+        quote! {
+            let __start = __text.begin();
+            #writes
+            __text.encode(__start);
+        }
+    };
+    if segment.iter().all(is_literal) {
+        let writes = segment.iter().map(|piece| piece.write(krate));
+        encoded(quote!(#(#writes)*))
+    } else {
+        let writes = segment.iter().map(|piece| match piece {
+            Piece::Hole(_) => encoded(piece.write(krate)),
+            Piece::Literal(_) => piece.write(krate),
+        });
+        quote!(#(#writes)*)
+    }
+}
+
+impl Piece {
+    /// A statement that writes it into `__text` as it is.
+    fn write(&self, krate: &TokenStream) -> TokenStream {
+        let hole = match self {
+            Self::Literal(text) => return quote!(__text.literal(#text);),
+            Self::Hole(hole) => hole,
+        };
+        let Hole { root, fields, format } = hole;
+        let span = root.span();
+        let value = quote_spanned!(span=> &#root #(.#fields)*);
+        let shown = match format {
+            Some(format) => {
+                let format = LitStr::new(&format!("{{:{format}}}"), span);
+                quote!(&::core::format_args!(#format, #value))
+            }
+            None => value,
+        };
+        quote_spanned!(span=> #krate::__private::Hole(#shown).write(&mut __text);)
     }
 }
 

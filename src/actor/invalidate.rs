@@ -33,6 +33,7 @@ impl Wiring {
         self.open()?;
         // What may be long is charged for; it keeps out data, and is never kept out by bytes itself.
         let bytes = match scope {
+            Scope::Containing(runs) => runs.as_slice().iter().map(|run| run.as_str().len() as u64).sum(),
             Scope::Keys(keys) => keys.as_slice().iter().map(|key| key.as_str().len() as u64).sum(),
             _ => 0,
         };

@@ -156,7 +156,12 @@ impl TierActor {
 
     /// Does what a turn left to be done: answers, starts of loads, drops.
     fn settle(&mut self, fx: Fx) {
-        let Effects { answers, starts, batches, taken, mut gone, happened, remains } = fx;
+        let Effects { answers, starts, batches, taken, mut gone, happened, remains, too_many_tags } = fx;
+        if too_many_tags > 0
+            && let Some(left_out) = self.shared().warn_tags.pass(self.now())
+        {
+            telemetry::too_many_tags(&self.shared().name, left_out + too_many_tags - 1);
+        }
         self.tier.publish();
         let incarnation = self.tier.incarnation();
         for id in starts {

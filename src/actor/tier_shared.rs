@@ -65,6 +65,7 @@ pub struct TierShared {
     pub(crate) incarnation: AtomicU64,
     pub(crate) warn_bypass: Throttle,
     pub(crate) warn_unawaited: Throttle,
+    pub(crate) warn_tags: Throttle,
     pub(super) failed: AtomicBool,
     pub(super) lives: Mutex<Lives>,
 }

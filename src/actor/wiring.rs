@@ -150,6 +150,7 @@ fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan) -> TierShare
         bypass: Semaphore::new(plan.load_concurrency),
         incarnation: AtomicU64::new(0),
         warn_bypass: Throttle::default(),
+        warn_tags: Throttle::default(),
         warn_unawaited: Throttle::default(),
         failed: AtomicBool::new(false),
         lives: Mutex::default(),

@@ -294,7 +294,7 @@ pub(super) fn scope(text: &str) -> Result<Scope> {
         // Both ways to write it are common, and mean the same.
         Prefix::parse(prefix.strip_suffix(SEPARATOR).unwrap_or(prefix)).map(Scope::Prefix)
     } else if let Some(tag) = said(text, "tag:") {
-        Tag::new(tag).map(Scope::Tag)
+        Tag::parse(tag).map(Scope::Tag)
     } else if let Some(tier) = said(text, "tier:") {
         tier_name(tier, "/cache-clear").map(Scope::Tier)
     } else if let Some(pattern) = said(text, "pattern:") {

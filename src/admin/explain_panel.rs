@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::render::Style;
 use super::text::{counted, foreign, size, thousands, time};
+use crate::engine::tag::Tag;
 use crate::error::ErrorKind;
 use crate::message::{Absence, Explanation, Held, KeyState, LoadPhase, Origin, Reason};
 
@@ -117,6 +118,7 @@ fn why(absence: &Absence, style: Style) -> String {
         Reason::Restarted => "lost, if it was there, when the tier broke and began anew".to_owned(),
         Reason::Revoked => "brought but not stored, as a set or an invalidation had overtaken it".to_owned(),
         Reason::TooLarge => "refused, larger than max_entry_size".to_owned(),
+        Reason::TooManyTags => format!("refused, it had more than {} tags", Tag::PER_ENTRY_MAX),
         Reason::NotKept => "not kept, its time to live was zero".to_owned(),
         Reason::NoRoom => "brought by a warm run for which there was no room".to_owned(),
         Reason::LoadFailed(kind) => failed(*kind),

@@ -79,11 +79,7 @@ impl Invalidation {
 fn add(sum: &mut Result<Invalidated>, taken: Result<Invalidated>) {
     match (sum, taken) {
         (Ok(sum), Ok(taken)) => {
-            sum.matched += taken.matched;
-            sum.bytes += taken.bytes;
-            sum.revoked_loads += taken.revoked_loads;
-            sum.tiers += taken.tiers;
-            sum.stamp = sum.stamp.and(&taken.stamp);
+            sum.add(&taken);
         }
         (sum, Err(error)) => {
             telemetry::not_invalidated(&error);

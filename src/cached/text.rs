@@ -8,17 +8,15 @@ use std::fmt::{Display, Write as _};
 
 use serde::Serialize;
 
-use crate::engine::key::Key;
+use crate::engine::key::{DISPLAY_FAILED, Hashed, Key, SEPARATOR};
 use crate::engine::pattern::Pattern;
 use crate::engine::scope::{Prefix, Scope};
+use crate::engine::segment;
 use crate::engine::tag::Tag;
 use crate::error::{Error, Result, Shown};
 
-/// Bytes that an argument may take in a key before a hash takes its place.
-const READABLE_MAX: usize = 64;
-
-/// The same for a tag, which may have 64 in all.
-const TAG_PART_MAX: usize = 32;
+/// Room for most keys.
+const ROOM: usize = 64;
 
 thread_local! {
     /// The text of a call that needs it no more: the next one on this thread writes into it, and so allocates nothing.
@@ -27,19 +25,22 @@ thread_local! {
 
 /// Keeps `text` for the next call on this thread.
 pub(super) fn give_back(text: String) {
-    if text.capacity() <= 4 * READABLE_MAX {
+    if text.capacity() <= 4 * ROOM {
         // Ignored: a thread that is ending needs none.
         let _ = SPARE.try_with(|spare| spare.set(text));
     }
 }
 
-/// Text that grows by literals, which the macro has checked, and by arguments, which are encoded.
+/// Text that grows by literals, which the macro has checked, and by arguments, which are encoded with the literals that
+/// stand in their segment.
 #[derive(Debug, Default)]
 pub struct Text {
     text: String,
     failed: Option<Error>,
-    /// A tag has no segments, so arguments stand in it as they are.
-    is_tag: bool,
+    /// What the hashed segments were made of.
+    hashed: Vec<Hashed>,
+    /// Whether what was written since the segment began is encoded already.
+    is_encoded: bool,
 }
 
 impl Text {
@@ -48,57 +49,62 @@ impl Text {
     pub fn new() -> Self {
         let mut text = SPARE.try_with(Cell::take).unwrap_or_default();
         text.clear();
-        text.reserve(READABLE_MAX);
-        Self { text, failed: None, is_tag: false }
-    }
-
-    /// Nothing yet, of what is to be a tag.
-    #[must_use]
-    pub fn new_tag() -> Self {
-        Self { is_tag: true, ..Self::new() }
+        text.reserve(ROOM);
+        Self { text, failed: None, hashed: Vec::new(), is_encoded: false }
     }
 
     /// Adds what stands in the template.
+    #[inline]
     pub fn literal(&mut self, literal: &str) {
         self.text.push_str(literal);
     }
 
-    /// Adds an argument as people read it; what is long becomes a hash.
-    fn shown(&mut self, part: &(impl Display + ?Sized)) {
-        let start = self.text.len();
-        let written = write!(self.text, "{part}");
-        let raw = &self.text[start..];
-        let plain = |byte: u8| !byte.is_ascii_control() && byte < 0x80 && !b"%*?:=~".contains(&byte);
-        if self.is_tag && written.is_ok() && raw.len() <= TAG_PART_MAX && !raw.chars().any(char::is_control) {
-            return;
-        }
-        // Nearly every argument is a number or a short name, and stands in the key as it is.
-        if written.is_ok() && (1..=READABLE_MAX).contains(&raw.len()) && raw.bytes().all(plain) {
-            return;
-        }
-        let raw = self.text.split_off(start);
-        if written.is_err() {
-            let reason = "the Display of an argument failed";
-            self.failed.get_or_insert(Error::InvalidKey { key: Shown::new(&self.text), reason });
-            return;
-        }
-        match Key::of(&raw).finish() {
-            Ok(encoded) if encoded.as_str().len() <= READABLE_MAX => self.text.push_str(encoded.as_str()),
-            _ => self.serialized(&raw),
+    /// Begins a segment with an argument; to be given to [`Text::encode`] at its end.
+    #[inline]
+    pub fn begin(&mut self) -> usize {
+        self.is_encoded = false;
+        self.text.len()
+    }
+
+    /// Ends the segment that began at `start`: as a built key has it of the same text.
+    #[inline]
+    pub fn encode(&mut self, start: usize) {
+        if self.is_encoded {
+            if segment::is_hash(&self.text[start..]) {
+                self.note_hashed(start, None);
+            }
+        } else if let Some(id) = segment::encode_from(&mut self.text, start) {
+            self.note_hashed(start, Some(id));
         }
     }
 
-    /// Adds an argument as serde writes it: plain while short, else a hash.
+    #[cold]
+    fn note_hashed(&mut self, start: usize, id: Option<Box<str>>) {
+        let segment = self.text[..start].matches(SEPARATOR).count();
+        self.hashed.push(Hashed { segment, id });
+    }
+
+    /// Adds an argument as people read it.
+    #[inline]
+    fn shown(&mut self, part: &(impl Display + ?Sized)) {
+        if write!(self.text, "{part}").is_err() {
+            let key = Shown::new(&self.text);
+            self.failed.get_or_insert(Error::InvalidKey { key, reason: DISPLAY_FAILED });
+        }
+    }
+
+    /// Adds an argument as serde writes it: plain while short, otherwise a hash.
     fn serialized<V: Serialize + ?Sized>(&mut self, part: &V) {
+        self.is_encoded = true;
         match Key::of("v").value(part).finish() {
             Ok(key) => self.text.extend(key.segments().nth(1)),
             Err(error) => drop(self.failed.get_or_insert(error)),
         }
     }
 
-    /// The text as a tag. Errors: `InvalidTag`, `Encode`.
+    /// The text as a tag. Errors: `InvalidKey`, `Encode`.
     pub fn tag(self) -> Result<Tag> {
-        self.finish().and_then(Tag::new)
+        self.finish().map(|text| Tag::of(&text))
     }
 
     /// The text as the scope of a tag. Text that makes none, because an argument cannot be shown, gives everything: one
@@ -109,13 +115,17 @@ impl Text {
     }
 
     /// The text as a key, which is looked up as it is and checked when it is stored.
+    #[inline]
     pub fn finish(self) -> Result<String> {
         self.failed.map_or(Ok(self.text), Err)
     }
 
     /// The text as a key. Errors: `InvalidKey`, `Encode`.
     pub fn key(self) -> Result<Key> {
-        self.finish().and_then(|text| Key::parse(&text))
+        match self.failed {
+            None => Key::built(&self.text, self.hashed),
+            Some(error) => Err(error),
+        }
     }
 
     /// The text as what an invalidation takes. Text that makes no scope gives one that takes more: `wider` and all below
@@ -189,22 +199,46 @@ impl<T: ?Sized> SerializedHole for Hole<'_, T> {
 mod tests {
     use super::*;
 
-    fn segment(part: &str) -> String {
+    /// The key of the template `user::{before}{part}{behind}::profile`.
+    fn key(before: &str, part: &str, behind: &str) -> Key {
         let mut text = Text::new();
-        text.shown(part);
-        text.finish().unwrap()
+        text.literal("user::");
+        let start = text.begin();
+        text.literal(before);
+        Hole(part).write(&mut text);
+        text.literal(behind);
+        text.encode(start);
+        text.literal("::profile");
+        text.key().expect("every argument makes a key")
     }
 
     #[test]
-    fn an_argument_is_the_segment_that_the_builder_gives_until_it_is_long() {
-        for part in ["42", "a b", "ä", "", "*", "a::b", "~x", "a=b", &"x".repeat(64)] {
-            assert_eq!(segment(part), Key::of(part).finish().unwrap().as_str(), "{part}");
+    fn a_template_makes_the_key_and_the_tag_that_are_built_of_the_same_text() {
+        for number in 0..100_000 {
+            let id = segment::tests::id(number);
+            let (before, behind) = [("", ""), ("", ""), ("id-", ""), ("v2-", ".html")][number as usize % 4];
+            let whole = format!("{before}{id}{behind}");
+            let (written, built) =
+                (key(before, &id, behind), Key::of("user").part(&whole).part("profile").finish());
+            assert_eq!(written, built.unwrap(), "{whole:?}");
+            assert_eq!(written.part(1).unwrap(), whole);
+            let mut text = Text::new();
+            text.literal("user:");
+            Hole(&id).write(&mut text);
+            assert_eq!(text.tag().unwrap(), Tag::new(format!("user:{id}")).unwrap(), "{id:?}");
         }
-        for part in ["x".repeat(65), "*".repeat(40), "\u{7}".repeat(30)] {
-            let hashed = segment(&part);
-            assert!(hashed.starts_with('~') && hashed.len() == 33, "{hashed}");
+    }
+
+    #[test]
+    fn an_argument_that_only_serde_can_write_is_the_segment_of_its_value() {
+        for id in [Some("x".repeat(70)), Some("plain".to_owned()), None] {
+            let mut text = Text::new();
+            text.literal("user::");
+            let start = text.begin();
+            Hole(&id).write(&mut text);
+            text.encode(start);
+            assert_eq!(text.key().unwrap(), Key::of("user").value(&id).finish().unwrap());
         }
-        assert_ne!(segment(&"x".repeat(65)), segment(&"x".repeat(66)));
     }
 
     #[test]

@@ -121,9 +121,8 @@ impl<W: Waiter, J> Tier<W, J> {
             self.note_absent(key, Why::Revoked, now);
             return;
         }
-        if weigh(key, value, tags) > self.rules.max_entry {
-            self.counters.too_large.one();
-            self.note_absent(key, Why::TooLarge, now);
+        if let Some(reason) = self.refuses(weigh(key, value, tags), tags, fx) {
+            self.note_absent(key, reason.into(), now);
             return;
         }
         let life = terms.life(now, self.store.draw(key, ticket.seq0));

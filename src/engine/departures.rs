@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 
+use super::effects::NotStored;
 use super::entry::ReadEntry;
 use super::moment::Moment;
 use super::scope::Scope;
@@ -42,12 +43,25 @@ pub enum Why {
     Revoked,
     /// The value was larger than the largest entry that is kept.
     TooLarge,
+    /// The value had more tags than an entry may have.
+    TooManyTags,
     /// The value's time to live was zero, or the cache is off.
     NotKept,
     /// A warm run brought it, and there was no room without evicting what is in use.
     NoRoom,
     /// Its load failed.
     LoadFailed(ErrorKind),
+}
+
+impl From<NotStored> for Why {
+    fn from(reason: NotStored) -> Self {
+        match reason {
+            NotStored::Revoked => Self::Revoked,
+            NotStored::TooLarge => Self::TooLarge,
+            NotStored::TooManyTags => Self::TooManyTags,
+            NotStored::NotKept => Self::NotKept,
+        }
+    }
 }
 
 impl Why {

@@ -133,6 +133,8 @@ pub enum NotStored {
     Revoked,
     /// It is larger than `max_entry_size`.
     TooLarge,
+    /// It has more than 32 tags.
+    TooManyTags,
     /// Its time to live is zero, or the cache is switched off.
     NotKept,
 }
@@ -195,6 +197,8 @@ pub struct Effects<W, J> {
     pub happened: Vec<(usize, Happened)>,
     /// Whole stores that were cleared, to be dropped.
     pub remains: Vec<Remains>,
+    /// Values that were not stored because they had too many tags: the host is to be warned.
+    pub too_many_tags: u64,
 }
 
 impl<W, J> Default for Effects<W, J> {
@@ -207,6 +211,7 @@ impl<W, J> Default for Effects<W, J> {
             gone: Vec::new(),
             happened: Vec::new(),
             remains: Vec::new(),
+            too_many_tags: 0,
         }
     }
 }

@@ -119,6 +119,8 @@ pub enum Reason {
     Revoked,
     /// The value was larger than `max_entry_size`.
     TooLarge,
+    /// The value had more than 32 tags.
+    TooManyTags,
     /// The value's time to live was zero, or the cache is switched off.
     NotKept,
     /// A warm run brought it, and there was no room without evicting what is in use.
@@ -234,6 +236,7 @@ impl<W: Waiter, J> Tier<W, J> {
             Why::Restarted => Reason::Restarted,
             Why::Revoked => Reason::Revoked,
             Why::TooLarge => Reason::TooLarge,
+            Why::TooManyTags => Reason::TooManyTags,
             Why::NotKept => Reason::NotKept,
             Why::NoRoom => Reason::NoRoom,
             Why::LoadFailed(kind) => Reason::LoadFailed(kind),

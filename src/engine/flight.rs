@@ -144,6 +144,8 @@ impl<W> Flights<W> {
             if class == Class::Refresh {
                 return Joined::Refused(waiter);
             }
+            // The waiter's loader may take over, and may need the ids that the key was built from.
+            flight.key.learn(key);
             flight.waiters.push(waiter);
             self.trips.hurry(flight.trip, class);
             return Joined::Waits;

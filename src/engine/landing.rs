@@ -319,10 +319,9 @@ impl<W: Waiter, J> Tier<W, J> {
             self.counters.revoked.one();
             return Err(NotStored::Revoked);
         };
-        if weigh(key, value, tags) > self.rules.max_entry {
-            self.counters.too_large.one();
+        if let Some(reason) = self.refuses(weigh(key, value, tags), tags, fx) {
             self.displace(key, fx);
-            return Err(NotStored::TooLarge);
+            return Err(reason);
         }
         let life = if value.is_nothing() {
             terms.life_of_nothing(now)
@@ -364,13 +363,8 @@ impl<W: Waiter, J> Tier<W, J> {
         fx: &mut Effects<W, J>,
     ) {
         let Landed { key, class, .. } = landed;
-        let why = not_stored.map(|not_stored| match not_stored {
-            NotStored::Revoked => Why::Revoked,
-            NotStored::TooLarge => Why::TooLarge,
-            NotStored::NotKept => Why::NotKept,
-        });
-        if let Some(why) = why {
-            self.note_absent(key, why, now);
+        if let Some(reason) = not_stored {
+            self.note_absent(key, reason.into(), now);
         }
         self.tell(fx, || Happened::Loaded {
             key: key.clone(),

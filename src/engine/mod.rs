@@ -73,6 +73,7 @@ pub mod sampler;
 pub mod scope;
 #[doc(hidden)]
 pub mod seeded;
+pub mod segment;
 mod served;
 mod sets;
 pub mod slice;

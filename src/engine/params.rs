@@ -1,7 +1,7 @@
 //! Parameters of a key as the text of one segment: readable while short and plain, else a hash.
 //!
 //! Owns: which of the two forms is taken, and that different parameters give different text.
-//! Never: encodes parts or checks a whole key (`key` does).
+//! Never: encodes parts (`segment` does) or checks a whole key (`key` does).
 //!
 //! The readable form never holds `~`, the hashed form begins with it, and no encoded part holds `~` or `=`.
 
@@ -11,13 +11,11 @@ use std::fmt::{self, Write as _};
 use serde::Serialize;
 use serde::de::{Deserializer as _, Visitor};
 
+use super::segment::SEGMENT_MAX;
 use crate::error::{Error, Result};
 
 /// A name and its value as `MessagePack`.
 pub(super) type Param = (String, Vec<u8>);
-
-/// Characters that the readable form may have.
-const READABLE_MAX: usize = 64;
 
 /// The value as `MessagePack` with named fields; numbers take their shortest form, so `10_u8` is `10_i64`.
 pub(super) fn pack<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>> {
@@ -30,7 +28,7 @@ pub(super) fn pack<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>> {
 
 /// The segment for one parameter without a name.
 pub(super) fn unnamed(packed: &[u8]) -> String {
-    readable(packed).filter(|text| text.len() <= READABLE_MAX).unwrap_or_else(|| hashed(0, [("", packed)]))
+    readable(packed).filter(|text| text.len() <= SEGMENT_MAX).unwrap_or_else(|| hashed(0, [("", packed)]))
 }
 
 /// The segment for named parameters, which are sorted by name; refuses a name that occurs twice.
@@ -44,13 +42,13 @@ pub(super) fn named(params: &mut [Param]) -> Result<String, &'static str> {
     });
     let text = pieces.collect::<Option<Vec<_>>>().map(|pieces| pieces.join(","));
     Ok(text
-        .filter(|text| text.len() <= READABLE_MAX)
+        .filter(|text| text.len() <= SEGMENT_MAX)
         .unwrap_or_else(|| hashed(1, params.iter().map(|(name, packed)| (name.as_str(), packed.as_slice())))))
 }
 
 /// `~` and half of a SHA-256 over the parameters. Lengths stand before what they measure, so that no two lists
 /// feed the same bytes; `form` keeps the named and the unnamed apart.
-fn hashed<'a>(form: u8, params: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> String {
+pub(super) fn hashed<'a>(form: u8, params: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> String {
     let mut hash = hmac_sha256::Hash::new();
     hash.update([form]);
     for (name, packed) in params {

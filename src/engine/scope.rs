@@ -25,7 +25,7 @@ impl Prefix {
 
     /// Whether the prefix takes `key`.
     pub fn matches(&self, key: &str) -> bool {
-        key.strip_prefix(self.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR))
+        is_below(self.as_str(), key)
     }
 
     /// The text.
@@ -52,11 +52,44 @@ impl Keys {
 
 impl FromIterator<Key> for Keys {
     fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
-        let mut keys: Vec<Key> = keys.into_iter().collect();
+        let mut keys: Vec<Key> = keys.into_iter().map(Key::without_ids).collect();
         keys.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
         keys.dedup();
         Self(keys.into())
     }
+}
+
+/// Runs of segments, each written as a key: `user::42` stands in `user::42`, in `user::42::profile` and in
+/// `query::orders::user::42::open`, never in `user::421`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Runs(Arc<[Key]>);
+
+impl Runs {
+    /// The runs.
+    pub fn as_slice(&self) -> &[Key] {
+        &self.0
+    }
+
+    /// Whether one of them stands in `key`. Cost: a look through the key for each.
+    pub fn stand_in(&self, key: &str) -> bool {
+        self.0.iter().any(|run| stands_in(run.as_str(), key))
+    }
+}
+
+impl FromIterator<Key> for Runs {
+    fn from_iter<I: IntoIterator<Item = Key>>(runs: I) -> Self {
+        Self(runs.into_iter().map(Key::without_ids).collect())
+    }
+}
+
+fn stands_in(run: &str, key: &str) -> bool {
+    let starts = key.match_indices(SEPARATOR).map(|(at, _)| at + SEPARATOR.len());
+    std::iter::once(0).chain(starts).any(|start| is_below(run, &key[start..]))
+}
+
+/// Whether `key` is `prefix`, or goes on behind it with another segment.
+fn is_below(prefix: &str, key: &str) -> bool {
+    key.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR))
 }
 
 /// What becomes of the values that an invalidation takes.
@@ -86,6 +119,8 @@ pub enum Scope {
     Pattern(Pattern),
     /// Many keys, by their exact texts.
     Keys(Keys),
+    /// All keys in which one of several runs of segments stands, see [`Runs`].
+    Containing(Runs),
     /// All that was stored with this tag, in any tier.
     Tag(Tag),
     /// All keys of the tier with this name.
@@ -125,6 +160,7 @@ impl Scope {
         match self {
             Self::Tag(_) => false,
             Self::Keys(keys) => keys.contains(key),
+            Self::Containing(runs) => runs.stand_in(key),
             Self::Key(wanted) => wanted.as_str() == key,
             Self::Prefix(prefix) => prefix.matches(key),
             Self::Pattern(pattern) => pattern.matches(key),
@@ -143,7 +179,7 @@ impl Scope {
             }
             Self::Pattern(pattern) if pattern.is_key() => Reach::Key(pattern.as_str()),
             Self::Pattern(pattern) => literal_reach(pattern.literal()),
-            Self::Keys(_) | Self::Tag(_) | Self::Tier(_) | Self::All => Reach::All,
+            Self::Keys(_) | Self::Containing(_) | Self::Tag(_) | Self::Tier(_) | Self::All => Reach::All,
         }
     }
 }
@@ -180,7 +216,7 @@ pub fn segment_may_match(literal: &str, segment: &str) -> bool {
 
 impl From<Key> for Prefix {
     fn from(key: Key) -> Self {
-        Self(key)
+        Self(key.without_ids())
     }
 }
 
@@ -205,19 +241,25 @@ impl fmt::Debug for Prefix {
 
 impl From<Key> for Scope {
     fn from(key: Key) -> Self {
-        Self::Key(key)
+        Self::Key(key.without_ids())
     }
 }
 
 impl From<&Key> for Scope {
     fn from(key: &Key) -> Self {
-        Self::Key(key.clone())
+        key.clone().into()
     }
 }
 
 impl From<Keys> for Scope {
     fn from(keys: Keys) -> Self {
         Self::Keys(keys)
+    }
+}
+
+impl From<Runs> for Scope {
+    fn from(runs: Runs) -> Self {
+        Self::Containing(runs)
     }
 }
 
@@ -264,6 +306,10 @@ impl fmt::Display for Scope {
             Self::Prefix(prefix) => write!(f, "prefix:{prefix}"),
             Self::Pattern(pattern) => write!(f, "{pattern}"),
             Self::Keys(keys) => write!(f, "{} keys", keys.as_slice().len()),
+            Self::Containing(Runs(runs)) => runs
+                .iter()
+                .enumerate()
+                .try_for_each(|(number, run)| write!(f, "{}*::{run}::*", if number > 0 { ", " } else { "" })),
             Self::Tag(tag) => write!(f, "tag:{tag}"),
             Self::Tier(name) => write!(f, "tier:{name}"),
             Self::All => f.write_str("all"),
@@ -293,6 +339,21 @@ mod tests {
             assert!(!scope.matches(other), "{other}");
         }
         assert!(prefix("user").matches("user") && !prefix("user").matches("user_orders::1"));
+    }
+
+    #[test]
+    fn a_run_of_segments_is_found_wherever_it_stands_whole() {
+        let runs: Runs = ["user::42", "x::x"].map(|run| Key::parse(run).unwrap()).into_iter().collect();
+        for key in ["user::42", "user::42::name", "query::orders::user::42", "q::user::42::open", "yx::x::x"]
+        {
+            assert!(runs.stand_in(key), "{key}");
+        }
+        for key in
+            ["user::421", "super_user::42", "user::4", "user:42", "q::user::421", "user", "x::xy", "yx::x"]
+        {
+            assert!(!runs.stand_in(key), "{key}");
+        }
+        assert_eq!(Scope::from(runs).to_string(), "*::user::42::*, *::x::x::*");
     }
 
     #[test]

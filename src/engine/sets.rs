@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use super::departures::Why;
-use super::effects::{Effects, Stored, Waiter};
+use super::effects::{Effects, NotStored, Stored, Waiter};
 use super::entry::{About, Origin, ReadEntry};
 use super::given::{Given, Source};
 use super::moment::Moment;
@@ -36,8 +35,8 @@ impl<W: Waiter, J> Tier<W, J> {
         let seq = self.next_seq();
         let weight = entry.weight();
         let hash = hash.unwrap_or_else(|| self.store.view.hash_of(entry.key_bytes()));
-        let fits = weight <= self.rules.max_entry;
-        let kept = fits && self.rules.keeps(lasting.ttl);
+        let refused = self.refuses(weight, entry.tags(), fx);
+        let kept = refused.is_none() && self.rules.keeps(lasting.ttl);
         let waiters = if self.flights.is_empty() { Vec::new() } else { self.flights.supersede(entry.key()) };
         if !waiters.is_empty() {
             let value = entry.value_apart();
@@ -54,11 +53,9 @@ impl<W: Waiter, J> Tier<W, J> {
             self.store.insert_made(entry, hash, &about, now, &mut fx.gone);
         } else {
             self.journal.lost(seq, entry.key());
-            let why = if fits { Why::NotKept } else { Why::TooLarge };
-            self.departures.note(hash, why, seq);
+            self.departures.note(hash, refused.unwrap_or(NotStored::NotKept).into(), seq);
             self.store.remove(entry.key(), Cause::Displaced, &mut fx.gone);
-            if !fits {
-                self.counters.too_large.one();
+            if refused == Some(NotStored::TooLarge) {
                 self.note_gone(&fx.gone[first_gone..]);
                 let (key, limit) = (Shown::new(entry.key()), self.rules.max_entry);
                 return Err(Error::TooLarge { key, bytes: weight, limit });

@@ -25,6 +25,7 @@ use super::slice::{CHANGES, LOOKS};
 use super::stamp::At;
 use super::store::{Cause, Gone, Store};
 use super::sweep::Walking;
+use super::tag::Tags;
 use super::tag_fence::TagFence;
 use super::terms::Life;
 use super::view::View;
@@ -55,6 +56,15 @@ impl Rules {
     /// Whether a value with this time to live is kept: the clock counts whole milliseconds, and less than one is none.
     pub(super) fn keeps(&self, ttl: Duration) -> bool {
         self.enabled && ttl >= Duration::from_millis(1)
+    }
+
+    /// Why a value of that weight with those tags is never stored, if so.
+    fn refuses(&self, weight: u64, tags: &Tags) -> Option<NotStored> {
+        if weight > self.max_entry {
+            Some(NotStored::TooLarge)
+        } else {
+            tags.are_too_many().then_some(NotStored::TooManyTags)
+        }
     }
 }
 
@@ -179,6 +189,16 @@ impl<W: Waiter, J> Tier<W, J> {
         self.note_gone(gone);
         let bytes = gone.iter().map(|gone| gone.entry.weight()).sum();
         Taken { matched: gone.len() as u64, bytes, revoked_loads, at: self.at() }
+    }
+
+    /// Why a value of that weight with those tags is never stored, if so; notes it.
+    pub(super) fn refuses(&self, weight: u64, tags: &Tags, fx: &mut Effects<W, J>) -> Option<NotStored> {
+        let reason = self.rules.refuses(weight, tags)?;
+        match reason {
+            NotStored::TooManyTags => fx.too_many_tags += 1,
+            _ => self.counters.too_large.one(),
+        }
+        Some(reason)
     }
 
     /// This moment in the order of the tier.

@@ -33,9 +33,8 @@ impl<W: Waiter, J> Tier<W, J> {
             self.note_absent(key, Why::Revoked, now);
             return Warmed::Revoked;
         }
-        if weigh(key, value, tags) > self.rules.max_entry {
-            self.counters.too_large.one();
-            self.note_absent(key, Why::TooLarge, now);
+        if let Some(reason) = self.refuses(weigh(key, value, tags), tags, fx) {
+            self.note_absent(key, reason.into(), now);
             return Warmed::NotKept;
         }
         if !self.rules.keeps(terms.ttl) {

@@ -65,3 +65,14 @@ pub struct Invalidated {
     /// [`not_older_than`](crate::GetOrLoadCall::not_older_than). Of a dry run: now.
     pub stamp: Stamp,
 }
+
+impl Invalidated {
+    /// Adds what another invalidation took.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.matched += other.matched;
+        self.bytes += other.bytes;
+        self.revoked_loads += other.revoked_loads;
+        self.tiers += other.tiers;
+        self.stamp = self.stamp.and(&other.stamp);
+    }
+}

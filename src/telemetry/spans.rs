@@ -84,6 +84,7 @@ pub(crate) fn kind(scope: &Scope) -> &'static str {
     match scope {
         Scope::Key(_) => "key",
         Scope::Keys(_) => "keys",
+        Scope::Containing(_) => "containing",
         Scope::Prefix(_) => "prefix",
         Scope::Pattern(_) => "pattern",
         Scope::Tag(_) => "tag",

@@ -11,7 +11,7 @@ pub(crate) fn tag(text: &str) -> Tag {
 }
 
 pub(crate) fn tags(names: &[&str]) -> Tags {
-    Tags::new(names.iter().map(|name| tag(name))).unwrap()
+    Tags::new(names.iter().map(|name| tag(name)))
 }
 
 /// Reads `key` through `cache` in a task of its own, with a loader that names `tagged` when it ends.

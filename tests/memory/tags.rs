@@ -24,7 +24,7 @@ fn tags_cost_no_more_than_is_charged_and_leave_nothing_behind() {
             let entries = 4_000;
             for number in 0..entries {
                 let name = |tag: usize| Tag::new(format!("tag:{tag}:{}", number / shared)).unwrap();
-                let tags = Tags::new((0..count).map(name)).unwrap();
+                let tags = Tags::new((0..count).map(name));
                 cache.set(key(number, 20), &"x".repeat(100)).tags(tags).await.unwrap();
             }
             settle().await;

@@ -22,7 +22,7 @@ impl Client {
         let mut call = self.begin(Some(100));
         let (born, row) = self.world.write_to_set(key, tags, ttl);
         call.began = born;
-        let tagged = Tags::new(tags_of(tags)).unwrap();
+        let tagged = Tags::new(tags_of(tags));
         let mut set = self.cache.set(KEYS[key], &row).tags(tagged).deadline(Duration::from_millis(100));
         if ttl != LONG {
             set = set.ttl(Duration::from_millis(ttl.into())).stale(Duration::from_millis(100));

@@ -165,7 +165,7 @@ impl Shape {
             0 => Tag::new(format!("one:{tag}:{number}")),
             _ => Tag::new(format!("many:{tag}:{}", number / 50)),
         };
-        let tags = Tags::new((0..self.tags).map(name).collect::<apex_cache::Result<Vec<_>>>()?)?;
+        let tags = Tags::new((0..self.tags).map(name).collect::<apex_cache::Result<Vec<_>>>()?);
         Ok(Set::new(key, value).tags(tags))
     }
 

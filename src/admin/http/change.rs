@@ -70,7 +70,7 @@ fn object(fields: &mut Fields) -> Result<Scope, Refusal> {
         found.push(Pattern::parse(&text)?.into());
     }
     if let Some(text) = fields.text("tag")? {
-        found.push(Tag::new(text)?.into());
+        found.push(Tag::parse(&text)?.into());
     }
     if let Some(text) = fields.text("tier")? {
         found.push(Scope::Tier(tier_name(&text, "tier")?));

@@ -205,6 +205,7 @@ fn shown(event: &Event, granted: bool) -> Option<(&'static str, Value)> {
             let not_stored = not_stored.map(|why| match why {
                 NotStored::Revoked => "revoked",
                 NotStored::TooLarge => "too_large",
+                NotStored::TooManyTags => "too_many_tags",
                 NotStored::NotKept => "not_kept",
             });
             let took = shape::seconds(*took);

@@ -315,6 +315,7 @@ fn reason(reason: &Reason) -> (&'static str, Option<String>, Option<String>) {
         Reason::Restarted => "restarted",
         Reason::Revoked => "revoked",
         Reason::TooLarge => "too_large",
+        Reason::TooManyTags => "too_many_tags",
         Reason::NotKept => "not_kept",
         Reason::NoRoom => "no_room",
         Reason::LoadFailed(kind) => return ("load_failed", None, Some(format!("{kind:?}"))),
