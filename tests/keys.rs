@@ -1,6 +1,7 @@
 //! Ids in keys and tags: whichever way an id gets in, it makes the same text, and every other way finds it.
 //!
-//! Owns: the entrances that have to agree: attributes, built keys, text, tags, loaders, warm sources, `forget_user`. Never: looks at the encoding itself; the encoder's own tests do.
+//! Owns: the entrances that have to agree: attributes, built keys, text, tags, loaders, warm sources, `forget_user` and the
+//! lines of operators. Never: looks at the encoding itself; the encoder's own tests do.
 #![allow(clippy::unwrap_used)] // what cannot be had fails the test, in helpers too
 
 #[path = "keys/agreement.rs"]
@@ -11,6 +12,8 @@ mod forgetting;
 mod loaders;
 #[path = "common/log.rs"]
 mod log;
+#[path = "keys/operators.rs"]
+mod operators;
 #[path = "keys/tags.rs"]
 mod tags;
 

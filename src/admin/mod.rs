@@ -19,6 +19,7 @@ mod run;
 mod set;
 mod stats_panel;
 mod text;
+mod typed;
 
 pub use advice_panel::advice_panel;
 pub use audit::{AuditAction, AuditEvent, AuditSink};

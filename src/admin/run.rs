@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::handle::Cache;
 #[cfg(feature = "admin-http")]
 use crate::message::Invalidated;
-use crate::message::{Advice, Explain, Info, Invalidate, Reload, Reloaded, ReviveTier, Stats, Warm};
+use crate::message::{Advice, Info, Invalidate, Reload, Reloaded, ReviveTier, Stats, Warm};
 
 impl Cache {
     /// Carries out the line that `who` typed and returns the text to show; a line that cannot be carried out is answered
@@ -52,7 +52,7 @@ impl Cache {
     pub(crate) async fn take_away(&self, invalidate: Invalidate, who: &str) -> Result<Invalidated> {
         let event = (!invalidate.dry_run).then(|| AuditEvent::clear(who, &invalidate.scope));
         let audited = Audited::begin(event, self.life().audit.as_ref());
-        let taken = self.send(invalidate).await;
+        let taken = self.invalidate_typed(invalidate).await;
         let count = taken.as_ref().map_or(0, |taken| taken.matched);
         audited.end(|event, took| event.ended(taken.is_ok(), count, took));
         taken
@@ -77,11 +77,11 @@ impl Cache {
                 Answer::Stats { snapshot, top, advice }
             }
             Command::Info => Answer::Info(self.send(Info).await?),
-            Command::Explain(key) => Answer::Explained(self.send(Explain::new(key)).await?),
+            Command::Explain(key) => Answer::Explained(self.explain_typed(key).await?),
             Command::Clear { scope, dry_run } => {
                 let mut invalidate = Invalidate::new(scope.clone());
                 invalidate.dry_run = dry_run;
-                Answer::Cleared { taken: self.send(invalidate).await?, scope, dry_run }
+                Answer::Cleared { taken: self.invalidate_typed(invalidate).await?, scope, dry_run }
             }
             Command::ClearUsage => {
                 Answer::ClearUsage(self.send(Invalidate::new(Scope::All).dry_run()).await?)

@@ -16,6 +16,7 @@ use super::{Admin, shape};
 use crate::actor::{Wiring, counters_of};
 use crate::admin::command::scope;
 use crate::admin::entries::{Entries, EntrySort, EntryState};
+use crate::admin::typed::encoded_scope;
 use crate::admin::{Style, explain_panel};
 use crate::engine::key::Key;
 use crate::engine::scope::Scope;
@@ -114,7 +115,11 @@ pub(super) async fn entries(admin: &Admin, query: &Query) -> Result<Answer, Refu
     let limit = query.number("limit", (1, Entries::LIMIT_MAX as u64))?;
     ask.limit = limit.map_or(ask.limit, |limit| limit as usize);
     ask.after = query.text("cursor").map(str::to_owned);
-    let page = admin.cache().entries(ask).await?;
+    let encoded = encoded_scope(&ask.scope).map(|scope| Entries { scope, ..ask.clone() });
+    let mut page = admin.cache().entries(ask).await?;
+    if let Some(encoded) = encoded.filter(|_| page.entries.is_empty()) {
+        page = admin.cache().entries(encoded).await?;
+    }
     Ok(Answer::json(200, &shape::entries(&page)))
 }
 
@@ -122,7 +127,7 @@ pub(super) async fn explain(admin: &Admin, query: &Query) -> Result<Answer, Refu
     let Some(text) = query.text("key") else {
         return Err(Refusal::bad("the parameter key is missing: /api/explain?key=user::42"));
     };
-    let known = admin.cache().explain(Key::parse(text)?).await?;
+    let known = admin.cache().explain_typed(Key::parse(text)?).await?;
     Ok(Answer::json(200, &shape::explained(&known, &explain_panel(&known, Style::Plain))))
 }
 
