@@ -12,6 +12,8 @@ mod forms;
 mod freshness;
 #[path = "macros/keys.rs"]
 mod keys;
+#[path = "macros/names.rs"]
+mod names;
 #[path = "macros/priming.rs"]
 mod priming;
 #[path = "macros/shop.rs"]
@@ -20,3 +22,5 @@ mod shop;
 mod storm;
 #[path = "macros/takeover.rs"]
 mod takeover;
+#[path = "macros/waiting.rs"]
+mod waiting;

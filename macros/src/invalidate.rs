@@ -3,10 +3,9 @@
 //! Owns: the code that is written. Never: decides at run time; the calls of `apex_cache::__private` do.
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
 use syn::{Error, ItemFn, LitStr, Result, Type};
 
-use crate::options::{self, On, Source};
+use crate::options::{self, Invalidate, On, Source};
 use crate::signature::{Function, mentions_impl};
 use crate::template::{Template, Use};
 
@@ -18,34 +17,16 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
                        several templates stand one after another, and `tags = [..]` takes tags";
         return Err(Error::new(Span::call_site(), message));
     }
-    let names = function.names();
-    let templates: Vec<(LitStr, Template)> = texts
-        .into_iter()
-        .map(|text| Template::parse(&text, Use::Scope, &names).map(|template| (text, template)))
-        .collect::<Result<_>>()?;
-    let tags: Vec<Template> =
-        options.tags.0.iter().map(|tag| Template::parse(tag, Use::Tag, &names)).collect::<Result<_>>()?;
+    let scopes = scopes(&texts, &options, &function)?;
     let krate = &options.krate.0;
     let source = function.source("cache_invalidate", options.cache.as_ref())?;
-    let hashed_ids: Vec<Template> =
-        templates.iter().filter_map(|(_, template)| template.of_hashed_ids()).collect();
-    let scopes = templates.iter().map(|(_, template)| template).chain(&hashed_ids).map(|template| {
-        let (writes, wider) = (template.writes(krate), template.first_segment());
-        quote!({
-            let mut __text = #krate::__private::Text::new();
-            #writes
-            __text.scope(#wider)
-        })
-    });
-    let tags = tags.iter().map(|tag| tag.tag_scope(krate));
-    let (begin, wait) =
-        if options.fence { (quote!(fenced), quote!(.await)) } else { (quote!(new), quote!()) };
+    let (begin, wait) = if options.fence { (code!(fenced), code!(.await)) } else { (code!(new), code!()) };
     let wanted = match options.on {
-        On::Always => quote!(true),
-        On::Ok => quote!(#krate::__private::Success(&__result).succeeded()),
+        On::Always => code!(true),
+        On::Ok => code!(#krate::__private::Success(&__result).succeeded()),
     };
     let report = options.report.as_ref().map(|Source(report)| {
-        quote! {
+        code! {
             if let ::core::option::Option::Some(__taken) = &__taken {
                 (#report)(__taken);
             }
@@ -54,7 +35,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
     let told = told(&function.returns());
     let ItemFn { attrs, vis, sig, block, .. } = &function.item;
     let statements = &block.stmts;
-    Ok(quote! {
+    Ok(code! {
         #(#attrs)*
         #vis #sig {
             #[allow(unused_imports)]
@@ -64,7 +45,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
                 let __source = &(#source);
                 #krate::__private::Invalidation::#begin(
                     #krate::__private::cache_of(__source),
-                    ::std::vec![#(#scopes,)* #(#tags),*],
+                    ::std::vec![#(#scopes),*],
                 )
                 #wait
             };
@@ -80,11 +61,38 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
     })
 }
 
+/// Expressions of what is known before the body runs: the scopes of templates and of tags.
+fn scopes(texts: &[LitStr], options: &Invalidate, function: &Function) -> Result<Vec<TokenStream>> {
+    let (krate, names) = (&options.krate.0, function.names());
+    let mut scopes = Vec::new();
+    for text in texts {
+        scopes.extend(scopes_of(&Template::parse(text, Use::Scope, &names)?, krate));
+    }
+    for tag in &options.tags.0 {
+        scopes.push(Template::parse(tag, Use::Tag, &names)?.tag_scope(krate));
+    }
+    Ok(scopes)
+}
+
+/// Expressions that are the scopes of `template`: of what it says, and of ids that it cannot look into.
+fn scopes_of(template: &Template, krate: &TokenStream) -> Vec<TokenStream> {
+    let hashed_ids = template.of_hashed_ids();
+    let scope = |template: &Template| {
+        let (writes, wider) = (template.writes(krate), template.first_segment());
+        code!({
+            let mut __text = #krate::__private::Text::new();
+            #writes
+            __text.scope(#wider)
+        })
+    };
+    [template].into_iter().chain(&hashed_ids).map(scope).collect()
+}
+
 /// Tells the type of the block that the body becomes, which `?` could not find out. A type without a name cannot be told;
 /// then the body has to say by itself what it returns.
 fn told(returns: &Type) -> Option<TokenStream> {
     (!mentions_impl(returns)).then(|| {
-        quote! {
+        code! {
             #[allow(unreachable_code, clippy::diverging_sub_expression)]
             if false {
                 let __returned: #returns = loop {};

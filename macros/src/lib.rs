@@ -4,9 +4,19 @@
 
 use proc_macro::TokenStream;
 
+/// `quote!` for code that a host compiles: what it binds cannot meet names of the host.
+macro_rules! code {
+    ($($tokens:tt)*) => {
+        ::quote::quote_spanned!(::proc_macro2::Span::mixed_site()=> $($tokens)*)
+    };
+}
+
+mod arguments;
+mod body;
 mod cached;
 mod companions;
 mod invalidate;
+mod neighbours;
 mod options;
 mod signature;
 mod template;
@@ -56,19 +66,40 @@ mod template;
 ///
 /// | option | means | default |
 /// | --- | --- | --- |
-/// | `key = "user::{id}::profile"` | the key, a template | `key` or `key_prefix` is needed |
+/// | `"user::{id}::profile"` or `key = ".."` | the key, a template | a key or `key_prefix` is needed |
 /// | `key_prefix = "user"` | the key `user::{p1}::{p2}::function` | |
-/// | `key_params(id, lang)` | which arguments those are | all but `cache` |
+/// | `key_params(id, lang)` | which arguments those are | all but those in `skip` and those that say which cache |
+/// | `skip(pool, _, ..)` | arguments on which the value does not depend, see [Keys](#keys) | none |
 /// | `ttl = "1h"` | how long a value lives: text, a number of seconds, or a `Duration` | what the route or tier says |
-/// | `stale = "5m"` | for so long after its `ttl` a value may still be served, while one load runs behind and when the body fails | what the route or tier says, else never |
+/// | `stale = "5m"` | for so long after its `ttl` a value may still be served, while one load runs behind and when the body fails | what the route or tier says, otherwise never |
+/// | `soft_timeout = "200ms"` | how long a call waits for a fresh value before it is served a stale one | what the route or tier says, otherwise not at all |
 /// | `none = "30s"` | how long it is remembered that there is nothing | it is not |
-/// | `tags = ["author:{author_id}"]` | names by which the value can be taken away, templates | none |
+/// | `tags = ["author:{author_id}"]` | names by which the value can be invalidated, templates | none |
 /// | `cache = self.app.cache` | which cache: any expression | an argument `cache`, else `self.cache()` |
 /// | `run = "caller"` | the body runs in the caller's task | `"cache"` |
-/// | `companions = false` | only the function itself is written | `true` |
+/// | `companions(key, prime)` | which companions are written; `companions = false`: only the function itself | `key`, `prime`, `uncached` |
 /// | `crate = my::cache` | the crate under another name | `::apex_cache` |
 ///
+/// Of the times, `ttl` is more than zero. `stale = "0s"`, `soft_timeout = "0s"` and `none = "0s"` mean
+/// "never", whatever the route or tier says. `none` needs a function that returns an `Option`.
+///
 /// # Keys
+///
+/// **Every argument is in the key, or in `skip(..)`.** An argument in neither is a compile error, because
+/// calls that differ in it would share one entry; a tag does not tell entries apart. `{user.id}` counts for
+/// `user`. Each name of a pattern counts for itself; what `_` or `..` leaves out needs `skip(_)` or
+/// `skip(..)`. `self`, and the argument that says [which cache](#which-cache), need neither.
+///
+/// ```
+/// # use apex_cache::{Cache, cached};
+/// # #[derive(Clone)] pub struct App { cache: Cache }
+/// # #[derive(Clone)] pub struct Pool;
+/// #[cached("query::list::{project}::{page}", skip(pool), cache = app.cache)]
+/// async fn list(app: &App, pool: &Pool, project: i64, page: u32) -> Vec<String> {
+/// #   let _ = (app, pool, project, page);
+///     vec![]
+/// }
+/// ```
 ///
 /// Between braces stands an argument, with fields (`{user.id}`, `{self.tenant}`, `{pair.0}`) and a format (`{page:03}`).
 /// An argument that can be shown (`Display`) is encoded as `Key::of(..).part(..)` encodes it, together with the text around
@@ -80,9 +111,11 @@ mod template;
 ///
 /// # Which cache
 ///
-/// A [`Cache`], a reference, an `Arc` or an `Option` of one. In order: `cache = ..`; an argument named `cache`, also inside
-/// of a pattern such as `State(cache): State<Cache>`; `self.cache()`. One for the whole program has to be installed, and
-/// asked for:
+/// A [`Cache`], a reference, an `Arc` or an `Option` of one. In order: `cache = ..`; an argument named
+/// `cache`, also inside of a pattern such as `State(cache): State<Cache>`; `self.cache()`. The argument at
+/// which the expression begins (`app` of `app.cache`, of `app.caches[0]` and of `cache_of(&app)`) need not be
+/// in the key; others that it names do, and so does an argument named `cache` that is not the cache. One for
+/// the whole program has to be installed, and asked for:
 ///
 /// ```
 /// # use apex_cache::cached;
@@ -99,6 +132,10 @@ mod template;
 /// again after 10 s at first, then less and less often. What was invalidated is never served. A function that returns a
 /// [`Hit<T>`] tells by `is_stale()`. Without the word nothing is ever served past its `ttl`. Not with `run = "caller"`.
 ///
+/// With `soft_timeout = ".."` a call asks the source first, and falls back to the stale value when the body
+/// fails, panics or takes longer than that; the load goes on. Where nothing stale may be served, the call
+/// waits until its body ends.
+///
 /// # Tags
 ///
 /// For what belongs together though its keys do not tell: `tags = ["author:{author_id}", "articles"]`, up to 32, each with
@@ -114,7 +151,8 @@ mod template;
 /// - `Arc<T>` costs one allocation more, and clones cheaply from then on;
 /// - [`Hit<T>`] tells where the value came from. The body returns the `T` itself; `Hit<T>` or `Result<Hit<T>, E>`.
 ///
-/// `T` is `Serialize + DeserializeOwned + Send + 'static`.
+/// `T` is `Serialize + DeserializeOwned + Send + Sync + 'static`, because threads share one decoded copy.
+/// Arguments are `Send` with all that they hold.
 ///
 /// **Errors are never cached**, and `E` is any type that is `Send + 'static`. One that is `Clone` is shared by all who
 /// wait. Any other goes to the caller whose body returned it, and the next of those who wait runs its own: under a
@@ -141,7 +179,7 @@ mod template;
 /// ```
 /// # use apex_cache::{Cache, cached};
 /// # pub struct Connection;
-/// #[cached(key = "user::{id}::name", ttl = "1h", run = "caller")]
+/// #[cached(key = "user::{id}::name", skip(connection), ttl = "1h", run = "caller")]
 /// async fn name(cache: &Cache, connection: &mut Connection, id: u64) -> Result<String, std::io::Error> {
 /// #   let _ = connection;
 ///     Ok(format!("user {id}"))
@@ -153,9 +191,14 @@ mod template;
 ///
 /// # Companions
 ///
-/// Beside `profile`, as visible as it is: `profile_uncached(..)` is the body; `profile_prime(.., &user)` stores a value as if
-/// it had been loaded; `profile_key(..)` is the key. The last two take the arguments that the key needs. `profile_prime`
-/// takes the `T`; where an alias hides a `Result` from the attribute, use `cache.set(profile_key(..)?, &user)`.
+/// Next to `profile`, as visible as it is: `profile_uncached(..)` is the body; `profile_prime(.., &user)`
+/// stores a value as if it had been loaded; `profile_key(..)` is the key. The last two take the arguments
+/// that the key needs. `profile_prime` takes the `T`; where an alias hides a `Result` from the attribute, use
+/// `cache.set(profile_key(..)?, &user)`.
+///
+/// A function of your own with one of these names, in the same module, block or type, stands in the place of
+/// the companion. The attribute finds it in the source file of the function; where it cannot (another file,
+/// code that a macro writes), say which companions you want: `companions(key, prime)`.
 ///
 /// ```
 /// # use apex_cache::{Cache, cached};
@@ -200,11 +243,11 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// One template or several, of keys or patterns, with arguments as in `#[cached]`: encoded alike, so that a value always
-/// finds the keys that it made. `user::{id}::*` takes `user::42` and all below it, `products:*` all that begins so. A wildcard
-/// that stands in a segment with other text cannot look into an id that is hashed, so it takes all of those: `page::{url}*`
-/// also takes `page::~*`. When
-/// the function returns, nothing older is served any more.
+/// One template or several, of keys or patterns, with arguments as in `#[cached]`: encoded alike, so that a
+/// value always finds the keys that it made. An argument need not stand in any of them. `user::{id}::*` takes
+/// `user::42` and all below it, `products:*` all that begins so. A wildcard that stands in a segment with
+/// other text cannot look into an id that is hashed, so it takes all of those: `page::{url}*` also takes
+/// `page::~*`. When the function returns, nothing older is served any more.
 ///
 /// # When
 ///

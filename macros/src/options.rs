@@ -7,7 +7,10 @@ use darling::util::PathList;
 use darling::{FromMeta, Result};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, Meta, Path, Token};
 
 use crate::signature::is_near;
 
@@ -21,9 +24,13 @@ pub(crate) struct Cached {
     #[darling(default)]
     pub(crate) key_params: Option<PathList>,
     #[darling(default)]
+    pub(crate) skip: Skip,
+    #[darling(default)]
     pub(crate) ttl: Option<Span>,
     #[darling(default)]
     pub(crate) stale: Option<Span>,
+    #[darling(default)]
+    pub(crate) soft_timeout: Option<Span>,
     #[darling(default)]
     pub(crate) none: Option<Span>,
     #[darling(default)]
@@ -32,14 +39,10 @@ pub(crate) struct Cached {
     pub(crate) cache: Option<Source>,
     #[darling(default)]
     pub(crate) run: Run,
-    #[darling(default = yes)]
-    pub(crate) companions: bool,
+    #[darling(default)]
+    pub(crate) companions: Companions,
     #[darling(default, rename = "crate")]
     pub(crate) krate: Crate,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// `#[cache_invalidate(..)]`, without its templates.
@@ -55,9 +58,16 @@ pub(crate) struct Invalidate {
     pub(crate) krate: Crate,
 }
 
-/// Templates first, then options.
+/// Templates stand before and between the options.
 pub(crate) fn invalidate(tokens: TokenStream) -> Result<(Vec<LitStr>, Invalidate)> {
     const KNOWN: [&str; 6] = ["on", "tags", "cache", "report", "fence", "crate"];
+    let (templates, options) = parted(tokens)?;
+    all_known(&options, &KNOWN)?;
+    Ok((templates, Invalidate::from_list(&options)?))
+}
+
+/// The templates, and the options.
+fn parted(tokens: TokenStream) -> Result<(Vec<LitStr>, Vec<NestedMeta>)> {
     let (mut templates, mut options) = (Vec::new(), Vec::new());
     for item in NestedMeta::parse_meta_list(tokens)? {
         match item {
@@ -65,8 +75,7 @@ pub(crate) fn invalidate(tokens: TokenStream) -> Result<(Vec<LitStr>, Invalidate
             other => options.push(other),
         }
     }
-    all_known(&options, &KNOWN)?;
-    Ok((templates, Invalidate::from_list(&options)?))
+    Ok((templates, options))
 }
 
 /// Tells of an option that there is not, with those that there are.
@@ -87,14 +96,16 @@ fn all_known(options: &[NestedMeta], known: &[&str]) -> Result<()> {
     if unknown.is_empty() { Ok(()) } else { Err(darling::Error::multiple(unknown)) }
 }
 
-/// `#[cached(..)]` as it was written.
+/// `#[cached(..)]` as it was written; its key may stand alone, as the template of `#[cache_invalidate]` does.
 pub(crate) fn cached(tokens: TokenStream) -> Result<Cached> {
-    const KNOWN: [&str; 11] = [
+    const KNOWN: [&str; 13] = [
         "key",
         "key_prefix",
         "key_params",
+        "skip",
         "ttl",
         "stale",
+        "soft_timeout",
         "none",
         "tags",
         "cache",
@@ -102,9 +113,106 @@ pub(crate) fn cached(tokens: TokenStream) -> Result<Cached> {
         "companions",
         "crate",
     ];
-    let options = NestedMeta::parse_meta_list(tokens)?;
+    let (keys, options) = parted(tokens)?;
     all_known(&options, &KNOWN)?;
-    Cached::from_list(&options)
+    let mut cached = Cached::from_list(&options)?;
+    for key in keys {
+        if cached.key.is_some() || cached.key_prefix.is_some() {
+            let message = "this is a second key; write one: `#[cached(\"user::{id}\")]`, `key = \"user::{id}\"` or \
+                           `key_prefix = \"user\"`";
+            return Err(darling::Error::custom(message).with_span(&key));
+        }
+        cached.key = Some(key);
+    }
+    // Zero means "never" for the other times.
+    if let Some(ttl) = cached.ttl.as_ref().filter(|ttl| ttl.is_zero) {
+        let message = "nothing would be kept for a time of zero; leave the attribute away, or write a time";
+        return Err(darling::Error::custom(message).with_span(&ttl.span));
+    }
+    Ok(cached)
+}
+
+/// `skip(page, _, ..)`: what no key has to tell apart.
+#[derive(Default)]
+pub(crate) struct Skip(pub(crate) Vec<Skipped>);
+
+/// A name, `_` or `..`, as it stands in the function.
+pub(crate) struct Skipped {
+    pub(crate) text: String,
+    pub(crate) span: proc_macro2::Span,
+}
+
+impl Parse for Skipped {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let span = input.span();
+        let text = if input.peek(Token![_]) {
+            input.parse::<Token![_]>().map(|_| "_".into())
+        } else if input.peek(Token![..]) {
+            input.parse::<Token![..]>().map(|_| "..".into())
+        } else if input.peek(Token![self]) {
+            input.parse::<Token![self]>().map(|_| "self".into())
+        } else {
+            input.parse::<Ident>().map(|name| name.to_string())
+        };
+        let message = "`skip` takes the names of arguments, `_` and `..`, as in `skip(pool, _)`";
+        text.map(|text| Self { text, span }).map_err(|_| syn::Error::new(span, message))
+    }
+}
+
+impl FromMeta for Skip {
+    fn from_meta(item: &Meta) -> Result<Self> {
+        let Meta::List(list) = item else {
+            return Err(darling::Error::custom("write `skip(page)`, with the arguments in parentheses")
+                .with_span(item));
+        };
+        let names = list.parse_args_with(Punctuated::<Skipped, Token![,]>::parse_terminated)?;
+        Ok(Self(names.into_iter().collect()))
+    }
+}
+
+/// Which functions are written next to the cached one.
+#[derive(Clone, Copy)]
+pub(crate) enum Companions {
+    /// Nothing at all, not even a function for its body.
+    Alone,
+    Chosen {
+        key: bool,
+        prime: bool,
+        uncached: bool,
+    },
+}
+
+impl Default for Companions {
+    fn default() -> Self {
+        Self::Chosen { key: true, prime: true, uncached: true }
+    }
+}
+
+impl FromMeta for Companions {
+    fn from_bool(wanted: bool) -> Result<Self> {
+        Ok(if wanted { Self::default() } else { Self::Alone })
+    }
+
+    fn from_list(items: &[NestedMeta]) -> Result<Self> {
+        let (mut key, mut prime, mut uncached) = (false, false, false);
+        for item in items {
+            let word = match item {
+                NestedMeta::Meta(Meta::Path(path)) => path.get_ident().map(Ident::to_string),
+                _ => None,
+            };
+            match word.as_deref() {
+                Some("key") => key = true,
+                Some("prime") => prime = true,
+                Some("uncached") => uncached = true,
+                _ => {
+                    let message = "the companions are `key`, `prime` and `uncached`, as in `companions(key, prime)`; \
+                                   `companions = false` writes none";
+                    return Err(darling::Error::custom(message).with_span(item));
+                }
+            }
+        }
+        Ok(Self::Chosen { key, prime, uncached })
+    }
 }
 
 /// The crate under the name that the host gives it.
@@ -154,15 +262,19 @@ impl FromMeta for Source {
 pub(crate) struct Span {
     /// A `Duration`.
     pub(crate) tokens: TokenStream,
+    /// It is written as zero.
+    pub(crate) is_zero: bool,
+    /// Where it is written.
+    pub(crate) span: proc_macro2::Span,
 }
 
 impl FromMeta for Span {
     fn from_expr(expr: &Expr) -> Result<Self> {
         let fail = |message: &str| Err(darling::Error::custom(message).with_span(expr));
-        let span = match expr {
+        let time = match expr {
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
                 match humantime::parse_duration(&text.value()) {
-                    Ok(span) => span,
+                    Ok(time) => time,
                     Err(_) => {
                         return fail(
                             "this is no time; write \"1h\", \"30m\", \"90s\", \"1h 30m\", or a number of seconds",
@@ -176,15 +288,11 @@ impl FromMeta for Span {
             Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
                 std::time::Duration::from_secs(number.base10_parse()?)
             }
-            other => return Ok(Self { tokens: other.to_token_stream() }),
+            other => return Ok(Self { tokens: other.to_token_stream(), is_zero: false, span: other.span() }),
         };
-        if span.is_zero() {
-            return fail(
-                "nothing would be kept for a time of zero; leave the attribute away, or write a time",
-            );
-        }
-        let (secs, nanos) = (span.as_secs(), span.subsec_nanos());
-        Ok(Self { tokens: quote!(::core::time::Duration::new(#secs, #nanos)) })
+        let (secs, nanos) = (time.as_secs(), time.subsec_nanos());
+        let tokens = quote!(::core::time::Duration::new(#secs, #nanos));
+        Ok(Self { tokens, is_zero: time.is_zero(), span: expr.span() })
     }
 }
 

@@ -144,7 +144,7 @@ impl Function {
     pub(crate) fn patterns(&self) -> TokenStream {
         let lets = self.args.iter().filter_map(|arg| {
             let (pattern, name) = (arg.pattern.as_ref()?, &arg.name);
-            Some(quote::quote!(#[allow(unused_variables)] let #pattern = &#name;))
+            Some(code!(#[allow(unused_variables)] let #pattern = &#name;))
         });
         quote::quote!(#(#lets)*)
     }
@@ -153,7 +153,7 @@ impl Function {
     pub(crate) fn returns(&self) -> Type {
         match &self.item.sig.output {
             ReturnType::Default => syn::parse_quote!(()),
-            ReturnType::Type(_, ty) => (**ty).clone(),
+            ReturnType::Type(_, ty) => plain(ty).clone(),
         }
     }
 }
@@ -168,13 +168,13 @@ impl Arg {
         {
             return Self { name: plain.ident.clone(), pattern: None, ty, bound: bound.0 };
         }
-        let name = Ident::new(&format!("__arg{number}"), Span::call_site());
+        let name = Ident::new(&format!("__arg{number}"), Span::mixed_site());
         Self { name, pattern: Some(pattern.clone()), ty, bound: bound.0 }
     }
 
     /// How it gets into a load that outlives its caller.
     pub(crate) fn lent(&self) -> Result<Lent> {
-        let (lent, inner) = match &self.ty {
+        let (lent, inner) = match plain(&self.ty) {
             Type::Reference(borrow) if borrow.mutability.is_some() => {
                 return Err(self.refuse("is borrowed to be changed, which only one can do at a time"));
             }
@@ -214,7 +214,7 @@ impl Arg {
 
 /// The `T` of `Option<&T>`.
 fn option_of_borrow(ty: &Type) -> Option<&Type> {
-    match generic(ty, |name| name == "Option")? {
+    match plain(generic(ty, |name| name == "Option")?) {
         Type::Reference(borrow) if borrow.mutability.is_none() => Some(&borrow.elem),
         _ => None,
     }
@@ -222,7 +222,7 @@ fn option_of_borrow(ty: &Type) -> Option<&Type> {
 
 /// The first type in the angle brackets of `ty`, if its last name is as wanted.
 pub(crate) fn generic(ty: &Type, wanted: impl Fn(&str) -> bool) -> Option<&Type> {
-    let Type::Path(path) = ty else { return None };
+    let Type::Path(path) = plain(ty) else { return None };
     let last = path.path.segments.last().filter(|last| wanted(&last.ident.to_string()))?;
     let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
     arguments.args.iter().find_map(|argument| match argument {
@@ -233,7 +233,7 @@ pub(crate) fn generic(ty: &Type, wanted: impl Fn(&str) -> bool) -> Option<&Type>
 
 /// Collects the names in a pattern.
 #[derive(Default)]
-struct Bound(Vec<Ident>);
+pub(crate) struct Bound(pub(crate) Vec<Ident>);
 
 impl<'a> Visit<'a> for Bound {
     fn visit_pat_ident(&mut self, pattern: &'a syn::PatIdent) {
@@ -261,13 +261,27 @@ impl<'a> Visit<'a> for Borrows {
     fn visit_type_fn_ptr(&mut self, _: &'a syn::TypeFnPtr) {}
 }
 
-/// Whether `tokens` name `ident` anywhere.
+/// Whether `tokens` name `ident` anywhere, other than as a field or a method.
 pub(crate) fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Group(group) => mentions(group.stream(), ident),
-        TokenTree::Ident(other) => other == *ident,
-        _ => false,
+    let mut dots = 0;
+    tokens.into_iter().any(|token| {
+        let (of_value, is_dot) = (dots == 1, matches!(&token, TokenTree::Punct(dot) if dot.as_char() == '.'));
+        dots = if is_dot { dots + 1 } else { 0 };
+        match token {
+            TokenTree::Group(group) => mentions(group.stream(), ident),
+            TokenTree::Ident(other) => other == *ident && !of_value,
+            _ => false,
+        }
     })
+}
+
+/// `ty` as it was written, also when a macro of the host passed it on.
+pub(crate) fn plain(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => plain(&group.elem),
+        Type::Paren(inner) => plain(&inner.elem),
+        other => other,
+    }
 }
 
 /// The part of `generics` that `inputs` need.

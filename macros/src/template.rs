@@ -120,7 +120,7 @@ impl Template {
     /// A tag is not cut into segments: arguments stand in it as they are, and all of it is encoded as one.
     fn tag_text(&self, krate: &TokenStream) -> TokenStream {
         let writes = self.pieces.iter().map(|piece| piece.write(krate));
-        quote!({
+        code!({
             let mut __text = #krate::__private::Text::new();
             #(#writes)*
             __text
@@ -269,7 +269,7 @@ const WILDCARDS: [char; 2] = ['*', '?'];
 fn write_segment(segment: &[Piece], krate: &TokenStream) -> TokenStream {
     let is_literal = |piece: &Piece| !matches!(piece, Piece::Literal(text) if text.contains(['*', '?', ':']));
     let encoded = |writes: TokenStream| {
-        quote! {
+        code! {
             let __start = __text.begin();
             #writes
             __text.encode(__start);
@@ -291,20 +291,11 @@ impl Piece {
     /// A statement that writes it into `__text` as it is.
     fn write(&self, krate: &TokenStream) -> TokenStream {
         let hole = match self {
-            Self::Literal(text) => return quote!(__text.literal(#text);),
+            Self::Literal(text) => return code!(__text.literal(#text);),
             Self::Hole(hole) => hole,
         };
-        let Hole { root, fields, format } = hole;
-        let span = root.span();
-        let value = quote_spanned!(span=> &#root #(.#fields)*);
-        let shown = match format {
-            Some(format) => {
-                let format = LitStr::new(&format!("{{:{format}}}"), span);
-                quote!(&::core::format_args!(#format, #value))
-            }
-            None => value,
-        };
-        quote_spanned!(span=> #krate::__private::Hole(#shown).write(&mut __text);)
+        let (span, shown, text) = (hole.root.span(), hole.shown(), code!(__text));
+        quote_spanned!(span=> #krate::__private::Hole(#shown).write(&mut #text);)
     }
 }
 
@@ -335,6 +326,22 @@ impl Hole {
         let root = Ident::new(&root.to_string(), root.span().located_at(span));
         let fields = parts.map(|part| field(part, span)).collect::<Result<_>>()?;
         Ok(Self { root, fields, format })
+    }
+}
+
+impl Hole {
+    /// An expression that borrows what stands in the text.
+    fn shown(&self) -> TokenStream {
+        let Self { root, fields, format } = self;
+        let span = root.span();
+        let value = quote_spanned!(span=> &#root #(.#fields)*);
+        match format {
+            Some(format) => {
+                let format = LitStr::new(&format!("{{:{format}}}"), span);
+                code!(&::core::format_args!(#format, #value))
+            }
+            None => value,
+        }
     }
 }
 

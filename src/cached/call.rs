@@ -242,7 +242,11 @@ where
         for _ in 0..ROUNDS_MAX {
             let slot = Slot::default();
             let answer = call.ask::<A, O::Value>(loader::<O, A, Fut>(&call, &slot, make())).await;
-            if let Some(ended) = slot.lock().take() {
+            let ended = slot.lock().take();
+            if let Some(ended) = ended
+                // What was asked in vain within a soft timeout is served stale, as behind the caller's back.
+                && (answer.is_err() || matches!(ended, Ended::Unwritten(_)))
+            {
                 return conclude(ended);
             }
             match call.next::<O::Value, A>(answer) {

@@ -15,8 +15,9 @@ pub use call::{at_hand, prime, run, run_in_caller};
 pub use invalidate::{Invalidation, PlainSuccess, Success};
 pub use keep::{Keep, KeepBorrowed, Kept, keep, keep_borrowed};
 pub use outcome::{
-    Absence, Answer, AnyAbsence, Deliver, ErrorProbe, FromHit, Kind, OptionAbsence, Outcome, PlainOutcome,
-    PlainProbe, Probe, ResultOutcome, Share, UnsharedProbe, ValueProbe, ValuedProbe,
+    Absence, Answer, AnyAbsence, Deliver, ErrorProbe, FromHit, Kind, OptionAbsence, Optional, Outcome,
+    PlainOutcome, PlainProbe, Probe, ResultOutcome, Share, UnsharedProbe, ValueProbe, ValuedProbe,
+    is_optional,
 };
 pub use source::{AsCache, HasCache, NoCache, cache_of, install, installed};
 pub use text::{Hole, KeyPart, SerializedHole, Text};

@@ -206,6 +206,20 @@ impl<V: 'static> Absence<V> for AnyAbsence {
     }
 }
 
+/// What can say that there is nothing: asked of a function with `none = ".."`.
+#[diagnostic::on_unimplemented(
+    message = "`none = \"..\"` says how long it is remembered that there is nothing, and this function always returns something",
+    label = "this function returns no `Option`",
+    note = "return an `Option<T>` or a `Result<Option<T>, E>`, whose `None` is then remembered; or leave `none` away: errors are \
+            never remembered"
+)]
+pub trait Optional {}
+
+impl Optional for OptionAbsence {}
+
+/// Compiles only for what can say that there is nothing.
+pub fn is_optional<A: Optional>(_: A) {}
+
 impl<T> ValueProbe<Option<T>> {
     /// It is an `Option`.
     #[must_use]

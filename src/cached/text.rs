@@ -159,7 +159,8 @@ impl<T: Display + ?Sized> Hole<'_, T> {
     message = "`{Self}` cannot be a part of a key",
     label = "neither `Display` nor `Serialize`",
     note = "name the arguments that make the key, as in `key = \"user::{{user_id}}::profile\"` or \
-            `key_params(user_id)`; an argument that belongs in it needs `Display` or `serde::Serialize`"
+            `key_params(user_id)`; an argument that belongs in it needs `Display` or \
+            `serde::Serialize`, and one that does not stands in `skip(..)`"
 )]
 pub trait KeyPart {
     /// Writes it.

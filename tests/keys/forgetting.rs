@@ -20,7 +20,7 @@ async fn orders(cache: &Cache, id: &str) -> usize {
     id.len()
 }
 
-#[cached(key = "query::list::{number}", tags = ["user:{id}"])]
+#[cached(key = "query::list::{number}", skip(id), tags = ["user:{id}"])]
 async fn tagged(cache: &Cache, number: usize, id: &str) -> usize {
     number + id.len()
 }

@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize, Serializer};
 #[derive(Debug, PartialEq)]
 struct NoError;
 
-#[cached(key = "user::{id}::runs", ttl = "1h")]
+#[cached(key = "user::{id}::runs", skip(runs), ttl = "1h")]
 async fn runs(cache: &Cache, id: u32, runs: Arc<AtomicU32>) -> Result<u32, NoError> {
     Ok(runs.fetch_add(1, Relaxed) + 1)
 }
 
-#[cached(key = "user::{id}::late", ttl = "1h")]
+#[cached(key = "user::{id}::late", skip(took), ttl = "1h")]
 async fn late(cache: &Cache, id: u32, took: Duration) -> Result<u32, NoError> {
     let _ = tokio::time::timeout(took, std::future::pending::<()>()).await;
     Ok(id)
@@ -46,7 +46,7 @@ fn a_key_that_no_tier_takes_runs_the_body() {
         let settings = Settings::default().unknown_prefix("refuse");
         let cache = builder().settings(settings).start().await.unwrap();
         let count: Arc<AtomicU32> = Arc::default();
-        #[cached(key = "elsewhere::{id}")]
+        #[cached(key = "elsewhere::{id}", skip(runs))]
         async fn elsewhere(cache: &Cache, id: u32, runs: &Arc<AtomicU32>) -> u32 {
             id + runs.fetch_add(1, Relaxed)
         }
@@ -75,7 +75,7 @@ impl Serialize for Unwritable {
 
 #[test]
 fn a_value_that_cannot_be_written_is_returned_all_the_same() {
-    #[cached(key = "user::{id}::unwritable")]
+    #[cached(key = "user::{id}::unwritable", skip(runs))]
     async fn unwritable(cache: &Cache, id: u32, runs: Arc<AtomicU32>) -> Result<Unwritable, NoError> {
         runs.fetch_add(1, Relaxed);
         Ok(Unwritable)
@@ -89,7 +89,7 @@ fn a_value_that_cannot_be_written_is_returned_all_the_same() {
 
 #[test]
 fn a_body_that_asks_for_itself_runs_through() {
-    #[cached(key = "query::down")]
+    #[cached(key = "query::down", skip(left))]
     async fn down(cache: &Cache, left: Arc<AtomicU32>) -> u32 {
         if left.fetch_sub(1, Relaxed) == 1 { 0 } else { 1 + Box::pin(down_again(cache, left)).await }
     }

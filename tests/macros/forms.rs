@@ -67,7 +67,7 @@ async fn negative(cache: &Cache, id: u32) -> Result<Option<u32>, Broken> {
     Ok(Some(id).filter(|id| *id > 0))
 }
 
-#[cached(key = "query::generic::{id}", ttl = Duration::from_secs(5))]
+#[cached(key = "query::generic::{id}", skip(text), ttl = Duration::from_secs(5))]
 async fn generic<'a, T, const N: usize>(cache: &'a Cache, id: T, text: &'a [T]) -> (T, usize)
 where
     T: Copy + Display + Serialize + DeserializeOwned + Send + Sync + 'static,
@@ -76,12 +76,12 @@ where
     (id, N)
 }
 
-#[cached(key = "query::opaque::{id}")]
+#[cached(key = "query::opaque::{id}", skip(more))]
 async fn opaque(cache: &Cache, id: impl Display + Clone + Send + Sync + 'static, more: &[u8]) -> usize {
     id.to_string().len() + more.len()
 }
 
-#[cached(key = "query::borrows::{first}::{second}", run = "caller")]
+#[cached(key = "query::borrows::{first}::{second}", skip(log), run = "caller")]
 async fn borrows(cache: &Cache, first: Cow<'_, str>, second: Option<&str>, log: &mut Vec<String>) -> usize {
     log.push(first.to_string());
     first.len() + second.map_or(0, str::len)

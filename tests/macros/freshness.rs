@@ -43,13 +43,13 @@ impl Articles {
         if *self.table.fails.lock().expect("nobody panics here") { Err("away".into()) } else { Ok(version) }
     }
 
-    #[cached(key = "query::article::{id}", ttl = "10m", stale = "5m", tags = ["author:{author}", "articles"])]
+    #[cached(key = "query::article::{id}", skip(author), ttl = "10m", stale = "5m", tags = ["author:{author}", "articles"])]
     async fn article(&self, id: u64, author: &str) -> Result<Hit<u64>, String> {
         let _ = (id, author);
         self.read().await
     }
 
-    #[cached(key = "query::title::{id}", ttl = "10m", tags = ["author:{author}"], run = "caller")]
+    #[cached(key = "query::title::{id}", skip(author), ttl = "10m", tags = ["author:{author}"], run = "caller")]
     async fn title(&self, id: u64, author: &str) -> Result<u64, String> {
         let _ = (id, author);
         self.read().await

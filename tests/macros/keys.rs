@@ -32,7 +32,7 @@ async fn search(cache: &Cache, text: &str, page: u32, order: Order, limit: Optio
     format!("{text}{page}{order:?}{limit:?}")
 }
 
-#[cached(key_prefix = "query", key_params(text))]
+#[cached(key_prefix = "query", key_params(text), skip(pool))]
 async fn params(cache: &Cache, text: String, pool: &Pool) -> usize {
     text.len() + pool.0
 }

@@ -88,7 +88,7 @@ impl Shop {
     }
 }
 
-#[apex_cache::cached(key = "products::{id}", ttl = "1h")]
+#[apex_cache::cached(key = "products::{id}", skip(table), ttl = "1h")]
 async fn cached_page(cache: &Cache, table: &Table, id: u64) -> Result<Page, Failure> {
     table.page(id).await
 }
