@@ -153,6 +153,24 @@ pub(crate) fn not_cached(reason: &crate::Error) {
     }
 }
 
+/// A cached value is returned and not stored, as its tags cannot be told: logged once for each reason.
+pub(crate) fn not_tagged(error: &crate::Error) {
+    static TOLD: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+    let reason = match error {
+        crate::Error::InvalidTag { reason, .. } | crate::Error::InvalidKey { reason, .. } => reason,
+        _ => "an argument cannot be written",
+    };
+    let mut told = TOLD.lock();
+    if !told.contains(&reason) {
+        told.push(reason);
+        tracing::warn!(
+            target: ROUTE,
+            reason,
+            "a cached function's value is returned and not stored, as its tags cannot be told; mend its `tags = ..`"
+        );
+    }
+}
+
 /// A tier holds, or was told to hold, more than is counted for it.
 pub(crate) fn over_its_grant(tier: &Arc<str>, bytes: u64, counted: u64) {
     tracing::error!(

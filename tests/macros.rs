@@ -20,6 +20,8 @@ mod priming;
 mod shop;
 #[path = "macros/storm.rs"]
 mod storm;
+#[path = "macros/tagging.rs"]
+mod tagging;
 #[path = "macros/takeover.rs"]
 mod takeover;
 #[path = "macros/waiting.rs"]

@@ -19,7 +19,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
     let exempt = Exempt::of(&options, &function)?;
     let template = template(&options, &function, &exempt)?;
     let names = function.names();
-    let templates = options.tags.0.iter();
+    let templates = options.tags.templates.iter();
     let tags: Vec<_> = templates.map(|tag| Template::parse(tag, Use::Tag, &names)).collect::<Result<_>>()?;
     arguments::check(&options, &function, &template, &tags, &exempt)?;
     only_behind_the_caller(&options)?;
@@ -93,6 +93,8 @@ pub(crate) struct Returned {
     hit: bool,
     /// What its companion to prime takes.
     pub(crate) primed: Type,
+    /// Whether the function returns that in an `Arc`.
+    pub(crate) in_arc: bool,
 }
 
 impl Returned {
@@ -114,8 +116,8 @@ impl Returned {
         };
         let value = generic(value, |name| name == "Hit").unwrap_or(value);
         let value = generic(value, |name| name == "Option").unwrap_or(value);
-        let value = generic(value, |name| name == "Arc").unwrap_or(value);
-        Ok(Self { body, hit, primed: value.clone() })
+        let in_arc = generic(value, |name| name == "Arc");
+        Ok(Self { body, hit, primed: in_arc.unwrap_or(value).clone(), in_arc: in_arc.is_some() })
     }
 }
 
@@ -181,7 +183,7 @@ impl Writer {
             *input.pat = syn::parse_quote!(#name);
         }
         let (patterns, key, policy, tags) =
-            (self.function.patterns(), self.key(), self.policy(), self.tags());
+            (self.function.patterns(), self.key(), self.policy(), self.tagging());
         let can_be_none = self.can_be_none();
         let (source, body) = (&self.source, &self.returned.body);
         let deliver = if self.returned.hit { quote!(deliver_hit) } else { quote!(deliver) };
@@ -203,7 +205,7 @@ impl Writer {
             #vis #sig {
                 #[allow(unused_imports)]
                 use #krate::__private::{
-                    Deliver as _, NoCache as _, PlainProbe as _,
+                    Deliver as _, LayersProbe as _, NoCache as _, OuterProbe as _, PlainProbe as _,
                     SerializedHole as _, UnsharedProbe as _, ValuedProbe as _,
                 };
                 #patterns
@@ -246,16 +248,6 @@ impl Writer {
         let none = self.options.none.as_ref().map(|none| none.tokens.clone());
         let none = none.unwrap_or_else(|| code!(::core::time::Duration::ZERO));
         code!(#krate::LoadPolicy::new()#(#said)*.not_found_ttl(#none))
-    }
-
-    /// An expression that is the tags, or why there are none.
-    pub(crate) fn tags(&self) -> TokenStream {
-        let krate = &self.options.krate.0;
-        if self.tags.is_empty() {
-            return code!(#krate::Result::Ok(#krate::Tags::NONE));
-        }
-        let tags = self.tags.iter().map(|tag| tag.tag(krate));
-        code!((|| #krate::Result::Ok(#krate::Tags::new([#(#tags?),*])))())
     }
 
     /// A check that the function can return nothing, if it says how long that is remembered.

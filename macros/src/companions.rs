@@ -125,7 +125,7 @@ impl Writer {
     pub(crate) fn prime_companion(&self) -> TokenStream {
         let (krate, vis, sig) = (&self.options.krate.0, &self.function.item.vis, &self.function.item.sig);
         let (name, key, source) = (self.companion("prime"), self.key(), &self.source);
-        let (policy, tags) = (self.policy(), self.tags());
+        let (policy, tags) = (self.policy(), self.primed_tags(&code!(value)));
         let both = self.for_both();
         let inputs = self.inputs(|ident| self.is_named(ident) || mentions(source.clone(), ident));
         let value = &self.returned.primed;
@@ -145,7 +145,7 @@ impl Writer {
             {
                 #[allow(unused_imports)]
                 use #krate::__private::{
-                    NoCache as _, SerializedHole as _,
+                    LayersProbe as _, NoCache as _, OuterProbe as _, PlainProbe as _, SerializedHole as _,
                 };
                 let __key = #key.finish();
                 let __source = &(#source);

@@ -12,7 +12,7 @@ use crate::template::{Template, Use};
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let function = Function::parse("cache_invalidate", item)?;
     let (texts, options) = options::invalidate(options)?;
-    if texts.is_empty() && options.tags.0.is_empty() {
+    if texts.is_empty() && options.tags.templates.is_empty() {
         let message = "`#[cache_invalidate]` needs what it takes away, as in `#[cache_invalidate(\"user::{user_id}::*\")]`; \
                        several templates stand one after another, and `tags = [..]` takes tags";
         return Err(Error::new(Span::call_site(), message));
@@ -68,7 +68,7 @@ fn scopes(texts: &[LitStr], options: &Invalidate, function: &Function) -> Result
     for text in texts {
         scopes.extend(scopes_of(&Template::parse(text, Use::Scope, &names)?, krate));
     }
-    for tag in &options.tags.0 {
+    for tag in &options.tags.templates {
         scopes.push(Template::parse(tag, Use::Tag, &names)?.tag_scope(krate));
     }
     Ok(scopes)

@@ -19,6 +19,7 @@ mod invalidate;
 mod neighbours;
 mod options;
 mod signature;
+mod tags;
 mod template;
 
 /// Caches what an async function or method returns.
@@ -74,7 +75,7 @@ mod template;
 /// | `stale = "5m"` | for so long after its `ttl` a value may still be served, while one load runs behind and when the body fails | what the route or tier says, otherwise never |
 /// | `soft_timeout = "200ms"` | how long a call waits for a fresh value before it is served a stale one | what the route or tier says, otherwise not at all |
 /// | `none = "30s"` | how long it is remembered that there is nothing | it is not |
-/// | `tags = ["author:{author_id}"]` | names by which the value can be invalidated, templates | none |
+/// | `tags = ["author:{author_id}", Page::tags]` | names by which the value can be invalidated: templates, and functions of the value | none |
 /// | `cache = self.app.cache` | which cache: any expression | an argument `cache`, else `self.cache()` |
 /// | `run = "caller"` | the body runs in the caller's task | `"cache"` |
 /// | `companions(key, prime)` | which companions are written; `companions = false`: only the function itself | `key`, `prime`, `uncached` |
@@ -141,7 +142,25 @@ mod template;
 /// For what belongs together though its keys do not tell: `tags = ["author:{author_id}", "articles"]`, up to 32, each with
 /// one argument at most. The tag is that of the same text: `Tag::new(format!("author:{author_id}"))`.
 /// `#[cache_invalidate(tags = ["author:{author_id}"])]` takes all that have the tag, in all tiers, and so does
-/// `cache.invalidate(Tag::new("author:7")?)`. Tags that only the value knows are given by a loader: `get_or_load_with`.
+/// `cache.invalidate(Tag::new("author:7")?)`.
+///
+/// Tags that only the value knows are named by a function of it: a closure or a path, alone or in the list.
+///
+/// ```
+/// # use apex_cache::{Cache, cached};
+/// # #[derive(Clone, serde::Serialize, serde::Deserialize)] pub struct Article { author: u64 }
+/// #[cached("articles::{page}", tags = ["articles", |found| found.iter().map(|article| format!("author:{}", article.author))])]
+/// async fn articles(cache: &Cache, page: u32) -> Result<Option<Vec<Article>>, std::io::Error> {
+/// #   let _ = page;
+///     Ok(None)
+/// }
+/// ```
+///
+/// The function is given `&T`, without the `Result`, `Option`, `Arc` or [`Hit<T>`] that the cached function
+/// returns it in, and is not called where there is no `T`. It returns anything that iterates over tags or
+/// texts, which may borrow from the value. It cannot use the arguments; templates can. When it panics, names
+/// an empty text, or names more than 32 tags with those of the templates, the value is returned and not
+/// stored, and the log says why. A body that runs while one of the tags is invalidated stores nothing.
 ///
 /// # What it returns
 ///

@@ -34,7 +34,7 @@ pub(crate) struct Cached {
     #[darling(default)]
     pub(crate) none: Option<Span>,
     #[darling(default)]
-    pub(crate) tags: Templates,
+    pub(crate) tags: Tagging,
     #[darling(default)]
     pub(crate) cache: Option<Source>,
     #[darling(default)]
@@ -50,7 +50,7 @@ pub(crate) struct Cached {
 #[darling(default)]
 pub(crate) struct Invalidate {
     pub(crate) on: On,
-    pub(crate) tags: Templates,
+    pub(crate) tags: Tagging,
     pub(crate) fence: bool,
     pub(crate) cache: Option<Source>,
     pub(crate) report: Option<Source>,
@@ -63,7 +63,13 @@ pub(crate) fn invalidate(tokens: TokenStream) -> Result<(Vec<LitStr>, Invalidate
     const KNOWN: [&str; 6] = ["on", "tags", "cache", "report", "fence", "crate"];
     let (templates, options) = parted(tokens)?;
     all_known(&options, &KNOWN)?;
-    Ok((templates, Invalidate::from_list(&options)?))
+    let options = Invalidate::from_list(&options)?;
+    if let Some(function) = options.tags.of_value.first() {
+        let message = "`#[cache_invalidate]` reads no value that could name its tags: write templates, as in `tags = \
+                       [\"author:{author_id}\"]`";
+        return Err(darling::Error::custom(message).with_span(function));
+    }
+    Ok((templates, options))
 }
 
 /// The templates, and the options.
@@ -230,22 +236,39 @@ impl FromMeta for Crate {
     }
 }
 
-/// Several templates: `["author:{author_id}", "articles"]`.
+/// Tags: templates, and functions that name them from the value.
 #[derive(Default)]
-pub(crate) struct Templates(pub(crate) Vec<LitStr>);
+pub(crate) struct Tagging {
+    pub(crate) templates: Vec<LitStr>,
+    pub(crate) of_value: Vec<Expr>,
+}
 
-impl FromMeta for Templates {
+impl FromMeta for Tagging {
     fn from_expr(expr: &Expr) -> Result<Self> {
-        let fail = |expr: &Expr| {
-            darling::Error::custom("`tags` is a list, as in `tags = [\"author:{author_id}\", \"articles\"]`")
-                .with_span(expr)
-        };
-        let Expr::Array(list) = expr else { return Err(fail(expr)) };
-        let text = |item: &Expr| match item {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
-            other => Err(fail(other)),
-        };
-        list.elems.iter().map(text).collect::<Result<_>>().map(Self)
+        let mut tagging = Self::default();
+        match expr {
+            Expr::Array(list) => list.elems.iter().try_for_each(|item| tagging.add(item))?,
+            Expr::Lit(_) => return Err(Self::refuse(expr)),
+            function => tagging.of_value.push(function.clone()),
+        }
+        Ok(tagging)
+    }
+}
+
+impl Tagging {
+    fn add(&mut self, item: &Expr) -> Result<()> {
+        match item {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => self.templates.push(text.clone()),
+            Expr::Lit(_) => return Err(Self::refuse(item)),
+            function => self.of_value.push(function.clone()),
+        }
+        Ok(())
+    }
+
+    fn refuse(expr: &Expr) -> darling::Error {
+        let message = "`tags` is a list, as in `tags = [\"author:{author_id}\", \"articles\"]`, or a function of the value, \
+                       as in `tags = |page| page.tags()`";
+        darling::Error::custom(message).with_span(expr)
     }
 }
 

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::load::{Ended, Slot, Telling, caught, copy_of};
 use super::outcome::{Absence, Answer, Kind, Outcome, Share};
+use super::tags::Tagging;
 use super::text::give_back;
 use crate::actor::{Found, KeyAt, LoadCall, Seen};
 use crate::engine::given::Given;
@@ -34,11 +35,11 @@ const ROUNDS_MAX: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What every call needs to know, found out.
-struct Call<'c, E> {
+struct Call<'c, V, E> {
     cache: &'c Cache,
     key: Key,
     policy: LoadPolicy,
-    tags: Tags,
+    tags: Tagging<V>,
     share: Share<E>,
     /// What is older than this counts as absent.
     after: Option<Stamp>,
@@ -49,9 +50,9 @@ enum Looked<'c, V, E> {
     /// Its answer.
     Hit(Hit<V>),
     /// Its answer, which is to be loaded anew.
-    Due(Hit<V>, Call<'c, E>),
+    Due(Hit<V>, Call<'c, V, E>),
     /// It has to be loaded.
-    Absent(Call<'c, E>),
+    Absent(Call<'c, V, E>),
     /// The cache can do nothing for this call.
     Useless,
 }
@@ -61,7 +62,7 @@ fn look<V, A, E>(
     cache: Option<&Cache>,
     key: Result<String>,
     policy: LoadPolicy,
-    tags: impl FnOnce() -> Result<Tags>,
+    tags: impl FnOnce() -> Tagging<V>,
     share: Share<E>,
 ) -> Looked<'_, V, E>
 where
@@ -74,7 +75,7 @@ where
         let wiring = cache.wiring();
         let (tier, terms) = wiring.route(&text)?;
         let call = |after| -> Result<_> {
-            Ok(Call { cache, key: Key::parse(&text)?, policy, tags: tags()?, share, after })
+            Ok(Call { cache, key: Key::parse(&text)?, policy, tags: tags(), share, after })
         };
         let allowed = policy.serves_at_once(terms.planned());
         let looked = match wiring.look_to_load(tier, allowed, KeyAt::of(tier, &text), A::wanted(), None) {
@@ -138,8 +139,8 @@ enum Next<V, E> {
     Here,
 }
 
-impl<E: Send + 'static> Call<'_, E> {
-    fn ask<A: Absence<V>, V>(
+impl<V: DeserializeOwned + Send + Sync + 'static, E: Send + 'static> Call<'_, V, E> {
+    fn ask<A: Absence<V>>(
         &self,
         loader: Loader,
     ) -> impl Future<Output = Result<Given>> + Send + use<A, V, E> {
@@ -157,16 +158,12 @@ impl<E: Send + 'static> Call<'_, E> {
         })
     }
 
-    fn telling(&self) -> Telling<E> {
+    fn telling(&self) -> Telling<V, E> {
         Telling { key: self.key.clone(), tags: self.tags.clone(), share: self.share }
     }
 
     /// After another caller's load, or none at all, ended with `answer`.
-    fn next<V, A>(&self, answer: Result<Given>) -> Next<V, E>
-    where
-        V: DeserializeOwned + Send + Sync + 'static,
-        A: Absence<V>,
-    {
+    fn next<A: Absence<V>>(&self, answer: Result<Given>) -> Next<V, E> {
         match answer.and_then(|mut given| decode::<V, A>(self.key.as_str(), &mut given)) {
             Ok(hit) => Next::End(Ok(hit)),
             Err(Error::LoadFailed { source, .. }) => {
@@ -216,7 +213,7 @@ pub async fn run<O, A, M, Fut>(
     cache: Option<&Cache>,
     key: Result<String>,
     policy: LoadPolicy,
-    tags: impl FnOnce() -> Result<Tags>,
+    tags: impl FnOnce() -> Tagging<O::Value>,
     (_, _, share): Kind<O, A>,
     make: M,
 ) -> Answer<O>
@@ -241,7 +238,7 @@ where
     if let Some(call) = call {
         for _ in 0..ROUNDS_MAX {
             let slot = Slot::default();
-            let answer = call.ask::<A, O::Value>(loader::<O, A, Fut>(&call, &slot, make())).await;
+            let answer = call.ask::<A>(loader::<O, A, Fut>(&call, &slot, make())).await;
             let ended = slot.lock().take();
             if let Some(ended) = ended
                 // What was asked in vain within a soft timeout is served stale, as behind the caller's back.
@@ -249,7 +246,7 @@ where
             {
                 return conclude(ended);
             }
-            match call.next::<O::Value, A>(answer) {
+            match call.next::<A>(answer) {
                 Next::End(result) => return result,
                 Next::Again => {}
                 Next::Here => break,
@@ -260,10 +257,14 @@ where
 }
 
 /// The body, begun, as the loader of its key.
-fn loader<O, A, Fut>(call: &Call<'_, O::Error>, slot: &Slot<O::Value, O::Error>, body: Fut) -> Loader
+fn loader<O, A, Fut>(
+    call: &Call<'_, O::Value, O::Error>,
+    slot: &Slot<O::Value, O::Error>,
+    body: Fut,
+) -> Loader
 where
     O: Outcome,
-    O::Value: Serialize + Send + 'static,
+    O::Value: Serialize + DeserializeOwned + Send + Sync + 'static,
     O::Error: Send + 'static,
     A: Absence<O::Value>,
     Fut: Future<Output = O::Returned> + Send + 'static,
@@ -285,7 +286,7 @@ pub async fn run_in_caller<O, A, M, Fut>(
     cache: Option<&Cache>,
     key: Result<String>,
     policy: LoadPolicy,
-    tags: impl FnOnce() -> Result<Tags>,
+    tags: impl FnOnce() -> Tagging<O::Value>,
     (_, _, share): Kind<O, A>,
     make: M,
 ) -> Answer<O>
@@ -307,7 +308,7 @@ where
     if let Some(call) = call {
         for _ in 0..ROUNDS_MAX {
             let (loader, begun) = Loader::of_caller(call.key.clone());
-            let mut answer = Box::pin(call.ask::<A, O::Value>(loader));
+            let mut answer = Box::pin(call.ask::<A>(loader));
             let answer = tokio::select! {
                 biased;
                 Ok(tell) = begun => {
@@ -324,7 +325,7 @@ where
                 }
                 answer = &mut answer => answer,
             };
-            match call.next::<O::Value, A>(answer) {
+            match call.next::<A>(answer) {
                 Next::End(result) => return result,
                 Next::Again => {}
                 Next::Here => break,

@@ -12,16 +12,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::outcome::{Absence, Outcome, Share};
+use super::tags::Tagging;
 use crate::codec::value::Value;
 use crate::engine::key::Key;
-use crate::engine::tag::Tags;
 use crate::engine::tier::{self, Brought};
 use crate::error::{Error, SharedError, Shown};
+use crate::telemetry;
 
 /// What the body of a cached function came to, beside a value that was stored.
 pub(super) enum Ended<V, E> {
@@ -40,10 +42,10 @@ pub(super) type Own<V, E> = Result<V, Ended<V, E>>;
 pub(super) type Slot<V, E> = Arc<Mutex<Option<Ended<V, E>>>>;
 
 /// How a function's result is told to the cache.
-pub(super) struct Telling<E> {
+pub(super) struct Telling<V, E> {
     pub(super) key: Key,
     /// The names by which the value can be taken away.
-    pub(super) tags: Tags,
+    pub(super) tags: Tagging<V>,
     pub(super) share: Share<E>,
 }
 
@@ -58,15 +60,27 @@ pub(super) async fn caught<F: Future>(body: F) -> Result<F::Output, Box<dyn Any 
     .await
 }
 
-impl<E: Send + 'static> Telling<E> {
+impl<V: 'static, E: Send + 'static> Telling<V, E> {
+    /// What the cache is told of `value`, which is encoded in `bytes`. It is not stored when its tags cannot
+    /// be told.
+    fn tagged(&self, value: &V, bytes: Value) -> Brought {
+        match self.tags.of(value) {
+            Ok(tags) => Brought { tags, ..bytes.into() },
+            Err(error) => {
+                telemetry::not_tagged(&error);
+                Brought { value: bytes, ttl: Some(Duration::ZERO), tags: self.tags.known() }
+            }
+        }
+    }
+
     /// Splits what the body came to into what the cache is told, and what only the caller who leads is given.
     pub(super) fn split<O, A>(
         &self,
         returned: Result<O::Returned, Box<dyn Any + Send>>,
     ) -> (tier::Outcome, Own<O::Value, E>)
     where
-        O: Outcome<Error = E>,
-        O::Value: Serialize,
+        O: Outcome<Value = V, Error = E>,
+        V: Serialize,
         A: Absence<O::Value>,
     {
         let returned = match returned {
@@ -79,13 +93,11 @@ impl<E: Send + 'static> Telling<E> {
         match returned {
             Ok(value) => match Value::encode(&value) {
                 Ok(_) if A::is_none(&value) => {
-                    let tags = self.tags.clone();
-                    (tier::Outcome::Loaded(Brought { tags, ..Value::nothing().into() }), Ok(value))
+                    (tier::Outcome::Loaded(self.tagged(&value, Value::nothing())), Ok(value))
                 }
                 Ok(mut bytes) => {
                     bytes.count_as::<A::Shared>();
-                    let tags = self.tags.clone();
-                    (tier::Outcome::Loaded(Brought { tags, ..bytes.into() }), Ok(value))
+                    (tier::Outcome::Loaded(self.tagged(&value, bytes)), Ok(value))
                 }
                 Err(error) => (tier::Outcome::FailedAlone(error), Err(Ended::Unwritten(value))),
             },

@@ -9,6 +9,7 @@ mod keep;
 mod load;
 mod outcome;
 mod source;
+mod tags;
 mod text;
 
 pub use call::{at_hand, prime, run, run_in_caller};
@@ -20,4 +21,8 @@ pub use outcome::{
     is_optional,
 };
 pub use source::{AsCache, HasCache, NoCache, cache_of, install, installed};
+pub use tags::{
+    Bare, InArc, InOption, InnerProbe, IntoTag, Layers, LayersProbe, OuterProbe, Tagging, Within, tags_of,
+    tags_with,
+};
 pub use text::{Hole, KeyPart, SerializedHole, Text};

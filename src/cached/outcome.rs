@@ -38,6 +38,9 @@ pub trait Outcome: Copy {
 
     /// Puts it together.
     fn join(result: Result<Self::Value, Self::Error>) -> Self::Returned;
+
+    /// Looks at the value in it, if there is one.
+    fn look(returned: &Self::Returned) -> Option<&Self::Value>;
 }
 
 /// A `Result`.
@@ -72,6 +75,10 @@ impl<T, E> Outcome for ResultOutcome<T, E> {
     fn join(result: Result<T, E>) -> Result<T, E> {
         result
     }
+
+    fn look(returned: &Result<T, E>) -> Option<&T> {
+        returned.as_ref().ok()
+    }
 }
 
 impl<T> Outcome for PlainOutcome<T> {
@@ -88,6 +95,10 @@ impl<T> Outcome for PlainOutcome<T> {
             Ok(value) => value,
             Err(never) => match never {},
         }
+    }
+
+    fn look(returned: &T) -> Option<&T> {
+        Some(returned)
     }
 }
 

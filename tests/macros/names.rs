@@ -56,7 +56,7 @@ async fn ordinary(
     skip(__cache, __outcome, __kind, __tags, __kept, __borrowed, __arg0),
     cache = __host,
     none = "1m",
-    tags = ["of:{__value}"],
+    tags = |value| [value.to_string()],
 )]
 #[expect(clippy::too_many_arguments)]
 async fn prefixed(
@@ -222,7 +222,7 @@ mod shadows {
     #[allow(unused_imports)]
     use hidden::*;
 
-    #[cached("query::shadow::{id}", ttl = "1m", stale = "1m", tags = ["a:{id}"], cache = store)]
+    #[cached("query::shadow::{id}", ttl = "1m", stale = "1m", tags = ["a:{id}", |value| [value.to_string()]], cache = store)]
     pub(super) async fn shadow(store: &Store, id: u32) -> u32 {
         id
     }

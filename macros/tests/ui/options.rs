@@ -37,6 +37,16 @@ async fn no_list(cache: &Cache, id: u64) -> u64 {
     id
 }
 
+#[cached("user::{id}", tags = |value| [format!("{id}:{value}")])]
+async fn takes_along(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
+#[cached("user::{id}", tags = |value| [*value])]
+async fn no_tag(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
 #[cached("user::{id}", companions(keys))]
 async fn no_companion(cache: &Cache, id: u64) -> u64 {
     id
