@@ -16,6 +16,8 @@ mod keys;
 mod names;
 #[path = "macros/priming.rs"]
 mod priming;
+#[path = "macros/returned.rs"]
+mod returned;
 #[path = "macros/shop.rs"]
 mod shop;
 #[path = "macros/storm.rs"]

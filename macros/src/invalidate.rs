@@ -12,12 +12,13 @@ use crate::template::{Template, Use};
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let function = Function::parse("cache_invalidate", item)?;
     let (texts, options) = options::invalidate(options)?;
-    if texts.is_empty() && options.tags.templates.is_empty() {
+    if texts.is_empty() && options.tags.templates.is_empty() && options.after.0.is_empty() {
         let message = "`#[cache_invalidate]` needs what it takes away, as in `#[cache_invalidate(\"user::{user_id}::*\")]`; \
                        several templates stand one after another, and `tags = [..]` takes tags";
         return Err(Error::new(Span::call_site(), message));
     }
     let scopes = scopes(&texts, &options, &function)?;
+    let After { kept, begin: fence_after, found } = After::of(&options, &function)?;
     let krate = &options.krate.0;
     let source = function.source("cache_invalidate", options.cache.as_ref())?;
     let (begin, wait) = if options.fence { (code!(fenced), code!(.await)) } else { (code!(new), code!()) };
@@ -49,12 +50,14 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
                 )
                 #wait
             };
+            #kept
+            #fence_after
             let __result = async move {
                 #told
                 #(#statements)*
             }
             .await;
-            let __taken = __invalidation.finish(#wanted).await;
+            let __taken = __invalidation.finish(#wanted, #found).await;
             #report
             __result
         }
@@ -86,6 +89,50 @@ fn scopes_of(template: &Template, krate: &TokenStream) -> Vec<TokenStream> {
         })
     };
     [template].into_iter().chain(&hashed_ids).map(scope).collect()
+}
+
+/// What is written for templates over what the body returned.
+struct After {
+    /// Statements that keep the arguments they name, for the body may take them.
+    kept: TokenStream,
+    /// A statement that fences their first segments.
+    begin: Option<TokenStream>,
+    /// An expression: their scopes, if the body returned a value.
+    found: TokenStream,
+}
+
+impl After {
+    fn of(options: &Invalidate, function: &Function) -> Result<Self> {
+        let (krate, names) = (&options.krate.0, function.names().with_returned());
+        if options.after.0.is_empty() {
+            return Ok(Self { kept: code!(), begin: None, found: code!(::core::option::Option::None) });
+        }
+        let (mut kept, mut scopes, mut firsts) = (code!(), Vec::new(), Vec::new());
+        for text in &options.after.0 {
+            let mut template = Template::parse(text, Use::Scope, &names)?;
+            let Some(first) = template.literal_first_segment() else {
+                let message = "the first segment of an `after` template stands in it as it is, as `issue` does in \
+                               `\"issue::{ret.id}::*\"`: it is fenced before the body runs, when nothing else is known";
+                return Err(Error::new(text.span(), message));
+            };
+            if !firsts.contains(&first) {
+                firsts.push(first);
+            }
+            kept.extend(template.keep_arguments(krate, scopes.len()));
+            scopes.extend(scopes_of(&template, krate));
+        }
+        let begin = code!(let __invalidation = __invalidation.fenced_after(&[#(#firsts),*]).await;);
+        let found = code! {
+            match #krate::__private::Success(&__result).value() {
+                ::core::option::Option::Some(ret) => {
+                    let _ = ret;
+                    ::core::option::Option::Some(::std::vec![#(#scopes),*])
+                }
+                ::core::option::Option::None => ::core::option::Option::None,
+            }
+        };
+        Ok(Self { kept, begin: Some(begin), found })
+    }
 }
 
 /// Tells the type of the block that the body becomes, which `?` could not find out. A type without a name cannot be told;

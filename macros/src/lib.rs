@@ -280,6 +280,7 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | --- | --- | --- |
 /// | `on = always` | after errors too | `on = ok` |
 /// | `tags = ["author:{id}"]` | takes what has these tags, in all tiers; alone or beside templates | |
+/// | `after = ["issue::{ret.id}::*"]` | templates over what the function returned, see below | |
 /// | `fence` | from before the body until the invalidation nothing that matches is stored, see below | |
 /// | `cache = ..`, `crate = ..` | as for `#[cached]` | |
 /// | `report = path` | is called with `&Result<Invalidated, Error>` when it was done; the counts are sums over all templates | |
@@ -310,6 +311,26 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 ///     db.transfer(from, to, cents).await // BEGIN; UPDATE ..; UPDATE ..; COMMIT
 /// }
 /// ```
+///
+/// **What only the returned value names** stands in `after`: `ret` is what the `Ok` of a `Result` holds, or
+/// the value itself.
+///
+/// ```
+/// # use apex_cache::{Cache, cache_invalidate};
+/// # pub struct Issue { id: u64 }
+/// #[cache_invalidate(after = ["issue::{ret.id}::*", "project::{project}::{ret.id}"])]
+/// async fn close_newest(cache: &Cache, project: u64) -> Result<Issue, std::io::Error> {
+/// #   let _ = project;
+///     Ok(Issue { id: 7 })
+/// }
+/// ```
+///
+/// The first segment is plain text, and all keys below it are fenced while the body runs, because nobody
+/// knows yet which of them it changes. Then the fence ends, and only what the templates name is invalidated.
+/// Without a value the whole first segment is: when the body panics, when its caller gives up, and after an
+/// error with `on = always`. With `on = ok` an error invalidates nothing. Arguments may stand next to `ret`;
+/// they are written before the body takes them, and need `Display`. An argument called `ret` is hidden in
+/// `after`, and nowhere else.
 ///
 /// The function returns what it returned, of whatever type. An invalidation that a tier has no place for is sent again for
 /// a second; one that is never confirmed is logged as an error and told to `report`. A template that makes no scope

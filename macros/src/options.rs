@@ -51,6 +51,7 @@ pub(crate) struct Cached {
 pub(crate) struct Invalidate {
     pub(crate) on: On,
     pub(crate) tags: Tagging,
+    pub(crate) after: After,
     pub(crate) fence: bool,
     pub(crate) cache: Option<Source>,
     pub(crate) report: Option<Source>,
@@ -60,13 +61,13 @@ pub(crate) struct Invalidate {
 
 /// Templates stand before and between the options.
 pub(crate) fn invalidate(tokens: TokenStream) -> Result<(Vec<LitStr>, Invalidate)> {
-    const KNOWN: [&str; 6] = ["on", "tags", "cache", "report", "fence", "crate"];
+    const KNOWN: [&str; 7] = ["on", "tags", "after", "cache", "report", "fence", "crate"];
     let (templates, options) = parted(tokens)?;
     all_known(&options, &KNOWN)?;
     let options = Invalidate::from_list(&options)?;
     if let Some(function) = options.tags.of_value.first() {
         let message = "`#[cache_invalidate]` reads no value that could name its tags: write templates, as in `tags = \
-                       [\"author:{author_id}\"]`";
+                       [\"author:{author_id}\"]`, or `after = [\"issue::{ret.id}::*\"]` for what the function returns";
         return Err(darling::Error::custom(message).with_span(function));
     }
     Ok((templates, options))
@@ -269,6 +270,25 @@ impl Tagging {
         let message = "`tags` is a list, as in `tags = [\"author:{author_id}\", \"articles\"]`, or a function of the value, \
                        as in `tags = |page| page.tags()`";
         darling::Error::custom(message).with_span(expr)
+    }
+}
+
+/// Templates over what a function returned: `["issue::{ret.id}::*"]`.
+#[derive(Default)]
+pub(crate) struct After(pub(crate) Vec<LitStr>);
+
+impl FromMeta for After {
+    fn from_expr(expr: &Expr) -> Result<Self> {
+        let fail = |expr: &Expr| {
+            darling::Error::custom("`after` is a list, as in `after = [\"issue::{ret.id}::*\"]`")
+                .with_span(expr)
+        };
+        let text = |item: &Expr| match item {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
+            other => Err(fail(other)),
+        };
+        let Expr::Array(list) = expr else { return Err(fail(expr)) };
+        list.elems.iter().map(text).collect::<Result<_>>().map(Self)
     }
 }
 

@@ -45,6 +45,13 @@ impl Names {
         self.idents.iter().find(|ident| *ident == name)
     }
 
+    /// These, and `ret` for what the function returned; an argument of that name is hidden by it.
+    pub(crate) fn with_returned(mut self) -> Self {
+        self.idents.retain(|ident| *ident != "ret");
+        self.idents.push(Ident::new("ret", Span::mixed_site()));
+        self
+    }
+
     /// One to show as an example.
     pub(crate) fn first(&self) -> String {
         self.idents.iter().find(|ident| *ident != "self").map_or("user_id".into(), ToString::to_string)
@@ -54,7 +61,12 @@ impl Names {
         let known: Vec<_> = self.idents.iter().map(|ident| format!("`{ident}`")).collect();
         let near = self.idents.iter().map(ToString::to_string).find(|known| is_near(known, name));
         let hint = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
-        if known.is_empty() {
+        if name == "ret" {
+            format!(
+                "`{}` has no argument `ret`; what a function returned can be named only in `#[cache_invalidate(after = [..])]`",
+                self.function
+            )
+        } else if known.is_empty() {
             format!("`{}` has no argument `{name}`: it has none at all", self.function)
         } else {
             format!("`{}` has no argument `{name}`{hint}; there are {}", self.function, known.join(", "))

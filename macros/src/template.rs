@@ -105,6 +105,31 @@ impl Template {
         }
     }
 
+    /// The first segment, if nothing but text stands in it.
+    pub(crate) fn literal_first_segment(&self) -> Option<String> {
+        let Some(Piece::Literal(text)) = self.pieces.first() else { return None };
+        let (first, _) = text.split_once(SEPARATOR)?;
+        (!first.is_empty() && !first.contains(WILDCARDS)).then(|| first.to_owned())
+    }
+
+    /// Statements that keep the arguments in it as text, for when they are gone; it is then written from that
+    /// text. `number` tells the templates of one function apart.
+    pub(crate) fn keep_arguments(&mut self, krate: &TokenStream, number: usize) -> TokenStream {
+        let mut kept = TokenStream::new();
+        for (place, piece) in self.pieces.iter_mut().enumerate() {
+            let Piece::Hole(hole) = piece else { continue };
+            if hole.root == "ret" {
+                continue;
+            }
+            let (span, shown) = (hole.root.span(), hole.shown());
+            let root = Ident::new(&format!("__kept_{number}_{place}"), Span::mixed_site().located_at(span));
+            let rendered = quote_spanned!(span=> #krate::__private::Rendered::new(#shown));
+            kept.extend(code!(let #root = #rendered;));
+            *hole = Hole { root, fields: Vec::new(), format: None };
+        }
+        kept
+    }
+
     /// An expression that is the tag, or why there is none.
     pub(crate) fn tag(&self, krate: &TokenStream) -> TokenStream {
         let text = self.tag_text(krate);

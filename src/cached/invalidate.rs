@@ -3,10 +3,11 @@
 //! Owns: that an invalidation is sent on every way out on which the change may have happened. Never: decides whether the
 //! change succeeded; its result says so.
 
+use std::fmt::{self, Display, Write as _};
 use std::future::pending;
 use std::time::Duration;
 
-use crate::engine::scope::Scope;
+use crate::engine::scope::{Prefix, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fence::Fence;
 use crate::handle::Cache;
@@ -26,12 +27,22 @@ pub struct Invalidation {
     scopes: Vec<Scope>,
     /// Those of them that were opened before the function began; a fence that is dropped commits.
     fences: Vec<Fence>,
+    /// Around all that templates over what the function returns can name.
+    around: Around,
+}
+
+/// Whole first segments, which are invalidated unless the function returns what names a part of them.
+#[derive(Debug, Default)]
+struct Around {
+    fences: Vec<Fence>,
+    /// Those that no fence could be had for.
+    unfenced: Vec<Scope>,
 }
 
 impl Invalidation {
     /// Of `scopes` in `cache`.
     pub fn new(cache: Option<&Cache>, scopes: Vec<Scope>) -> Self {
-        Self { cache: cache.cloned(), scopes, fences: Vec::new() }
+        Self { cache: cache.cloned(), scopes, fences: Vec::new(), around: Around::default() }
     }
 
     /// As [`Invalidation::new`], and keeps out of the cache from now on what is loaded while the function runs. A scope
@@ -50,18 +61,40 @@ impl Invalidation {
         this
     }
 
-    /// Invalidates, when that is `wanted`, and waits until nothing older is served. Counts are summed over all scopes.
-    /// `None`: it was not wanted, or there is no cache.
-    pub async fn finish(mut self, wanted: bool) -> Option<Result<Invalidated>> {
-        let (scopes, fences) = (std::mem::take(&mut self.scopes), std::mem::take(&mut self.fences));
+    /// Also fences all keys that begin with `firsts`: a part of them is invalidated, which only what the
+    /// function returns can name. What is loaded until then may be from before the change.
+    pub async fn fenced_after(mut self, firsts: &[&str]) -> Self {
+        let Some(cache) = self.cache.clone() else { return self };
+        for first in firsts {
+            let scope = Prefix::parse(first).map_or(Scope::All, Scope::from);
+            match cache.begin(scope.clone()).await {
+                Ok(fence) => self.around.fences.push(fence),
+                Err(_) => self.around.unfenced.push(scope),
+            }
+        }
+        self
+    }
+
+    /// Invalidates, when that is `wanted`, and waits until nothing older is served; of what was
+    /// [fenced](Self::fenced_after) only what was `found` in the value, or all where there is no value.
+    /// Counts are summed over all scopes. `None`: it was not wanted, or there is no cache.
+    pub async fn finish(mut self, wanted: bool, found: Option<Vec<Scope>>) -> Option<Result<Invalidated>> {
+        let (mut scopes, mut fences) = (std::mem::take(&mut self.scopes), std::mem::take(&mut self.fences));
+        let mut around = std::mem::take(&mut self.around);
         if !wanted {
-            for fence in fences {
+            for fence in fences.into_iter().chain(around.fences) {
                 // Whether it ends now or when its time is over: what was cached is still right.
                 let _ = fence.abort().await;
             }
             return None;
         }
         let cache = self.cache.as_ref()?;
+        if let Some(found) = found {
+            scopes.extend(found);
+        } else {
+            scopes.append(&mut around.unfenced);
+            fences.append(&mut around.fences);
+        }
         // All are under way before the first is waited for: dropped from here on, this takes nothing back.
         let sent: Vec<_> = scopes.iter().map(|scope| cache.send(Invalidate::new(scope.clone()))).collect();
         let mut sum = Ok(Invalidated::default());
@@ -70,6 +103,13 @@ impl Invalidation {
         }
         for (answer, scope) in sent.into_iter().zip(&scopes) {
             add(&mut sum, again_while_full(cache, scope, answer.await).await);
+        }
+        for fence in around.fences {
+            // One that is dropped takes the whole segment: so does a caller who gives up here, and so an
+            // invalidation that was not confirmed.
+            if sum.is_ok() {
+                let _ = fence.abort().await;
+            }
         }
         Some(sum)
     }
@@ -112,7 +152,7 @@ async fn again_while_full(
 impl Drop for Invalidation {
     fn drop(&mut self) {
         if let Some(cache) = &self.cache {
-            for scope in &self.scopes {
+            for scope in self.scopes.iter().chain(&self.around.unfenced) {
                 drop(cache.send(Invalidate::new(scope.clone()))); // accepted before this returns
             }
         }
@@ -123,20 +163,57 @@ impl Drop for Invalidation {
 #[derive(Debug)]
 pub struct Success<'a, R>(pub &'a R);
 
-impl<T, E> Success<'_, Result<T, E>> {
+impl<'a, T, E> Success<'a, Result<T, E>> {
     /// A `Result` says so.
     #[must_use]
     pub fn succeeded(self) -> bool {
         self.0.is_ok()
     }
+
+    /// What it holds.
+    #[must_use]
+    pub fn value(self) -> Option<&'a T> {
+        self.0.as_ref().ok()
+    }
 }
 
 /// The compiler comes here for what is no `Result`.
 pub trait PlainSuccess: Sized {
+    /// What it returned, borrowed.
+    type Value;
+
     /// It returned.
     fn succeeded(self) -> bool {
         true
     }
+
+    /// What it returned.
+    fn value(self) -> Option<Self::Value>;
 }
 
-impl<R> PlainSuccess for Success<'_, R> {}
+impl<'a, R> PlainSuccess for Success<'a, R> {
+    type Value = &'a R;
+
+    fn value(self) -> Option<&'a R> {
+        Some(self.0)
+    }
+}
+
+/// An argument as text, for a template that is written when the argument is gone.
+#[derive(Debug)]
+pub struct Rendered(Option<String>);
+
+impl Rendered {
+    /// Renders `argument`.
+    pub fn new(argument: &(impl Display + ?Sized)) -> Self {
+        let mut text = String::new();
+        Self(write!(text, "{argument}").is_ok().then_some(text))
+    }
+}
+
+impl Display for Rendered {
+    /// Fails where its argument did, so that the template makes a wider scope.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Err(fmt::Error), |text| f.write_str(text))
+    }
+}

@@ -13,7 +13,7 @@ mod tags;
 mod text;
 
 pub use call::{at_hand, prime, run, run_in_caller};
-pub use invalidate::{Invalidation, PlainSuccess, Success};
+pub use invalidate::{Invalidation, PlainSuccess, Rendered, Success};
 pub use keep::{Keep, KeepBorrowed, Kept, keep, keep_borrowed};
 pub use outcome::{
     Absence, Answer, AnyAbsence, Deliver, ErrorProbe, FromHit, Kind, OptionAbsence, Optional, Outcome,

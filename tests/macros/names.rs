@@ -76,7 +76,7 @@ async fn prefixed(
 }
 
 #[cache_invalidate(
-    "query::{__text}::{__result}", "query::7::{__taken}", on = ok, fence, cache = __source,
+    "query::{__text}::{__result}", on = ok, fence, cache = __source, after = ["query::{ret}::{__taken}"],
     report = |_| RUNS.store(u32::from(ret), Relaxed),
 )]
 async fn change(__text: u8, __result: u8, __invalidation: u8, __taken: u8, __source: &Cache, ret: u8) -> u8 {
@@ -232,7 +232,7 @@ mod shadows {
         id
     }
 
-    #[cache_invalidate("query::shadow::{id}", on = ok, fence, report = |_| ())]
+    #[cache_invalidate("query::shadow::{id}", after = ["query::shadow::{ret}"], on = ok, fence, report = |_| ())]
     pub(super) async fn change(cache: &Store, id: u32) -> u32 {
         id
     }
