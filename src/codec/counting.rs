@@ -1,48 +1,84 @@
-//! Counting what a value allocates while it is decoded: a deserializer around another one.
+//! Counting what a value allocates, and how deep it is nested, while it is decoded: a deserializer around another one.
 //!
 //! Owns: which requests of a `Deserialize` lead to memory on the heap; `heap` knows how much a container takes. Never: changes
-//! what is decoded.
+//! what is decoded. Every visitor that may ask for something inside goes through here, so that no bytes can nest deeper than
+//! [`DEPTH_MAX`], whatever the type makes of them.
 //!
 //! A `Deserialize` tells a lot about the memory that its value will take: that a text is to be kept (`deserialize_string`),
 //! which type each element of a list has (the seed's), and which type a visitor makes. What cannot be seen is that a value
 //! goes into a box; that is taken from the name of the type in whose place it is read, or from its size, when the value is
 //! larger than the place that is to hold it.
 
-use std::any::type_name;
 use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess,
-    Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor,
 };
 
-use super::heap::{Item, Place, Shape, TEXT_KEPT};
+use super::depth::Levels;
+use super::heap::{Place, Shape, TEXT_KEPT};
+use super::trail::{Names, Step, Trail};
+use access::{Elements, Variants};
 
-/// Decodes a `T`; returns it with the bytes on the heap that it is estimated to hold.
+#[path = "counting_access.rs"]
+mod access;
+
+/// Decodes a `T`; returns it with the bytes on the heap that it is estimated to hold. Where it fails is noted in `trail`.
 pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     deserializer: D,
+    trail: Option<&Trail>,
 ) -> Result<(T, usize), D::Error> {
-    let heap = Heap::default();
-    let value = T::deserialize(Counting { inner: deserializer, heap: &heap, place: Place::of::<T>() })?;
-    Ok((value, heap.0.get()))
+    let notes = Notes { heap: Cell::new(0), trail };
+    let (levels, place) = (Levels::all(), Place::of::<T>());
+    let value = T::deserialize(Counting { inner: deserializer, notes: &notes, levels, place })?;
+    Ok((value, notes.heap.get()))
 }
 
-/// Bytes counted so far.
-#[derive(Default)]
-struct Heap(Cell<usize>);
+/// What was noted so far.
+struct Notes<'t> {
+    /// Bytes.
+    heap: Cell<usize>,
+    /// Where in the value it is, if somebody wants to know that.
+    trail: Option<&'t Trail>,
+}
 
-impl Heap {
+impl Notes<'_> {
     #[inline]
     fn add(&self, bytes: usize) {
-        self.0.set(self.0.get().saturating_add(bytes));
+        self.heap.set(self.heap.get().saturating_add(bytes));
+    }
+
+    /// One step into a value, from where `levels` be opened inside.
+    #[inline]
+    fn enter(&self, levels: Levels, step: Step) {
+        if let Some(trail) = self.trail {
+            trail.enter(levels, step);
+        }
+    }
+
+    /// As [`Notes::enter`], into the field or variant whose name was read last.
+    #[inline]
+    fn enter_named(&self, levels: Levels, names: Names) {
+        if let Some(trail) = self.trail {
+            trail.enter_named(levels, names);
+        }
+    }
+
+    #[inline]
+    fn leave(&self, levels: Levels) {
+        if let Some(trail) = self.trail {
+            trail.leave(levels);
+        }
     }
 }
 
 /// A deserializer, or a seed for one, with the place that its value is for.
 struct Counting<'c, I> {
     inner: I,
-    heap: &'c Heap,
+    notes: &'c Notes<'c>,
+    /// Levels that may be opened inside.
+    levels: Levels,
     place: Place,
 }
 
@@ -55,6 +91,8 @@ enum What {
     Lent,
     /// It becomes part of the value itself.
     Inline,
+    /// It is the name of a field or a variant.
+    Name,
 }
 
 /// Requests whose visitors make no memory on the heap: the visitor is handed on as it is.
@@ -62,19 +100,31 @@ macro_rules! plain {
     ($($method:ident)*) => { $(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.heap.add(self.place.boxes::<V::Value>(false));
+            self.notes.add(self.place.boxes::<V::Value>(false));
             self.inner.$method(visitor)
         }
     )* };
 }
 
+/// The names that a request tells of.
+macro_rules! names {
+    () => {
+        &[]
+    };
+    ($names:ident) => {
+        $names
+    };
+}
+
 /// Requests whose visitors may: what they are given is counted.
 macro_rules! counted {
-    ($($method:ident($($argument:ident: $type:ty),*) $what:ident;)*) => { $(
+    ($($method:ident($($argument:ident: $type:ty),*) $what:ident $($names:ident)?;)*) => { $(
         #[inline]
         fn $method<V: Visitor<'de>>(self $(, $argument: $type)*, visitor: V) -> Result<V::Value, D::Error> {
-            self.heap.add(self.place.boxes::<V::Value>(What::$what == What::Inline));
-            self.inner.$method($($argument,)* Counted { inner: visitor, heap: self.heap, what: What::$what })
+            self.notes.add(self.place.boxes::<V::Value>(What::$what == What::Inline));
+            let Self { notes, levels, .. } = self;
+            let visitor = Counted { inner: visitor, notes, levels, what: What::$what, names: names!($($names)?) };
+            self.inner.$method($($argument,)* visitor)
         }
     )* };
 }
@@ -84,8 +134,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Counting<'_, D> {
 
     plain! {
         deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128 deserialize_u8
-        deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64 deserialize_char
-        deserialize_unit deserialize_identifier deserialize_ignored_any
+        deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64
     }
 
     counted! {
@@ -96,13 +145,17 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Counting<'_, D> {
         deserialize_map() Kept;
         deserialize_str() Lent;
         deserialize_bytes() Lent;
+        deserialize_char() Lent;
+        deserialize_unit() Inline;
+        deserialize_ignored_any() Inline;
+        deserialize_identifier() Name;
         deserialize_option() Inline;
         deserialize_unit_struct(name: &'static str) Inline;
         deserialize_newtype_struct(name: &'static str) Inline;
         deserialize_tuple(len: usize) Inline;
         deserialize_tuple_struct(name: &'static str, len: usize) Inline;
-        deserialize_struct(name: &'static str, fields: &'static [&'static str]) Inline;
-        deserialize_enum(name: &'static str, variants: &'static [&'static str]) Inline;
+        deserialize_struct(name: &'static str, fields: Names) Inline fields;
+        deserialize_enum(name: &'static str, variants: Names) Inline variants;
     }
 
     fn is_human_readable(&self) -> bool {
@@ -115,21 +168,26 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Counting<'_, S> {
 
     #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        self.inner.deserialize(Counting { inner: deserializer, heap: self.heap, place: self.place })
+        let Self { notes, levels, place, .. } = self;
+        self.inner.deserialize(Counting { inner: deserializer, notes, levels, place })
     }
 }
 
 /// The seed of an `S::Value`, counted.
 #[inline]
-fn seed<'c, 'de, S: DeserializeSeed<'de>>(seed: S, heap: &'c Heap) -> Counting<'c, S> {
-    Counting { inner: seed, heap, place: Place::of::<S::Value>() }
+fn seed<'c, 'de, S: DeserializeSeed<'de>>(seed: S, notes: &'c Notes<'c>, levels: Levels) -> Counting<'c, S> {
+    Counting { inner: seed, notes, levels, place: Place::of::<S::Value>() }
 }
 
 /// A visitor, and what becomes of what it is given.
 struct Counted<'c, V> {
     inner: V,
-    heap: &'c Heap,
+    notes: &'c Notes<'c>,
+    /// Levels that may be opened where it stands.
+    levels: Levels,
     what: What,
+    /// The names that the type gives its fields or variants.
+    names: Names,
 }
 
 impl<V> Counted<'_, V> {
@@ -138,10 +196,17 @@ impl<V> Counted<'_, V> {
         let is_kept = match self.what {
             What::Kept => true,
             What::Lent => bytes > TEXT_KEPT.max(size_of::<T>()),
-            What::Inline => false,
+            What::Inline | What::Name => false,
         };
         if is_kept {
-            self.heap.add(bytes);
+            self.notes.add(bytes);
+        }
+    }
+
+    /// Notes that something failed, here or further inside.
+    fn failed(notes: &Notes<'_>, names: Names) {
+        if let Some(trail) = notes.trail {
+            trail.failed(names);
         }
     }
 }
@@ -162,6 +227,9 @@ macro_rules! texts {
         #[inline]
         fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
             self.text::<V::Value>(value.len());
+            if self.what == What::Name && let Some(trail) = self.notes.trail {
+                trail.named(value.as_ref());
+            }
             self.inner.$method(value)
         }
     )* };
@@ -196,20 +264,22 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Counted<'_, V> {
 
     #[inline]
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        let place = Place::inside::<V::Value>();
-        self.inner.visit_some(Counting { inner: deserializer, heap: self.heap, place })
+        let (notes, levels, place) =
+            (self.notes, self.levels.below(1).map_err(Error::custom)?, Place::inside::<V::Value>());
+        self.inner.visit_some(Counting { inner: deserializer, notes, levels, place })
     }
 
     #[inline]
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        let place = Place::within::<V::Value>();
-        self.inner.visit_newtype_struct(Counting { inner: deserializer, heap: self.heap, place })
+        let (notes, levels, place) =
+            (self.notes, self.levels.below(1).map_err(Error::custom)?, Place::within::<V::Value>());
+        self.inner.visit_newtype_struct(Counting { inner: deserializer, notes, levels, place })
     }
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<V::Value, A::Error> {
         let hint = elements.size_hint();
-        let mut elements = Elements::new(elements, self.heap);
+        let mut elements = Elements::new(elements, self.notes, self.levels.below(1).map_err(Error::custom)?);
         let value = self.inner.visit_seq(&mut elements)?;
         if self.what != What::Inline {
             elements.add(Shape::of::<V::Value>(), hint);
@@ -220,11 +290,13 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Counted<'_, V> {
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
         let hint = entries.size_hint();
-        let mut entries = Elements::new(entries, self.heap);
+        let mut entries = Elements::new(entries, self.notes, self.levels.below(1).map_err(Error::custom)?);
         let shape = Shape::of::<V::Value>();
         // The fields of a struct, or what will become one as like as not.
         entries.are_fields = self.what == What::Inline || shape == Shape::Buffer;
-        let value = self.inner.visit_map(&mut entries)?;
+        entries.names = self.names;
+        let (notes, names) = (self.notes, self.names);
+        let value = self.inner.visit_map(&mut entries).inspect_err(|_| Self::failed(notes, names))?;
         if !entries.are_fields {
             entries.add(shape, hint);
         }
@@ -233,126 +305,15 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Counted<'_, V> {
 
     #[inline]
     fn visit_enum<A: EnumAccess<'de>>(self, variants: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_enum(Variants { inner: variants, heap: self.heap })
-    }
-}
-
-/// What lends the elements of a list or the entries of a map.
-struct Elements<'c, A> {
-    inner: A,
-    heap: &'c Heap,
-    count: usize,
-    key: Item,
-    value: Item,
-    /// The names of fields take no memory.
-    are_fields: bool,
-}
-
-impl<'c, A> Elements<'c, A> {
-    #[inline]
-    fn new(inner: A, heap: &'c Heap) -> Self {
-        Self { inner, heap, count: 0, key: Item::NONE, value: Item::NONE, are_fields: false }
-    }
-
-    #[inline]
-    fn add(&self, shape: Shape, hint: Option<usize>) {
-        self.heap.add(shape.bytes(self.count, hint, self.key, self.value));
-    }
-}
-
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Elements<'_, A> {
-    type Error = A::Error;
-
-    #[inline]
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, of: S) -> Result<Option<S::Value>, A::Error> {
-        self.key = Item::of::<S::Value>();
-        let element = self.inner.next_element_seed(seed(of, self.heap))?;
-        self.count += usize::from(element.is_some());
-        Ok(element)
-    }
-
-    #[inline]
-    fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint()
-    }
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Elements<'_, A> {
-    type Error = A::Error;
-
-    #[inline]
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, of: S) -> Result<Option<S::Value>, A::Error> {
-        if self.are_fields {
-            return self.inner.next_key_seed(of);
-        }
-        // A struct with flattened fields asks for a map.
-        self.are_fields = self.count == 0 && type_name::<S::Value>().contains("__Field");
-        self.key = Item::of::<S::Value>();
-        let key = self.inner.next_key_seed(seed(of, self.heap))?;
-        self.count += usize::from(key.is_some());
-        Ok(key)
-    }
-
-    #[inline]
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, of: S) -> Result<S::Value, A::Error> {
-        self.value = Item::of::<S::Value>();
-        self.inner.next_value_seed(seed(of, self.heap))
-    }
-
-    #[inline]
-    fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint()
-    }
-}
-
-/// What lends an enum, then its variant. The name of the variant takes no memory.
-struct Variants<'c, A> {
-    inner: A,
-    heap: &'c Heap,
-}
-
-impl<'de, 'c, A: EnumAccess<'de>> EnumAccess<'de> for Variants<'c, A> {
-    type Error = A::Error;
-    type Variant = Variants<'c, A::Variant>;
-
-    #[inline]
-    fn variant_seed<S: DeserializeSeed<'de>>(self, of: S) -> Result<(S::Value, Self::Variant), A::Error> {
-        let (variant, inner) = self.inner.variant_seed(of)?;
-        Ok((variant, Variants { inner, heap: self.heap }))
-    }
-}
-
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Variants<'_, A> {
-    type Error = A::Error;
-
-    #[inline]
-    fn unit_variant(self) -> Result<(), A::Error> {
-        self.inner.unit_variant()
-    }
-
-    #[inline]
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, of: S) -> Result<S::Value, A::Error> {
-        self.inner.newtype_variant_seed(seed(of, self.heap))
-    }
-
-    #[inline]
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.inner.tuple_variant(len, Counted { inner: visitor, heap: self.heap, what: What::Inline })
-    }
-
-    #[inline]
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, A::Error> {
-        self.inner.struct_variant(fields, Counted { inner: visitor, heap: self.heap, what: What::Inline })
+        let (notes, names, levels) = (self.notes, self.names, self.levels.below(1).map_err(Error::custom)?);
+        self.inner.visit_enum(Variants::new(variants, notes, levels, names))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde::Deserialize;
 
     use crate::codec::value::Value;
 
@@ -367,12 +328,10 @@ mod tests {
             let mut bytes = value.stored().to_vec();
             let place = at.index(bytes.len());
             bytes[place] = byte;
-            let changed = value.packed_as(bytes, super::super::pack::Packed::Plain);
-            let (plain, counted) = (changed.decode::<Many>("k"), changed.decode_weighed::<Many>("k"));
-            prop_assert_eq!(
-                plain.map_err(|error| error.to_string()),
-                counted.map(|(many, _)| many).map_err(|error| error.to_string())
-            );
+            let reader = || rmp_serde::Deserializer::from_read_ref(&bytes).with_human_readable();
+            let plain = Many::deserialize(&mut reader()).ok();
+            let counted = super::deserialize::<Many, _>(&mut reader(), None).ok().map(|(many, _)| many);
+            prop_assert_eq!(plain, counted);
         }
     }
 }

@@ -3,11 +3,13 @@
 //! Owns: the encoding, its compression, and the fingerprint of types. Never: knows keys beyond naming one in an error, or stores.
 
 mod counting;
+mod depth;
 #[cfg(feature = "zstd")]
 pub(crate) mod dictionary;
 pub mod fingerprint;
 mod heap;
 pub mod pack;
 mod reason;
+mod trail;
 pub mod value;
 mod wanted;

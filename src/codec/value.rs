@@ -7,19 +7,30 @@ use std::cell::Cell;
 use std::fmt;
 
 use bytes::Bytes;
+use rmp_serde::config::{DefaultConfig, HumanReadableConfig};
 use rmp_serde::{decode, encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::counting;
+use super::depth::Limited;
 use super::fingerprint::Fingerprint;
 use super::pack::{Damaged, Packed};
 use super::reason::{decode_reason, encode_reason};
+use super::trail::Trail;
 pub use super::wanted::Wanted;
 use crate::error::{Error, Result, Shown};
 
 /// What a value is read with.
-type Reader<'a> = rmp_serde::Deserializer<decode::ReadRefReader<'a, [u8]>>;
+type Reader<'a> =
+    rmp_serde::Deserializer<decode::ReadRefReader<'a, [u8]>, HumanReadableConfig<DefaultConfig>>;
+
+/// Writes `value` behind `to`: `MessagePack` with named fields, in the form that types have for people, in which an address is
+/// a text. Types without tags can be read back from that alone: serde reads them, from whatever format, as from JSON.
+pub(crate) fn write<T: Serialize + ?Sized>(to: &mut Vec<u8>, value: &T) -> Result<(), encode::Error> {
+    let mut serializer = rmp_serde::Serializer::new(to).with_struct_map().with_human_readable();
+    value.serialize(Limited::new(&mut serializer))
+}
 
 /// Bytes of a value that stand in its entry itself. Longer ones keep the buffer that they came in: copying them would take
 /// longer than a turn may.
@@ -78,7 +89,7 @@ impl Value {
         // Written where there is room, then copied: a buffer that grows from nothing is moved five times on the way. Taken out
         // for the time, for a `Serialize` may encode something else.
         let mut room = ROOM.take();
-        let written = encode::write_named(&mut room, value);
+        let written = write(&mut room, value);
         let taken = written.map(|()| take(&room));
         room.clear();
         if room.capacity() <= ROOM_MAX {
@@ -96,7 +107,7 @@ impl Value {
     /// not make a `T`, or more bytes than a `T`. Cost: one pass, and what `T` allocates; expanding it before, if it is
     /// compressed.
     pub fn decode<T: DeserializeOwned>(&self, key: &str) -> Result<T> {
-        self.read::<T, _>(key, |reader| T::deserialize(reader))
+        self.decode_weighed(key).map(|(value, _)| value)
     }
 
     /// As [`Value::decode`], and tells how many bytes the decoded value holds on the heap, beside its own `size_of::<T>()`.
@@ -113,19 +124,10 @@ impl Value {
     /// # Ok::<(), apex_cache::Error>(())
     /// ```
     pub fn decode_weighed<T: DeserializeOwned>(&self, key: &str) -> Result<(T, usize)> {
-        self.read::<T, _>(key, |reader| counting::deserialize(reader))
-    }
-
-    /// What `read` makes of the bytes as those of a `T`, of all of them.
-    fn read<T: ?Sized, R>(
-        &self,
-        key: &str,
-        read: impl FnOnce(&mut Reader<'_>) -> Result<R, decode::Error>,
-    ) -> Result<R> {
         if !self.holds::<T>() {
             return Err(Error::WrongType { key: Shown::new(key), asked: type_name::<T>() });
         }
-        read_stored::<T, R>(&self.bytes, &self.packed, read)
+        decode_stored(&self.bytes, &self.packed)
     }
 
     /// The value of those bytes, which were encoded from a type of that fingerprint.
@@ -226,16 +228,15 @@ impl Value {
     }
 }
 
-/// What `read` makes of `bytes` that are stored so, of all of them, as those of a `T`. Errors: `Decode`.
-fn read_stored<T: ?Sized, R>(
-    bytes: &[u8],
-    packed: &Packed,
-    read: impl FnOnce(&mut Reader<'_>) -> Result<R, decode::Error>,
-) -> Result<R> {
+/// As [`Value::decode_weighed`], of `bytes` that are stored so, whatever they were written from.
+pub(crate) fn decode_stored<T: DeserializeOwned>(bytes: &[u8], packed: &Packed) -> Result<(T, usize)> {
     let failed = |reason: &str| Error::Decode { type_name: type_name::<T>(), reason: reason.into() };
     let expanded = packed.expand(bytes).map_err(|Damaged| failed(DAMAGED))?;
-    let mut reader = rmp_serde::Deserializer::from_read_ref(expanded.as_deref().unwrap_or(bytes));
-    let value = read(&mut reader).map_err(|error| failed(decode_reason(&error)))?;
+    let bytes = expanded.as_deref().unwrap_or(bytes);
+    let mut reader = reader(bytes);
+    let Ok(value) = counting::deserialize(&mut reader, None) else {
+        return Err(failed(&why_unreadable::<T>(bytes)));
+    };
     // The reader does not tell where it stands, but only at its end does no further value begin. A `bool` is
     // asked for because that looks into no list or map, which could end early in the same way.
     match bool::deserialize(&mut reader) {
@@ -244,9 +245,18 @@ fn read_stored<T: ?Sized, R>(
     }
 }
 
-/// As [`Value::decode_weighed`], of `bytes` that are stored so, whatever they were written from.
-pub(crate) fn decode_stored<T: DeserializeOwned>(bytes: &[u8], packed: &Packed) -> Result<(T, usize)> {
-    read_stored::<T, _>(bytes, packed, |reader| counting::deserialize(reader))
+fn reader(bytes: &[u8]) -> Reader<'_> {
+    rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable()
+}
+
+/// Reads `bytes` once more and notes where that fails.
+#[cold]
+fn why_unreadable<T: DeserializeOwned>(bytes: &[u8]) -> String {
+    let trail = Trail::default();
+    match counting::deserialize::<T, _>(&mut reader(bytes), Some(&trail)) {
+        Err(error) => decode_reason(&error, &trail),
+        Ok(_) => "its Deserialize fails at times".to_owned(),
+    }
 }
 
 /// Equal are values that read the same, compressed or not.

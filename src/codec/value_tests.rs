@@ -150,3 +150,79 @@ fn no_error_and_no_debug_form_quotes_the_value() {
     }
     assert!(decoded_as::<u32>("secret").contains("as u32: invalid type;"));
 }
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Peer {
+    Ip(std::net::IpAddr),
+    Other(serde_json::Value),
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Host {
+    #[serde(flatten)]
+    at: Option<Address>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Address {
+    ip: std::net::IpAddr,
+}
+
+#[test]
+fn what_serde_reads_without_its_type_comes_back_as_it_was() {
+    let ip = std::net::IpAddr::from([10, 0, 0, 7]);
+    let peers = [Peer::Ip(ip), Peer::Other(serde_json::json!({"a": [1]}))];
+    let read: Vec<Peer> = Value::encode(peers.as_slice()).unwrap().decode("k").unwrap();
+    assert_eq!(read, peers);
+    let host = Host { at: Some(Address { ip }) };
+    assert_eq!(Value::encode(&host).unwrap().decode::<Host>("k").unwrap(), host);
+    let wide = [i128::MIN, -1, 7, u64::MAX.into(), i128::MAX];
+    assert_eq!(Value::encode(&wide).unwrap().decode::<[i128; 5]>("k").unwrap(), wide);
+    let wide = [0, u64::MAX.into(), u128::MAX];
+    assert_eq!(Value::encode(&wide).unwrap().decode::<[u128; 3]>("k").unwrap(), wide);
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all(deserialize = "camelCase"))]
+struct Repo {
+    open_issues: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Page {
+    repos: BTreeMap<String, Vec<Repo>>,
+}
+
+#[derive(Serialize)]
+enum Written {
+    Circle { radius: String },
+}
+
+#[derive(Debug, Deserialize)]
+enum Read {
+    #[allow(dead_code)]
+    Circle { radius: u8 },
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_its_place_and_no_key_or_value() {
+    let page = Page { repos: BTreeMap::from([("secret".to_owned(), vec![Repo { open_issues: 3 }])]) };
+    let error = Value::encode(&page).unwrap().decode::<Page>("k").err().unwrap().to_string();
+    assert!(error.contains("missing field `openIssues` at `repos[key][0]`;"), "{error}");
+
+    let mut value = Value::encode(&[Written::Circle { radius: "secret".to_owned() }]).unwrap();
+    value.count_as::<Vec<Read>>();
+    let error = value.decode::<Vec<Read>>("k").unwrap_err().to_string();
+    assert!(error.contains("invalid type at `[0].Circle.radius`;"), "{error}");
+
+    let mut value = Value::encode(&BTreeMap::from([("secret", 1)])).unwrap();
+    value.count_as::<Address>();
+    let error = value.decode::<Address>("k").unwrap_err().to_string();
+    assert!(error.contains(": missing field `ip`;"), "{error}");
+
+    let mut value = Value::encode("secret").unwrap();
+    value.count_as::<Read>();
+    let error = value.decode::<Read>("k").unwrap_err().to_string();
+    assert!(error.contains(": unknown variant;"), "{error}");
+}

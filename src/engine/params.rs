@@ -20,7 +20,9 @@ pub(super) type Param = (String, Vec<u8>);
 /// The value as `MessagePack` with named fields; numbers take their shortest form, so `10_u8` is `10_i64`.
 pub(super) fn pack<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>> {
     // What `Serialize` says is left out: it may quote the value.
-    rmp_serde::to_vec_named(value).map_err(|_| Error::Encode {
+    let mut packed = Vec::new();
+    let written = crate::codec::value::write(&mut packed, value);
+    written.map(|()| packed).map_err(|_| Error::Encode {
         type_name: type_name::<V>(),
         reason: "its Serialize failed, so it cannot be a parameter of a key".into(),
     })
