@@ -11,17 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tracing::Span;
 
-use crate::codec::value::Value;
 use crate::engine::key::Key;
-use crate::engine::tier::Outcome;
+use crate::engine::tier::{Brought as One, Outcome};
 use crate::env::Spawner;
 use crate::error::{BoxError, Error, SharedError, Shown};
 use crate::load_policy::LoadPolicy;
 use crate::loader::{Loader, chain, within_chain};
 
-type Found = Vec<(Key, Result<Value, Error>)>;
+type Found = Vec<(Key, One)>;
 type FoundFuture = Pin<Box<dyn Future<Output = Result<Found, SharedError>> + Send>>;
 type BatchFn = Box<dyn Fn(Vec<Key>) -> FoundFuture + Send + Sync>;
 
@@ -61,7 +61,7 @@ pub(crate) struct Brought {
     /// One for each key that was asked for, in that order.
     pub(crate) outcomes: Vec<Outcome>,
     /// Values of other keys.
-    pub(crate) extras: Vec<(Key, Value)>,
+    pub(crate) extras: Vec<(Key, One)>,
 }
 
 impl BatchLoader {
@@ -71,21 +71,17 @@ impl BatchLoader {
         F: Fn(Vec<Key>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<L, E>> + Send + 'static,
         L: IntoIterator<Item = (Key, T)>,
-        T: Serialize,
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
         E: Into<BoxError>,
     {
         let load = move |keys| -> FoundFuture {
             let load = load(keys);
             Box::pin(async move {
                 match load.await {
-                    // Encoded one by one: what cannot be written fails for its own key alone.
-                    Ok(found) => Ok(found
-                        .into_iter()
-                        .map(|(key, value)| {
-                            let value = Value::encode(&value);
-                            (key, value)
-                        })
-                        .collect()),
+                    // Encoded one by one: what cannot be written is not stored under its own key alone.
+                    Ok(found) => {
+                        Ok(found.into_iter().map(|(key, value)| (key, One::of(Arc::new(value)))).collect())
+                    }
                     Err(error) => Err(SharedError::from(error.into())),
                 }
             })
@@ -151,12 +147,10 @@ impl BatchLoader {
         let refused = |key: &Key| key.known().err().map(Outcome::Failed);
         let mut outcomes: Vec<Option<Outcome>> = keys.iter().map(refused).collect();
         let mut extras = Vec::new();
-        for (key, value) in found {
-            match (places.get(&key), value) {
-                (Some(&place), Ok(value)) => outcomes[place] = Some(Outcome::Loaded(value.into())),
-                (Some(&place), Err(error)) => outcomes[place] = Some(Outcome::Failed(error)),
-                (None, Ok(value)) => extras.push((key, value)),
-                (None, Err(_)) => {} // nobody asked for it
+        for (key, one) in found {
+            match (places.get(&key), one) {
+                (Some(&place), one) => outcomes[place] = Some(Outcome::Loaded(one)),
+                (None, one) => extras.push((key, one)),
             }
         }
         let absent = || SharedError::from(BoxError::from(ABSENT));

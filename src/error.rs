@@ -372,6 +372,12 @@ impl Error {
         }
     }
 
+    /// A `T` whose `Serialize` or `Deserialize` panicked.
+    pub(crate) fn encode_panicked<T>() -> Self {
+        let reason = "its Serialize or Deserialize panicked".into();
+        Self::Encode { type_name: std::any::type_name::<T>(), reason }
+    }
+
     /// A load of `key` that failed in a way that is told in `words`.
     pub(crate) fn load_failed(key: &crate::engine::key::Key, words: &'static str) -> Self {
         Self::LoadFailed { key: Shown::new(key.as_str()), source: SharedError::from(BoxError::from(words)) }

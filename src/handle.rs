@@ -106,6 +106,9 @@ impl Cache {
 
     /// The value of `key`; when it is not there, `load` brings it. One load runs for a key at a time, however many ask.
     ///
+    /// You are given what the loader returned, and so are all who joined its load. It is stored if it can be written and read
+    /// back, which is tried first; what cannot is counted and logged, see [`TierStats::unreadable`](crate::message::TierStats).
+    ///
     /// The load belongs to the cache: it goes on when you stop waiting, on the runtime on which you called. Its error is
     /// returned as `LoadFailed` to all who wait, and is not cached. Trouble of the cache itself is no error here: then
     /// the loader runs in your task and nothing is stored. See [`GetOrLoad`](crate::message::GetOrLoad).
@@ -182,7 +185,7 @@ impl Cache {
             let begin = move || {
                 // Looked for when the load runs, not when it was asked for: what was removed in between is not renewed.
                 let held = wiring.upgrade().and_then(|wiring| wiring.held(shown.as_str()));
-                let old = held.as_ref().and_then(|(given, _)| Hit::decode(shown.as_str(), given).ok());
+                let old = held.as_ref().and_then(|(given, _)| Hit::given_to(shown.as_str(), given).ok());
                 let renewed = old.is_some().then(|| held.map(|(given, tags)| (given.value, tags))).flatten();
                 (renewed, load(LoadContext { key: shown, old }))
             };

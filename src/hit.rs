@@ -5,6 +5,7 @@
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -12,6 +13,7 @@ use serde::{Serialize, Serializer};
 
 use crate::actor::Seen;
 use crate::codec::fingerprint::Fingerprint;
+use crate::codec::original::Original;
 use crate::codec::value::decode_stored;
 use crate::engine::copied::{AsWritten, Copied, ReadAs};
 use crate::engine::entry::{ReadEntry, packed};
@@ -42,17 +44,21 @@ enum Inner<T> {
     Own(Box<Own<T>>),
 }
 
-#[derive(Clone)]
 struct Own<T> {
-    value: T,
+    /// As it was loaded, shared by all who waited for it.
+    value: Arc<T>,
     source: Source,
     age: Duration,
     stored: bool,
 }
 
 impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
-    pub(crate) fn decode(key: &str, given: &Given) -> Result<Self> {
-        Ok(Self::given(given.value.decode(key)?, given))
+    /// What was given of `key`: what its loader returned where that is a `T`, otherwise a copy. Errors: `WrongType`, `Decode`.
+    pub(crate) fn given_to(key: &str, given: &Given) -> Result<Self> {
+        match given.original.as_ref().and_then(Original::get::<T>) {
+            Some(original) => Ok(Self::shared(original, given)),
+            None => Ok(Self::given(given.value.decode(key)?, given)),
+        }
     }
 
     /// What was found in front at `now`, if anything was.
@@ -104,12 +110,22 @@ fn lend_read_as<T: Send + Sync + 'static>(copy: &dyn Copied) -> Option<&T> {
 impl<T> Hit<T> {
     /// The value of `given`, taken out.
     pub(crate) fn given(value: T, given: &Given) -> Self {
+        Self::shared(Arc::new(value), given)
+    }
+
+    /// As [`Hit::given`], of a value that others have, too.
+    fn shared(value: Arc<T>, given: &Given) -> Self {
         let &Given { source, age, stored, .. } = given;
         Self(Inner::Own(Box::new(Own { value, source, age, stored })))
     }
 
     /// A value that is not in the cache.
     pub(crate) fn unstored(value: T) -> Self {
+        Self::unstored_of(Arc::new(value))
+    }
+
+    /// As [`Hit::unstored`], of a value that others have, too.
+    pub(crate) fn unstored_of(value: Arc<T>) -> Self {
         Self(Inner::Own(Box::new(Own { value, source: Source::Bypass, age: Duration::ZERO, stored: false })))
     }
 
@@ -172,7 +188,7 @@ impl<T> Hit<T> {
         T: Clone,
     {
         match self.0 {
-            Inner::Own(own) => own.value,
+            Inner::Own(own) => Arc::unwrap_or_clone(own.value),
             Inner::InFront { .. } | Inner::Found { .. } => self.value().clone(),
         }
     }
@@ -193,14 +209,18 @@ impl<T> AsRef<T> for Hit<T> {
     }
 }
 
-impl<T: Clone> Clone for Hit<T> {
+impl<T> Clone for Hit<T> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Inner::InFront { copy, now } => Inner::InFront { copy: View::front_counted(copy), now: *now },
             Inner::Found { entry, now, lend } => {
                 Inner::Found { entry: entry.counted(), now: *now, lend: *lend }
             }
-            Inner::Own(own) => Inner::Own(own.clone()),
+            Inner::Own(own) => {
+                let Own { value, source, age, stored } = &**own;
+                let (source, age, stored) = (*source, *age, *stored);
+                Inner::Own(Box::new(Own { value: Arc::clone(value), source, age, stored }))
+            }
         })
     }
 }

@@ -92,8 +92,8 @@ impl Options {
     }
 
     /// What was seen could not be decoded: it counts as absent, here and in the tier.
-    pub(crate) fn pass_over(&mut self, seen: &Seen<'_>) {
-        self.after = match (self.after.take(), seen.newer()) {
+    pub(crate) fn pass_over(&mut self, (error, seen): &Undecoded<'_>) {
+        self.after = match (self.after.take(), seen.newer(error)) {
             (Some(after), Some(newer)) => Some(after.and(&newer)),
             (after, newer) => after.or(newer),
         };
@@ -155,17 +155,17 @@ where
             {
                 return Poll::Ready(Ok(hit));
             }
-            let (mut options, wanted) = (std::mem::take(&mut self.options), Wanted::of::<T>());
+            let (mut options, wanted) = (std::mem::take(&mut self.options), Wanted::typed::<T>());
             let due = match options.look(self.cache, &key, wanted)? {
                 Found::Hit(seen) => match Hit::of(key.text(), seen) {
                     Ok(hit) => return Poll::Ready(Ok(hit)),
                     Err(undecoded) => {
-                        options.pass_over(&undecoded.1);
+                        options.pass_over(&undecoded);
                         None
                     }
                 },
                 Found::Due(seen) => {
-                    Hit::of(key.text(), seen).map_err(|undecoded| options.pass_over(&undecoded.1)).ok()
+                    Hit::of(key.text(), seen).map_err(|undecoded| options.pass_over(&undecoded)).ok()
                 }
                 Found::Nothing => None,
             };
@@ -176,7 +176,7 @@ where
                 return Poll::Ready(Ok(hit));
             }
             let given = options.load(self.cache, key.clone(), loader, wanted);
-            self.load = Some(Box::pin(async move { Hit::decode(key.as_str(), &given.await?) }));
+            self.load = Some(Box::pin(async move { Hit::given_to(key.as_str(), &given.await?) }));
         }
         match &mut self.load {
             Some(load) => load.as_mut().poll(cx),
@@ -235,18 +235,18 @@ where
             {
                 return Ok(Some(hit));
             }
-            let wanted = Wanted::of::<T>().or_nothing();
+            let wanted = Wanted::typed::<T>().or_nothing();
             match options.look(cache, &&key, wanted)? {
                 Found::Hit(seen) => match found_there(&key, seen) {
                     Ok(found) => return Ok(found),
-                    Err(undecoded) => options.pass_over(&undecoded.1),
+                    Err(undecoded) => options.pass_over(&undecoded),
                 },
                 Found::Due(seen) => match found_there(&key, seen) {
                     Ok(found) => {
                         cache.wiring().refresh(key.clone(), make(key), options.policy, wanted);
                         return Ok(found);
                     }
-                    Err(undecoded) => options.pass_over(&undecoded.1),
+                    Err(undecoded) => options.pass_over(&undecoded),
                 },
                 Found::Nothing => {}
             }
@@ -269,5 +269,5 @@ pub(crate) fn found<T: DeserializeOwned + Send + Sync + 'static>(
     key: &Key,
     given: &Given,
 ) -> Result<Option<Hit<T>>> {
-    if given.value.is_nothing() { Ok(None) } else { Hit::decode(key.as_str(), given).map(Some) }
+    if given.value.is_nothing() { Ok(None) } else { Hit::given_to(key.as_str(), given).map(Some) }
 }

@@ -90,7 +90,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Looked<T> {
             let seen = key.and_then(|key| Ok((options.look(cache, &&key, wanted)?, key)));
             let mut own = Cow::Borrowed(options);
             let mut decoded = |key: &Key, seen: Seen<'_>| {
-                found_there(key, seen).map_err(|undecoded| own.to_mut().pass_over(&undecoded.1)).ok().map(Ok)
+                found_there(key, seen).map_err(|undecoded| own.to_mut().pass_over(&undecoded)).ok().map(Ok)
             };
             let (answer, key) = match seen {
                 Err(error) => (Some(Err(error)), None),
@@ -127,7 +127,7 @@ where
     fn into_future(self) -> Self::IntoFuture {
         let Self { cache, keys, make, options, absent_is_not_found, .. } = self;
         Box::pin(async move {
-            let wanted = Wanted::of::<T>().or_nothing();
+            let wanted = Wanted::typed::<T>().or_nothing();
             let Looked { mut answers, missing, places, due } = Looked::at(cache, keys, &options, wanted);
             let wiring = cache.wiring();
             if !(missing.is_empty() && due.is_empty()) {

@@ -12,6 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 use tracing::Span;
 
@@ -52,10 +53,10 @@ impl Loader {
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Serialize + Send + 'static,
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
-        Self::with(key, load, |value| Value::encode(&value))
+        Self::with(key, load, |value| Brought::of(Arc::new(value)))
     }
 
     /// As [`Loader::new`], for a loader that brings a [`Value`] as it is.
@@ -65,14 +66,10 @@ impl Loader {
         Fut: Future<Output = Result<Value, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
-        Self::with(key, load, Ok)
+        Self::with(key, load, Brought::from)
     }
 
-    fn with<F, Fut, T, E>(
-        key: Key,
-        load: F,
-        encode: impl FnOnce(T) -> Result<Value, Error> + Send + 'static,
-    ) -> Self
+    fn with<F, Fut, T, E>(key: Key, load: F, encode: impl FnOnce(T) -> Brought + Send + 'static) -> Self
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
@@ -82,9 +79,7 @@ impl Loader {
         let shown = Shown::new(key.as_str());
         let run = move || async move {
             match load().await {
-                Ok(value) => {
-                    encode(value).map_or_else(Outcome::Failed, |value| Outcome::Loaded(value.into()))
-                }
+                Ok(value) => Outcome::Loaded(encode(value)),
                 Err(error) => {
                     Outcome::Failed(Error::LoadFailed { key: shown, source: SharedError::from(error.into()) })
                 }
@@ -99,7 +94,7 @@ impl Loader {
     where
         F: FnOnce() -> (Option<(Value, Tags)>, Fut) + Send + 'static,
         Fut: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
-        T: Serialize + Send + 'static,
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
         let shown = Shown::new(key.as_str());
@@ -112,7 +107,7 @@ impl Loader {
                 Ok(loaded) => match (told(loaded), old) {
                     (Ok(Told::Brought(brought)), _) => Outcome::Loaded(brought),
                     (Ok(Told::NotModified(ttl)), Some((value, tags))) => {
-                        Outcome::Loaded(Brought { value, ttl, tags })
+                        Outcome::Loaded(Brought { ttl, tags, ..value.into() })
                     }
                     (Ok(Told::NotModified(_)), None) => {
                         failed("the loader said `not modified` and was given no old value; load it".into())
@@ -179,11 +174,14 @@ enum Told {
     NotModified(Option<Duration>),
 }
 
-fn told<T: Serialize>(mut loaded: Loaded<T>) -> Result<Told, Error> {
+fn told<T>(mut loaded: Loaded<T>) -> Result<Told, Error>
+where
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
     let (tags, ttl) = (loaded.take_tags(), loaded.ttl);
     Ok(match loaded.what {
-        What::Value(value) => Told::Brought(Brought { value: Value::encode(&value)?, ttl, tags }),
-        What::NotFound => Told::Brought(Brought { value: Value::nothing(), ttl, tags }),
+        What::Value(value) => Told::Brought(Brought { ttl, tags, ..Brought::of(Arc::new(value)) }),
+        What::NotFound => Told::Brought(Brought { ttl, tags, ..Value::nothing().into() }),
         What::NotModified => Told::NotModified(ttl),
     })
 }
@@ -261,7 +259,7 @@ pub(crate) enum Nesting {
 #[derive(Debug)]
 pub struct LoadCell {
     loader: Mutex<Option<Loader>>,
-    result: Mutex<Option<Result<Value, Error>>>,
+    result: Mutex<Option<Result<Brought, Error>>>,
     ended: Notify,
 }
 
@@ -293,13 +291,13 @@ impl LoadCell {
     }
 
     /// Notes how the load ended, for a call that the tier could not answer.
-    pub(crate) fn finish(&self, result: Result<Value, Error>) {
+    pub(crate) fn finish(&self, result: Result<Brought, Error>) {
         *self.result.lock() = Some(result);
         self.ended.notify_waiters();
     }
 
     /// Runs the loader here if nobody took it; else waits for whoever did.
-    pub(crate) async fn run_here(&self, limit: Duration, spawner: &Spawner) -> Result<Value, Error> {
+    pub(crate) async fn run_here(&self, limit: Duration, spawner: &Spawner) -> Result<Brought, Error> {
         if let Some(loader) = self.take() {
             let key = loader.key.clone();
             let lost = || Err(Error::LoadLost { key: Shown::new(key.as_str()) });

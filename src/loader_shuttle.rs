@@ -74,7 +74,7 @@ fn a_loader_runs_once_and_its_call_learns_what_it_brought_whoever_took_it() {
         let (cell, runs) = cell();
         let tiers = [lead(&cell, &spawner), lead(&cell, &spawner)];
         let value = block_on(cell.run_here(LIMIT, &spawner)).expect("it loads");
-        assert_eq!(value.decode::<u64>("user::1").expect("a number"), 7);
+        assert_eq!(value.value.decode::<u64>("user::1").expect("a number"), 7);
         tiers.into_iter().for_each(|tier| tier.join().expect("no panic"));
         assert_eq!(runs.load(Relaxed), 1);
         assert!(!cell.is_loaded());

@@ -6,6 +6,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::actor::{Seen, TierShared};
+use crate::codec::fingerprint::Fingerprint;
 use crate::codec::value::{Value, Wanted};
 use crate::engine::entry::ReadEntry;
 use crate::engine::key::IntoKey;
@@ -81,9 +82,12 @@ impl Cache {
     {
         let Some((tier, seen)) = self.look(&key)? else { return key.check().map(|()| None) };
         Hit::of(key.text(), seen).map(Some).map_err(|undecoded| {
-            let error = undecoded.0;
-            if matches!(error, Error::WrongType { .. }) {
-                tier.counters.wrong_type.one();
+            let (error, seen) = *undecoded;
+            let written = seen.entry.fingerprint();
+            match error {
+                Error::WrongType { .. } if seen.is_nothing() => {}
+                Error::WrongType { .. } => tier.note_wrong_type(written, Some(Fingerprint::of::<T>())),
+                _ => tier.note_unreadable(written, &error),
             }
             error
         })

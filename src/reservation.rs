@@ -5,12 +5,14 @@
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::actor::{Begun, Found, Vacancy};
+use crate::codec::original::Original;
 use crate::codec::value::{Value, Wanted};
 use crate::engine::key::{IntoKey, Key};
 use crate::engine::tier::{Brought, Outcome};
@@ -82,21 +84,24 @@ impl Filled {
     }
 }
 
-impl<T: Serialize> Reservation<T> {
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Reservation<T> {
     /// The key that is reserved.
     pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// Brings the value. Errors: `Encode`; the key is free then.
+    /// Brings the value. Errors: `Encode`, `Decode` (it cannot be read back); the key is free then.
     pub async fn fill(self, value: &T) -> Result<Filled> {
         let value = Value::encode(value)?;
-        Ok(self.end(Outcome::Loaded(value.into())).await)
+        let copy = Arc::new(value.decode_any::<T>()?);
+        let brought = Brought { original: Some(Original::of(copy)), ..value.into() };
+        Ok(self.end(Outcome::Loaded(brought)).await)
     }
 
-    /// As [`Reservation::fill`], with more to say: a time to live, tags, or that the source has nothing.
+    /// As [`Reservation::fill`], with more to say: a time to live, tags, or that the source has nothing. A value that cannot be
+    /// read back is given to those who wait, and not stored.
     ///
-    /// Errors: `Encode`. `LoadFailed` for [`Loaded::not_modified`]: a reservation renews no
+    /// Errors: `LoadFailed` for [`Loaded::not_modified`]: a reservation renews no
     /// old value. The key is free then.
     ///
     /// ```no_run
@@ -114,8 +119,8 @@ impl<T: Serialize> Reservation<T> {
     pub async fn fill_with(self, mut loaded: Loaded<T>) -> Result<Filled> {
         let (tags, ttl) = (loaded.take_tags(), loaded.ttl);
         let outcome = match loaded.what {
-            What::Value(value) => Outcome::Loaded(Brought { value: Value::encode(&value)?, ttl, tags }),
-            What::NotFound => Outcome::Loaded(Brought { value: Value::nothing(), ttl, tags }),
+            What::Value(value) => Outcome::Loaded(Brought { ttl, tags, ..Brought::of(Arc::new(value)) }),
+            What::NotFound => Outcome::Loaded(Brought { ttl, tags, ..Value::nothing().into() }),
             What::NotModified => {
                 let words = "a reservation cannot say `not modified`; use get_or_load_with";
                 return Err(Error::load_failed(&self.key, words));
@@ -198,16 +203,16 @@ where
     fn into_future(self) -> Self::IntoFuture {
         let Self { cache, key, mut options, .. } = self;
         Box::pin(async move {
-            let (key, wanted) = (key?, Wanted::of::<T>().or_nothing());
+            let (key, wanted) = (key?, Wanted::typed::<T>().or_nothing());
             let mut due = None;
             match options.look(cache, &&key, wanted)? {
                 Found::Hit(seen) => match found_there(&key, seen) {
                     Ok(found) => return Ok(reserved(found)),
-                    Err(undecoded) => options.pass_over(&undecoded.1),
+                    Err(undecoded) => options.pass_over(&undecoded),
                 },
                 Found::Due(seen) => match found_there(&key, seen) {
                     Ok(found) => due = Some(found),
-                    Err(undecoded) => options.pass_over(&undecoded.1),
+                    Err(undecoded) => options.pass_over(&undecoded),
                 },
                 Found::Nothing => {}
             }

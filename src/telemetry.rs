@@ -27,6 +27,8 @@ pub(crate) fn fence_late(within: std::time::Duration) {
     );
 }
 
+/// Values that cannot be read.
+pub(crate) const VALUE: &str = "apex_cache::value";
 /// A warm source failed.
 pub(crate) const WARM: &str = "apex_cache::warm";
 /// An actor died.
@@ -204,6 +206,33 @@ pub(crate) fn warm_failed(source: &Arc<str>, error: &str, left_out: u64) {
         error,
         left_out,
         "a warm source failed; /cache-stats shows its last error, and those that run by themselves are tried again"
+    );
+}
+
+/// A value was found that is of another type than its reader asks for.
+pub(crate) fn wrong_type(tier: &Arc<str>, written_as: &str, read_as: &str) {
+    tracing::warn!(
+        target: VALUE,
+        tier = &**tier,
+        written_as,
+        read_as,
+        "a value is read as another type than it was written as; use one type for each key. This is told once for each pair"
+    );
+}
+
+/// A value cannot be read back as the type that it was written from.
+pub(crate) fn unreadable(tier: &Arc<str>, of: &str, error: &crate::Error) {
+    let reason: &str = match error {
+        crate::Error::Encode { reason, .. } | crate::Error::Decode { reason, .. } => reason,
+        _ => "see the error that its reader was given",
+    };
+    tracing::warn!(
+        target: VALUE,
+        tier = &**tier,
+        r#type = of,
+        reason,
+        "values of a type cannot be read back, so that they are loaded again and again; mend its Serialize or Deserialize, \
+         which testing::assert_cacheable tries out. This is told once for each type"
     );
 }
 

@@ -240,6 +240,9 @@ fn of_counts(stats: &TierStats) -> Vec<WarningKind> {
     if stats.wrong_type >= WRONG {
         kinds.push(WarningKind::WrongType { reads: stats.wrong_type });
     }
+    if stats.unreadable >= WRONG {
+        kinds.push(WarningKind::Unreadable { values: stats.unreadable });
+    }
     kinds
 }
 

@@ -204,15 +204,19 @@ impl Wiring {
             Ok(answer) => told(answer).await,
             Err(error) => Err(error),
         };
-        let is_of_use = match &answer {
-            Err(trouble) => !trouble.is_cache_trouble(),
-            Ok(given) => asked.wanted.takes(given.value.fingerprint()),
-        };
-        if is_of_use {
-            return answer.map(Some);
-        }
-        match &answer {
-            Ok(_) => tier.counters.wrong_type.one(), // it joined the load of another type under the same key
+        let mut answer = answer;
+        match &mut answer {
+            Err(trouble) if !trouble.is_cache_trouble() => return Err(trouble.clone()),
+            Ok(given) => {
+                let of = given.value.fingerprint();
+                if !asked.wanted.takes(of) {
+                    tier.note_wrong_type(of, asked.wanted.fingerprint()); // it joined the load of another type
+                } else if let Err(error) = given.read(asked.wanted) {
+                    tier.note_unreadable(of, &error);
+                } else {
+                    return answer.map(Some);
+                }
+            }
             Err(trouble) => {
                 if let Some(stale) = self.stale(tier, asked) {
                     return Ok(Some(stale));
@@ -254,10 +258,12 @@ impl Wiring {
         let Some(brought) = self.spawner.within(longest.saturating_sub(began.elapsed()), run).await else {
             return left.iter().map(|(_, asked, limit)| Err(limit.over(&asked.key))).collect();
         };
+        let wanted = left.first().map_or(Wanted::ANY, |(_, asked, _)| asked.wanted);
         let given = |(outcome, key): (Outcome, &Key)| {
             let lost = || Err(Error::LoadLost { key: Shown::new(key.as_str()) });
-            let value = outcome.into_result().unwrap_or_else(lost)?;
-            Ok(Given { value, source: Source::Bypass, age: Duration::ZERO, stored: false })
+            let mut given = Given::loaded(outcome.into_result().unwrap_or_else(lost)?, Source::Bypass, false);
+            given.read(wanted)?;
+            Ok(given)
         };
         brought.outcomes.into_iter().zip(&keys).map(given).collect()
     }

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
 use super::batch::terms_of_batch;
@@ -15,6 +16,7 @@ use super::reply::Reply;
 use super::request::ToTier;
 use super::wiring::Wiring;
 use crate::batch_loader::{BatchLoader, Brought};
+use crate::codec::original::Original;
 use crate::codec::value::Value;
 use crate::engine::flight::FlightId;
 use crate::engine::journal::Ticket;
@@ -48,6 +50,7 @@ pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut
         span: Span::none(),
         members,
         brought: None,
+        done: None,
         loader: None,
     };
     let Some((loader, spawner, whom)) = leads else { return }; // the landing tells that it is lost
@@ -61,7 +64,15 @@ pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut
         let loader = landing.loader.insert(loader);
         landing.span = spans::load(&shared.name, keys.len(), whom, loader.cause());
         let brought = loader.run(&keys, limit, &timers).instrument(landing.span.clone()).await;
-        landing.brought = Some(landing.wiring.pack_brought(shared, &keys, brought));
+        let brought = landing.wiring.pack_brought(shared, &keys, brought);
+        let originals: Vec<Original> = brought.outcomes.iter().filter_map(Outcome::original).collect();
+        landing.brought = Some(brought);
+        // See the landing of a single load.
+        let (done, is_done) = oneshot::channel();
+        landing.done = Some(done);
+        drop(landing);
+        let _ = is_done.await;
+        drop(originals);
     };
     spawner.spawn(task);
 }
@@ -83,6 +94,8 @@ struct Landing {
     span: Span,
     members: Vec<Running>,
     brought: Option<Brought>,
+    /// Dropped when the tier has done with what it brought.
+    done: Option<oneshot::Sender<()>>,
     loader: Option<Arc<BatchLoader>>,
 }
 
@@ -111,7 +124,7 @@ impl Drop for Landing {
             members.push_back((*flight, outcome));
         }
         let mut extras: VecDeque<Item> =
-            extras.into_iter().filter_map(|(key, value)| self.extra(key, value)).collect();
+            extras.into_iter().filter_map(|(key, one)| self.extra(key, one.value)).collect();
         let (ticket, took) = (self.ticket, self.began.elapsed());
         // In parts, so that a loader that brings very much holds up nobody for long.
         let mut is_first = true;
@@ -122,7 +135,8 @@ impl Drop for Landing {
             let is_last = members.is_empty() && extras.is_empty();
             let landed = BatchLanded { ticket, members: part, extras: extra, is_first, is_last, took };
             is_first = false;
-            self.wiring.tier(self.tier).tell(ToTier::BatchLanded(Box::new(landed)));
+            let done = if is_last { self.done.take() } else { None };
+            self.wiring.tier(self.tier).tell(ToTier::BatchLanded(Box::new(landed), done));
             if is_last {
                 break;
             }

@@ -217,11 +217,20 @@ impl Wiring {
             // Joined the load of another type under the same key: what it brought is of no use here.
             Ok(given) if !asked.wanted.takes(given.value.fingerprint()) => {
                 if !given.value.is_nothing() {
-                    tier.counters.wrong_type.one();
+                    tier.note_wrong_type(given.value.fingerprint(), asked.wanted.fingerprint());
                 }
                 self.run_here(tier, asked).await
             }
-            answer => answer,
+            Ok(mut given) => match given.read(asked.wanted) {
+                Ok(()) => Ok(given),
+                Err(error) if asked.wanted.is_any() => Err(error),
+                // Set while it waited, or loaded as a type that only counts as the one asked for: its own loader can say more.
+                Err(error) => {
+                    tier.note_unreadable(given.value.fingerprint(), &error);
+                    self.run_here(tier, asked).await
+                }
+            },
+            Err(error) => Err(error),
         }
     }
 
@@ -256,8 +265,9 @@ impl Wiring {
         let run = asked.cell.run_here(asked.terms.timeout, &self.spawner);
         let value = run.instrument(span.clone()).await;
         spans::bypassed(&span, &value);
-        let value = value?;
-        Ok(Given { value, source: Source::Bypass, age: Duration::ZERO, stored: false })
+        let mut given = Given::loaded(value?, Source::Bypass, false);
+        given.read(asked.wanted)?;
+        Ok(given)
     }
 }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
 use super::reply::Reply;
@@ -123,6 +124,7 @@ pub(crate) fn start(
         began: Stopwatch::start(),
         span: Span::none(),
         outcome: None,
+        done: None,
         cell: Arc::clone(&cell),
         key: key.clone(),
     };
@@ -135,7 +137,15 @@ pub(crate) fn start(
         let (timers, shared) = (landing.wiring.spawner.clone(), landing.wiring.tier(tier));
         landing.span = spans::load(&shared.name, 1, whom, loader.cause());
         let outcome = run_for(&cell, loader, limit, &timers).instrument(landing.span.clone()).await;
+        let original = outcome.original();
         landing.outcome = Some(landing.wiring.pack_loaded(shared, &landing.key, outcome));
+        // What the loader returned is the host's, and its `Drop` may take its time. It ends here if nobody waits for it, and
+        // not in the actor: this task holds it until the tier has done with it.
+        let (done, is_done) = oneshot::channel();
+        landing.done = Some(done);
+        drop(landing);
+        let _ = is_done.await;
+        drop(original);
     };
     spawner.spawn(task);
 }
@@ -150,6 +160,8 @@ struct Landing {
     /// Once the loader has begun.
     span: Span,
     outcome: Option<Outcome>,
+    /// Dropped when the tier has done with the outcome.
+    done: Option<oneshot::Sender<()>>,
     cell: Arc<LoadCell>,
     key: Key,
 }
@@ -170,6 +182,7 @@ impl Drop for Landing {
             incarnation: self.incarnation,
             outcome,
             took: self.began.elapsed(),
+            done: self.done.take(),
         };
         self.wiring.tier(self.tier).tell(landed);
     }

@@ -126,7 +126,7 @@ impl Wiring {
         let entry = tier.served(at, now, after, allowed).filter(|entry| {
             let fits = wanted.takes(entry.fingerprint());
             if !fits && !entry.is_nothing() {
-                tier.counters.wrong_type.one();
+                tier.note_wrong_type(entry.fingerprint(), wanted.fingerprint());
             }
             fits
         });
@@ -154,11 +154,16 @@ impl Wiring {
         let now = self.env.now();
         let at = KeyAt::of(tier, asked.key.as_str());
         let entry = tier.served(at, now, asked.after, asked.terms.stale)?;
-        let found = asked.wanted.takes(entry.fingerprint()) && !entry.is_nothing();
-        found.then(|| {
-            tier.counters.stale_hits.one();
-            Given::of(&entry.entry(), now)
-        })
+        if entry.is_nothing() || !asked.wanted.takes(entry.fingerprint()) {
+            return None;
+        }
+        let mut given = Given::of(&entry.entry(), now);
+        if let Err(error) = given.read(asked.wanted) {
+            tier.note_unreadable(entry.fingerprint(), &error);
+            return None;
+        }
+        tier.counters.stale_hits.one();
+        Some(given)
     }
 
     /// What is held under `key` and could be renewed, with its tags; counts as no read.

@@ -27,6 +27,7 @@ mod live_terms;
 mod load;
 mod look;
 mod making;
+mod misreads;
 mod pack;
 mod permit;
 #[cfg(all(test, shuttle))]

@@ -9,7 +9,7 @@ use super::wiring::Wiring;
 use crate::batch_loader::Brought;
 use crate::codec::value::Value;
 use crate::engine::key::Key;
-use crate::engine::tier::Outcome;
+use crate::engine::tier::{Brought as One, Outcome};
 
 impl Wiring {
     /// `value` as `tier` stores it under `key`.
@@ -32,6 +32,11 @@ impl Wiring {
     /// What a load of `key` brought, as `tier` stores it.
     pub(super) fn pack_loaded(&self, tier: &TierShared, key: &Key, outcome: Outcome) -> Outcome {
         match outcome {
+            Outcome::Loaded(brought) if brought.flaw().is_some() => {
+                let of = brought.value.fingerprint();
+                brought.flaw().into_iter().for_each(|flaw| tier.tell_unreadable(of, flaw));
+                Outcome::Loaded(brought)
+            }
             Outcome::Loaded(mut brought) => {
                 brought.value = self.pack(tier, key, brought.value);
                 Outcome::Loaded(brought)
@@ -39,16 +44,21 @@ impl Wiring {
             other => other,
         }
     }
+
     /// What a load of `keys` brought, as `tier` stores it.
     pub(super) fn pack_brought(&self, tier: &TierShared, keys: &[Key], brought: Brought) -> Brought {
         let outcomes = brought.outcomes.into_iter().zip(keys);
-        let extra = |(key, value): (Key, Value)| {
-            let value = self.pack(tier, &key, value);
-            (key, value)
+        let extra = |(key, mut one): (Key, One)| {
+            if let Some(flaw) = one.flaw() {
+                tier.note_unreadable(one.value.fingerprint(), flaw);
+                return None;
+            }
+            one.value = self.pack(tier, &key, one.value);
+            Some((key, one))
         };
         Brought {
             outcomes: outcomes.map(|(one, key)| self.pack_loaded(tier, key, one)).collect(),
-            extras: brought.extras.into_iter().map(extra).collect(),
+            extras: brought.extras.into_iter().filter_map(extra).collect(),
         }
     }
 }

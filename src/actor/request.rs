@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Message;
+use tokio::sync::oneshot;
 
 use super::change::Was;
 use super::permit::Permit;
@@ -193,9 +194,12 @@ pub enum ToTier {
         outcome: Outcome,
         /// How long it took.
         took: Duration,
+        /// Dropped when nothing of the outcome is left here.
+        done: Option<oneshot::Sender<()>>,
     },
-    /// A load of several keys has ended, or here is a part of what it brought.
-    BatchLanded(Box<BatchLanded>),
+    /// A load of several keys has ended, or here is a part of what it brought; with the last part what is dropped when nothing
+    /// of it is left here.
+    BatchLanded(Box<BatchLanded>, Option<oneshot::Sender<()>>),
     /// Take the next slice of long work.
     GoOn,
     /// A reader found no room for a decoded copy. Told once for each grant.

@@ -14,6 +14,7 @@ use crate::engine::given::Given;
 use crate::engine::moment::Moment;
 use crate::engine::stamp::{At, Stamp};
 use crate::engine::view::Served;
+use crate::error::Error;
 
 /// An entry that may be served at `now`.
 #[derive(Debug)]
@@ -34,13 +35,13 @@ impl Seen<'_> {
         self.entry.is_nothing()
     }
 
-    /// For a reader who cannot decode it: what is newer, which counts it as absent. `None`: something else is held by now.
+    /// For a reader who cannot decode it, for `error`: what is newer, which counts it as absent. `None`: something else is held by now.
     /// Order that bites when it is not looked at once more:
     ///   1 two readers see what they cannot decode   2 one has it loaded anew   3 the other wants what is newer than that
-    pub(crate) fn newer(&self) -> Option<Stamp> {
+    pub(crate) fn newer(&self, error: &Error) -> Option<Stamp> {
         let incarnation = self.tier.incarnation.load(Ordering::Acquire);
         self.tier.view.peek(self.entry.key()).filter(|held| held.is(&self.entry))?;
-        self.tier.counters.wrong_type.one();
+        self.tier.note_unreadable(self.entry.fingerprint(), error);
         Some(Stamp::new(vec![(self.tier.id, At { incarnation, seq: self.entry.since() })]))
     }
 

@@ -127,6 +127,7 @@ fn read(tier: &super::tier_shared::TierShared) -> TierStats {
         warm_revoked: counters.warm_revoked.get(),
         warm_no_room: counters.warm_no_room.get(),
         too_large: counters.too_large.get(),
+        unreadable: counters.unreadable.get(),
         bypassed: counters.bypassed.get(),
         overloaded: counters.overloaded.get(),
         unawaited_failed: counters.unawaited_failed.get(),

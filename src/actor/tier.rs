@@ -324,11 +324,13 @@ impl Handler<ToTier> for TierActor {
         let began = Stopwatch::start();
         match message {
             ToTier::Batch(batch) => self.accept(batch),
-            ToTier::Landed { id, incarnation, outcome, took } => {
+            ToTier::Landed { id, incarnation, outcome, took, done } => {
                 self.turn(|this, now, fx| this.tier.land(id, incarnation, outcome, took, now, fx));
+                drop(done);
             }
-            ToTier::BatchLanded(landed) => {
+            ToTier::BatchLanded(landed, done) => {
                 self.turn(|this, now, fx| this.tier.land_batch(*landed, now, fx));
+                drop(done);
             }
             ToTier::GoOn => self.slice(),
             ToTier::NoRoom => self.ask_for_room(),

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::live_terms::LiveTerms;
+use super::misreads::Misreads;
 use super::permit::Permits;
 use super::reply::Answerer;
 use super::request::ToTier;
@@ -63,6 +64,8 @@ pub struct TierShared {
     /// Loaders that run in callers' tasks because the tier could not serve them.
     pub(crate) bypass: Semaphore,
     pub(crate) incarnation: AtomicU64,
+    /// What the cache has told of values that could not be read.
+    pub(crate) misreads: Arc<Misreads>,
     pub(crate) warn_bypass: Throttle,
     pub(crate) warn_unawaited: Throttle,
     pub(crate) warn_tags: Throttle,

@@ -17,6 +17,7 @@ use super::events::EventHub;
 use super::inbox::{Inbox, Parcel};
 use super::live_terms::LiveTerms;
 use super::look::KeyAt;
+use super::misreads::Misreads;
 use super::permit::Permits;
 use super::reply::Answerer;
 use super::request::{ToStats, ToSupervisor, ToTier, ToWarmer};
@@ -132,7 +133,7 @@ pub struct Wiring {
 }
 
 /// What all share of one tier.
-fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan) -> TierShared {
+fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan, misreads: &Arc<Misreads>) -> TierShared {
     let view = Arc::new(View::new(env.seed().wrapping_add(id.index() as u64)));
     let counters = Arc::new(Counters::sampled());
     TierShared {
@@ -149,6 +150,7 @@ fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan) -> TierShare
         weigher: tier.weigher,
         bypass: Semaphore::new(plan.load_concurrency),
         incarnation: AtomicU64::new(0),
+        misreads: Arc::clone(misreads),
         warn_bypass: Throttle::default(),
         warn_tags: Throttle::default(),
         warn_unawaited: Throttle::default(),
@@ -182,7 +184,8 @@ impl Wiring {
         let prefixes =
             plan.prefixes.iter().map(|one| (Arc::clone(&one.prefix), id(one.tier), one.ttl)).collect();
         let routes = Routes::new(names, prefixes, plan.default_tier.map(id));
-        let tier = |(index, of)| tier_shared(&plan, &env, id(index), of);
+        let misreads = Arc::default();
+        let tier = |(index, of)| tier_shared(&plan, &env, id(index), of, &misreads);
         let tiers: Vec<TierShared> = plan.tiers.iter().enumerate().map(tier).collect();
         let budget = Budget::new(plan.budget, plan.floor, plan.max_entry, tiers.len());
         let choices: Vec<Choice> = plan.tiers.iter().map(TierPlan::choice).collect();

@@ -119,6 +119,9 @@ fn why(absence: &Absence, style: Style) -> String {
         Reason::Revoked => "brought but not stored, as a set or an invalidation had overtaken it".to_owned(),
         Reason::TooLarge => "refused, larger than max_entry_size".to_owned(),
         Reason::TooManyTags => format!("refused, it had more than {} tags", Tag::PER_ENTRY_MAX),
+        Reason::Unreadable => {
+            "brought but not stored, as it cannot be read back: the log names type and field".to_owned()
+        }
         Reason::NotKept => "not kept, its time to live was zero".to_owned(),
         Reason::NoRoom => "brought by a warm run for which there was no room".to_owned(),
         Reason::LoadFailed(kind) => failed(*kind),

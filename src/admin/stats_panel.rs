@@ -206,6 +206,7 @@ fn troubles(tiers: &[NamedTierStats], style: Style) -> Option<String> {
             ),
             ("Too large for max_entry_size", total(|t| t.too_large)),
             ("Read as another type (use one type per key)", total(|t| t.wrong_type)),
+            ("Cannot be read back (the log names type and field)", total(|t| t.unreadable)),
             ("Warm values without room (raise max_size_mb)", total(|t| t.warm_no_room)),
             ("Tiers started again after an error (see the log)", total(|t| t.restarts)),
         ],

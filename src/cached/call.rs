@@ -81,11 +81,11 @@ where
         let looked = match wiring.look_to_load(tier, allowed, KeyAt::of(tier, &text), A::wanted(), None) {
             Found::Hit(seen) => match seen_as::<V, A>(seen) {
                 Ok(hit) => Looked::Hit(hit),
-                Err(undecoded) => Looked::Absent(call(undecoded.1.newer())?),
+                Err(undecoded) => Looked::Absent(call(undecoded.1.newer(&undecoded.0))?),
             },
             Found::Due(seen) => match seen_as::<V, A>(seen) {
                 Ok(hit) => Looked::Due(hit, call(None)?),
-                Err(undecoded) => Looked::Absent(call(undecoded.1.newer())?),
+                Err(undecoded) => Looked::Absent(call(undecoded.1.newer(&undecoded.0))?),
             },
             Found::Nothing => Looked::Absent(call(None)?),
         };
@@ -126,7 +126,7 @@ where
         return Ok(Hit::given(none, given));
     }
     given.value.count_as::<V>();
-    Hit::decode(key, given)
+    Hit::given_to(key, given)
 }
 
 /// What follows from an answer of the cache.
@@ -152,7 +152,7 @@ impl<V: DeserializeOwned + Send + Sync + 'static, E: Send + 'static> Call<'_, V,
             // The function's own error type has no word for a deadline, and running the body again would not be
             // faster: it ends when its body does, and whoever cannot wait so long drops the call.
             task: None,
-            wanted: A::wanted(),
+            wanted: A::wanted().read_as::<V>(),
             after: self.after.clone(),
             patience: PATIENCE,
         })
@@ -176,10 +176,9 @@ impl<V: DeserializeOwned + Send + Sync + 'static, E: Send + 'static> Call<'_, V,
 }
 
 /// Ends the call of whoever led.
-fn conclude<V, E>(ended: Ended<V, E>) -> Result<Hit<V>, E> {
+fn conclude<V, E>(ended: Ended<E>) -> Result<Hit<V>, E> {
     match ended {
         Ended::Failed(error) => Err(error),
-        Ended::Unwritten(value) => Ok(Hit::unstored(value)),
         Ended::Panicked(panic) => resume_unwind(panic),
     }
 }
@@ -240,10 +239,8 @@ where
             let slot = Slot::default();
             let answer = call.ask::<A>(loader::<O, A, Fut>(&call, &slot, make())).await;
             let ended = slot.lock().take();
-            if let Some(ended) = ended
-                // What was asked in vain within a soft timeout is served stale, as behind the caller's back.
-                && (answer.is_err() || matches!(ended, Ended::Unwritten(_)))
-            {
+            // What was asked in vain within a soft timeout is served stale, as behind the caller's back.
+            if let Some(ended) = ended.filter(|_| answer.is_err()) {
                 return conclude(ended);
             }
             match call.next::<A>(answer) {
@@ -259,7 +256,7 @@ where
 /// The body, begun, as the loader of its key.
 fn loader<O, A, Fut>(
     call: &Call<'_, O::Value, O::Error>,
-    slot: &Slot<O::Value, O::Error>,
+    slot: &Slot<O::Error>,
     body: Fut,
 ) -> Loader
 where
@@ -321,7 +318,7 @@ where
                     };
                     // It is there already; what the cache says is only whether it was kept.
                     let hit = answer.await.and_then(|mut given| decode::<O::Value, A>(call.key.as_str(), &mut given));
-                    return Ok(hit.unwrap_or_else(|_| Hit::unstored(value)));
+                    return Ok(hit.unwrap_or_else(|_| Hit::unstored_of(value)));
                 }
                 answer = &mut answer => answer,
             };

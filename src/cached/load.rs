@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::outcome::{Absence, Outcome, Share};
 use super::tags::Tagging;
@@ -25,21 +26,19 @@ use crate::engine::tier::{self, Brought};
 use crate::error::{Error, SharedError, Shown};
 use crate::telemetry;
 
-/// What the body of a cached function came to, beside a value that was stored.
-pub(super) enum Ended<V, E> {
+/// What the body of a cached function came to, other than a value.
+pub(super) enum Ended<E> {
     /// It returned an error.
     Failed(E),
-    /// It returned a value that could not be encoded.
-    Unwritten(V),
     /// It panicked.
     Panicked(Box<dyn Any + Send>),
 }
 
 /// What the caller who leads is given: its value, or how it ended without one.
-pub(super) type Own<V, E> = Result<V, Ended<V, E>>;
+pub(super) type Own<V, E> = Result<Arc<V>, Ended<E>>;
 
 /// Where the caller who leads finds how its own load ended.
-pub(super) type Slot<V, E> = Arc<Mutex<Option<Ended<V, E>>>>;
+pub(super) type Slot<E> = Arc<Mutex<Option<Ended<E>>>>;
 
 /// How a function's result is told to the cache.
 pub(super) struct Telling<V, E> {
@@ -61,14 +60,13 @@ pub(super) async fn caught<F: Future>(body: F) -> Result<F::Output, Box<dyn Any 
 }
 
 impl<V: 'static, E: Send + 'static> Telling<V, E> {
-    /// What the cache is told of `value`, which is encoded in `bytes`. It is not stored when its tags cannot
-    /// be told.
-    fn tagged(&self, value: &V, bytes: Value) -> Brought {
+    /// What the cache is told of `value`, with its tags. It is not stored when these cannot be told.
+    fn tagged(&self, value: &V, brought: Brought) -> Brought {
         match self.tags.of(value) {
-            Ok(tags) => Brought { tags, ..bytes.into() },
+            Ok(tags) => Brought { tags, ..brought },
             Err(error) => {
                 telemetry::not_tagged(&error);
-                Brought { value: bytes, ttl: Some(Duration::ZERO), tags: self.tags.known() }
+                Brought { ttl: Some(Duration::ZERO), tags: self.tags.known(), ..brought }
             }
         }
     }
@@ -80,7 +78,7 @@ impl<V: 'static, E: Send + 'static> Telling<V, E> {
     ) -> (tier::Outcome, Own<O::Value, E>)
     where
         O: Outcome<Value = V, Error = E>,
-        V: Serialize,
+        V: Serialize + DeserializeOwned + Send + Sync + 'static,
         A: Absence<O::Value>,
     {
         let returned = match returned {
@@ -91,16 +89,17 @@ impl<V: 'static, E: Send + 'static> Telling<V, E> {
             }
         };
         match returned {
-            Ok(value) => match Value::encode(&value) {
-                Ok(_) if A::is_none(&value) => {
-                    (tier::Outcome::Loaded(self.tagged(&value, Value::nothing())), Ok(value))
-                }
-                Ok(mut bytes) => {
-                    bytes.count_as::<A::Shared>();
-                    (tier::Outcome::Loaded(self.tagged(&value, bytes)), Ok(value))
-                }
-                Err(error) => (tier::Outcome::FailedAlone(error), Err(Ended::Unwritten(value))),
-            },
+            Ok(value) => {
+                let value = Arc::new(value);
+                let brought = if A::is_none(&value) {
+                    Value::nothing().into()
+                } else {
+                    let mut brought = Brought::of(Arc::clone(&value));
+                    brought.value.count_as::<A::Shared>();
+                    brought
+                };
+                (tier::Outcome::Loaded(self.tagged(&value, brought)), Ok(value))
+            }
             Err(error) => {
                 let copy = self.share.map(|share| share(&error));
                 let alone = copy.is_none();

@@ -4,7 +4,11 @@
 
 use std::any::type_name;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 /// A number that stands for a type, the same in every process and on every machine.
 ///
@@ -39,12 +43,28 @@ impl Fingerprint {
     }
 
     fn of_name(name: &str) -> Self {
-        let hash = hmac_sha256::Hash::hash(owned_name(name).as_bytes());
+        let owned = owned_name(name);
+        let hash = hmac_sha256::Hash::hash(owned.as_bytes());
         let mut first = [0; 8];
         first.copy_from_slice(&hash[..8]);
-        Self(u64::from_le_bytes(first))
+        let fingerprint = Self(u64::from_le_bytes(first));
+        let mut names = NAMES.lock();
+        if names.len() < NAMES_MAX {
+            names.entry(fingerprint.0).or_insert_with(|| owned.into());
+        }
+        fingerprint
+    }
+
+    /// The path of the type that it stands for, as far as it is known.
+    pub(crate) fn name(self) -> Arc<str> {
+        let unknown = || if self == Self::NOTHING { "bytes".into() } else { format!("{self:?}").into() };
+        NAMES.lock().get(&self.0).cloned().unwrap_or_else(unknown)
     }
 }
+
+/// Types whose paths are remembered, for the log.
+const NAMES_MAX: usize = 1_024;
+static NAMES: Mutex<BTreeMap<u64, Arc<str>>> = Mutex::new(BTreeMap::new());
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -150,6 +150,21 @@ impl Value {
         Self { bytes: Bytes::new(), fingerprint: Fingerprint::NOTHING, packed: Packed::Plain, charged: None }
     }
 
+    /// What stands for a `T` that could not be written. It decodes as no type.
+    pub(crate) fn unwritten<T: ?Sized>() -> Self {
+        Self::of_written::<T>(&[])
+    }
+
+    /// Whether it stands for a value that could not be written.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.bytes.is_empty() && !self.is_nothing()
+    }
+
+    /// As [`Value::decode`], whatever it was written from. Errors: `Decode`.
+    pub(crate) fn decode_any<T: DeserializeOwned>(&self) -> Result<T> {
+        decode_stored(&self.bytes, &self.packed).map(|(value, _)| value)
+    }
+
     /// Whether it says that the source has nothing under the key, see `not_found_ttl`.
     pub fn is_nothing(&self) -> bool {
         self.fingerprint == Fingerprint::NOTHING

@@ -97,6 +97,7 @@ pub struct Counters {
     pub warm_revoked: Count,
     pub warm_no_room: Count,
     pub too_large: Count,
+    pub unreadable: Count,
     pub bypassed: Count,
     pub overloaded: Count,
     pub unawaited_failed: Count,

@@ -47,6 +47,8 @@ pub enum Why {
     TooManyTags,
     /// The value's time to live was zero, or the cache is off.
     NotKept,
+    /// A load brought it, and it cannot be read back.
+    Unreadable,
     /// A warm run brought it, and there was no room without evicting what is in use.
     NoRoom,
     /// Its load failed.
@@ -60,6 +62,7 @@ impl From<NotStored> for Why {
             NotStored::TooLarge => Self::TooLarge,
             NotStored::TooManyTags => Self::TooManyTags,
             NotStored::NotKept => Self::NotKept,
+            NotStored::Unreadable => Self::Unreadable,
         }
     }
 }

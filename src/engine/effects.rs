@@ -2,7 +2,11 @@
 //!
 //! Owns: the words in which the engine answers. Never: acts on them; the shell does.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::flight::{Class, FlightId};
 use super::given::Given;
@@ -12,6 +16,7 @@ use super::stamp::At;
 use super::store::{Gone, Remains};
 use super::tag::Tags;
 use crate::codec::fingerprint::Fingerprint;
+use crate::codec::original::Original;
 use crate::codec::value::Value;
 use crate::error::{Error, ErrorKind};
 
@@ -60,11 +65,29 @@ pub struct Brought {
     pub ttl: Option<Duration>,
     /// The names it can be taken away by.
     pub tags: Tags,
+    /// What the loader returned, as it is.
+    pub(crate) original: Option<Original>,
 }
 
 impl From<Value> for Brought {
     fn from(value: Value) -> Self {
-        Self { value, ttl: None, tags: Tags::NONE }
+        Self { value, ttl: None, tags: Tags::NONE, original: None }
+    }
+}
+
+impl Brought {
+    /// `value`, encoded, and read once to see that others can be served it.
+    pub(crate) fn of<T>(value: Arc<T>) -> Self
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+    {
+        let (value, original) = Original::encode(value);
+        Self { original: Some(original), ..value.into() }
+    }
+
+    /// Why it cannot be written and read back, if it cannot.
+    pub(crate) fn flaw(&self) -> Option<&Error> {
+        self.original.as_ref().and_then(Original::flaw)
     }
 }
 
@@ -78,11 +101,16 @@ impl Outcome {
         }
     }
 
-    /// The value, or the error; `None` when it did not end.
-    pub fn into_result(self) -> Option<Result<Value, Error>> {
+    /// What the loader returned, as it is.
+    pub(crate) fn original(&self) -> Option<Original> {
+        if let Self::Loaded(brought) = self { brought.original.clone() } else { None }
+    }
+
+    /// What it brought, or the error; `None` when it did not end.
+    pub fn into_result(self) -> Option<Result<Brought, Error>> {
         match self {
-            Self::Loaded(brought) => Some(Ok(brought.value)),
-            Self::NotFound => Some(Ok(Value::nothing())),
+            Self::Loaded(brought) => Some(Ok(brought)),
+            Self::NotFound => Some(Ok(Value::nothing().into())),
             Self::Failed(error) | Self::FailedAlone(error) => Some(Err(error)),
             Self::Lost => None,
         }
@@ -137,6 +165,8 @@ pub enum NotStored {
     TooManyTags,
     /// Its time to live is zero, or the cache is switched off.
     NotKept,
+    /// It cannot be written and read back as what it is.
+    Unreadable,
 }
 
 /// What took place in a turn beside entries that left; told only to a tier that is watched.

@@ -123,6 +123,8 @@ pub enum Reason {
     TooManyTags,
     /// The value's time to live was zero, or the cache is switched off.
     NotKept,
+    /// A load brought a value that cannot be written and read back; the log names the type and the field.
+    Unreadable,
     /// A warm run brought it, and there was no room without evicting what is in use.
     NoRoom,
     /// Its load failed, in this way.
@@ -238,6 +240,7 @@ impl<W: Waiter, J> Tier<W, J> {
             Why::TooLarge => Reason::TooLarge,
             Why::TooManyTags => Reason::TooManyTags,
             Why::NotKept => Reason::NotKept,
+            Why::Unreadable => Reason::Unreadable,
             Why::NoRoom => Reason::NoRoom,
             Why::LoadFailed(kind) => Reason::LoadFailed(kind),
         };

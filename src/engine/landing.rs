@@ -283,19 +283,21 @@ impl<W: Waiter, J> Tier<W, J> {
         now: Moment,
         fx: &mut Effects<W, J>,
     ) -> Given {
-        let Brought { value, ttl, tags } = brought;
         let mut terms = landed.terms;
-        terms.ttl = ttl.unwrap_or(terms.ttl);
-        let item = Item { key: landed.key.clone(), value: value.clone(), tags, terms };
-        let not_stored = self.store_loaded(item, landed.ticket, took, now, fx).err();
-        self.note_loaded(landed, value.is_nothing(), not_stored, took, now, fx);
-        Given { value, source: Source::Loaded, age: Duration::ZERO, stored: not_stored.is_none() }
+        terms.ttl = brought.ttl.unwrap_or(terms.ttl);
+        let (value, tags) = (brought.value.clone(), brought.tags.clone());
+        let item = Item { key: landed.key.clone(), value, tags, terms };
+        let can_be_read = brought.flaw().is_none();
+        let not_stored = self.store_loaded(item, can_be_read, landed.ticket, took, now, fx).err();
+        self.note_loaded(landed, brought.value.is_nothing(), not_stored, took, now, fx);
+        Given::loaded(brought, Source::Loaded, not_stored.is_none())
     }
 
     /// Stores what a load brought, if nothing overtook it.
     fn store_loaded(
         &mut self,
         item: Item,
+        can_be_read: bool,
         ticket: Option<u64>,
         took: Duration,
         now: Moment,
@@ -319,6 +321,11 @@ impl<W: Waiter, J> Tier<W, J> {
             self.counters.revoked.one();
             return Err(NotStored::Revoked);
         };
+        if !can_be_read {
+            self.counters.unreadable.one();
+            self.displace(key, fx);
+            return Err(NotStored::Unreadable);
+        }
         if let Some(reason) = self.refuses(weigh(key, value, tags), tags, fx) {
             self.displace(key, fx);
             return Err(reason);

@@ -40,7 +40,7 @@ impl<W: Waiter, J> Tier<W, J> {
         let waiters = if self.flights.is_empty() { Vec::new() } else { self.flights.supersede(entry.key()) };
         if !waiters.is_empty() {
             let value = entry.value_apart();
-            let given = Given { value, source: Source::Joined, age: Duration::ZERO, stored: kept };
+            let given = Given::loaded(value.into(), Source::Joined, kept);
             fx.answers.extend(waiters.into_iter().map(|waiter| (waiter, Ok(given.clone()))));
         }
         let first_gone = fx.gone.len();

@@ -79,13 +79,16 @@ pub struct TierStats {
     pub warm_no_room: u64,
     /// Entries refused because they were larger than `max_entry_size`.
     pub too_large: u64,
+    /// Values that cannot be read back as the type they were written from: loaded ones, which were given to their callers and
+    /// not stored, and reads of one that was set. The log names type and field, once for each type.
+    pub unreadable: u64,
     /// Calls whose loader ran in the caller's task because the cache could not serve them.
     pub bypassed: u64,
     /// Calls refused because a bound was reached.
     pub overloaded: u64,
     /// Writes that nobody waited for and that failed after they had been accepted; see [`SetCall::send`](crate::SetCall::send).
     pub unawaited_failed: u64,
-    /// Values found under the right key, but of another type, or that do not decode as theirs any more.
+    /// Values found under the right key, but of another type.
     pub wrong_type: u64,
     /// Times the tier broke and was put back in place.
     pub restarts: u64,

@@ -47,6 +47,8 @@ pub enum WarningKind {
     Overloaded { refused: u64 },
     /// Values were found that are of another type than was asked for.
     WrongType { reads: u64 },
+    /// Values were brought or found that cannot be read back as what they were written from.
+    Unreadable { values: u64 },
     /// The tier broke too often, and calls go past it.
     Failed,
 }
@@ -73,6 +75,7 @@ impl Warning {
             WarningKind::Revoked { .. } => "revoked",
             WarningKind::Overloaded { .. } => "overloaded",
             WarningKind::WrongType { .. } => "wrong_type",
+            WarningKind::Unreadable { .. } => "unreadable",
             WarningKind::Failed => "failed",
         }
     }
@@ -145,6 +148,9 @@ impl Warning {
             WarningKind::WrongType { reads } => {
                 format!("{reads} reads found a value of another type under their key.")
             }
+            WarningKind::Unreadable { values } => {
+                format!("{values} values cannot be read back as the type they were written from.")
+            }
             WarningKind::Failed => "It broke too often, and calls go past it: nothing is cached.".to_owned(),
         }
     }
@@ -169,6 +175,7 @@ impl Warning {
             WarningKind::Revoked { .. } => "Invalidate less at once: a narrower scope, or only what has changed.".to_owned(),
             WarningKind::Overloaded { .. } => "Look at Queue and Loads in /cache-info; the error names the setting to raise.".to_owned(),
             WarningKind::WrongType { .. } => "Use one type for each key: build keys of two types in two ways.".to_owned(),
+            WarningKind::Unreadable { .. } => "Read the log, which names type and field, and mend its Serialize or Deserialize; testing::assert_cacheable finds such types.".to_owned(),
             WarningKind::Failed => format!("Read the log for why it broke, then /cache-revive {tier}."),
         }
     }

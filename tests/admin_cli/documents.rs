@@ -48,7 +48,7 @@ fn tier(name: &str, hits: u64, misses: u64, entries: u64, bytes: u64) -> Value {
             "started": misses, "ok": misses, "failed": 1, "panicked": 0, "timed_out": 0, "lost": 0,
             "time_s": misses as f64 * 0.002,
         },
-        "revoked": 1, "warm_revoked": 0, "warm_no_room": 0, "too_large": 2, "bypassed": 0, "overloaded": 0, "wrong_type": 0,
+        "revoked": 1, "warm_revoked": 0, "warm_no_room": 0, "too_large": 2, "bypassed": 0, "overloaded": 0, "wrong_type": 0, "unreadable": 0,
         "restarts": 0,
     })
 }

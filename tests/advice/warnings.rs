@@ -289,6 +289,7 @@ fn every_warning_has_two_sentences_that_a_terminal_can_show() {
         WarningKind::Revoked { revoked: 300, loads: 400 },
         WarningKind::Overloaded { refused: 20 },
         WarningKind::WrongType { reads: 20 },
+        WarningKind::Unreadable { values: 20 },
         WarningKind::Failed,
     ];
     let mut words: Vec<&str> = Vec::new();
@@ -301,5 +302,5 @@ fn every_warning_has_two_sentences_that_a_terminal_can_show() {
         words.push(warning.word());
     }
     words.dedup();
-    assert_eq!(words.len(), 14, "a word for each kind");
+    assert_eq!(words.len(), 15, "a word for each kind");
 }

@@ -86,6 +86,7 @@ fn reasons() -> Vec<Answer> {
         Reason::Restarted,
         Reason::Revoked,
         Reason::TooLarge,
+        Reason::Unreadable,
         Reason::NotKept,
         Reason::NoRoom,
         Reason::LoadFailed(ErrorKind::LoadFailed),

@@ -91,6 +91,7 @@ fn busy() -> StatsSnapshot {
             (t.removals.cleared, t.removals.displaced, t.removals.lost) = (40, 1, 12);
             (t.overloaded, t.too_large, t.wrong_type, t.restarts) = (3, 1, 2, 1);
             t.unawaited_failed = 4;
+            t.unreadable = 6;
             let turns = Recorder::default();
             turns.record(Duration::from_micros(1_500));
             t.turns = turns.read();

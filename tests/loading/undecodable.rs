@@ -49,7 +49,8 @@ fn a_load_takes_what_it_cannot_decode_as_absent_and_puts_its_own_in_its_place() 
         let cache = held().await;
         is_loaded(&cache.get_or_load(KEY, brings).await.unwrap());
         assert_eq!(cache.get::<Even>(KEY).await.unwrap().unwrap().0, 4);
-        assert_eq!(stats_of(&cache, "user").await.wrong_type, 1);
+        let stats = stats_of(&cache, "user").await;
+        assert_eq!((stats.unreadable, stats.wrong_type), (2, 0), "the read, and the load");
 
         let cache = held().await;
         let load = |_| async { Ok::<_, io::Error>(Loaded::value(Even(4))) };

@@ -249,6 +249,7 @@ fn a_landing_of_a_load_that_nobody_began_changes_nothing() {
             incarnation,
             outcome: Outcome::Loaded(value(1).into()),
             took: Duration::ZERO,
+            done: None,
         };
         tier.addr.do_send(landed(99, 0));
         assert!(answer(tier.load("user::1", Source::brings(2))).await.is_ok());

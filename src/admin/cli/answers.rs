@@ -71,6 +71,8 @@ pub(super) struct Tier {
     #[serde(default)]
     pub(super) wrong_type: u64,
     #[serde(default)]
+    pub(super) unreadable: u64,
+    #[serde(default)]
     pub(super) restarts: u64,
 }
 

@@ -173,6 +173,7 @@ fn troubles(stats: &Stats) -> Option<String> {
         ("refused as a bound was reached: the errors name the setting", stats.sum(|tier| tier.overloaded)),
         ("too large for max_entry_size", stats.sum(|tier| tier.too_large)),
         ("read as another type: use one type per key", stats.sum(|tier| tier.wrong_type)),
+        ("that cannot be read back: the log names type and field", stats.sum(|tier| tier.unreadable)),
         ("warm values without room: raise the budget", stats.sum(|tier| tier.warm_no_room)),
         ("tiers started again after an error: see the log", stats.sum(|tier| tier.restarts)),
     ];

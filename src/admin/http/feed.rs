@@ -207,6 +207,7 @@ fn shown(event: &Event, granted: bool) -> Option<(&'static str, Value)> {
                 NotStored::TooLarge => "too_large",
                 NotStored::TooManyTags => "too_many_tags",
                 NotStored::NotKept => "not_kept",
+                NotStored::Unreadable => "unreadable",
             });
             let took = shape::seconds(*took);
             let data = json!({ "tier": &**tier, "took_s": took, "found": found, "not_stored": not_stored });

@@ -138,6 +138,9 @@ fn reads(made: &mut Families, tiers: &[NamedTierStats]) {
     each("wrong_type_reads_total", "Values found under the right key, but of another type.", |t| {
         t.wrong_type
     });
+    each("unreadable_values_total", "Values that cannot be read back as what they were written from.", |t| {
+        t.unreadable
+    });
     each(
         "unawaited_failures_total",
         "Writes that nobody waited for and that failed after they had been accepted.",

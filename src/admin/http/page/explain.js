@@ -35,6 +35,7 @@ const REASONS = {
   revoked: () => "A load brought it, but an invalidation or a set came between.",
   too_large: () => "Larger than max_entry_size.",
   too_many_tags: () => "It had more than 32 tags.",
+  unreadable: () => "A load brought it, but it cannot be read back: the log names type and field.",
   not_kept: () => "Its loader asked that it not be stored.",
   no_room: () => "A warm run brought it, and there was no room.",
   load_failed: ({ kind }) => `Its load failed${kind === null ? "" : ` (${kind})`}.`,

@@ -100,6 +100,7 @@ function tiles(recent, shown, names) {
     "calls refused": grown(shown, (tier) => tier.overloaded),
     "writes failed": grown(shown, (tier) => tier.unawaited_failed),
     "of another type": grown(shown, (tier) => tier.wrong_type),
+    "cannot be read": grown(shown, (tier) => tier.unreadable ?? 0),
     restarts: grown(shown, (tier) => tier.restarts),
   };
   const troubles = Object.values(bad).reduce((sum, number) => sum + number, 0);
