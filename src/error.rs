@@ -83,7 +83,7 @@ pub enum Error {
         /// The type that was asked for.
         asked: &'static str,
     },
-    /// The value could not be encoded.
+    /// The value could not be encoded: its `Serialize` fails, or it is nested deeper than 128 levels.
     #[error("a value of type {type_name} could not be encoded: {reason}")]
     Encode {
         /// The type of the value.
@@ -99,7 +99,7 @@ pub enum Error {
     Decode {
         /// The type that was asked for.
         type_name: &'static str,
-        /// What its `Deserialize` said, without any of the value.
+        /// What its `Deserialize` said and in which field, without any of the value.
         reason: Arc<str>,
     },
     /// A bound of the tier is reached; nothing was queued. Try again later, or raise the bound.

@@ -104,6 +104,24 @@ impl Cache {
         SetCall::new(self, self.wiring().make_of(key, value))
     }
 
+    /// As [`Cache::set`], of a value that is read back first, so that no reader can fail for it.
+    ///
+    /// Errors: also `Decode`, with the field that cannot be read; nothing was changed then. Cost: one pass more. A load does the
+    /// same by itself.
+    ///
+    /// ```no_run
+    /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+    /// cache.set_checked("user::42::profile", &"Ann".to_owned()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_checked<T>(&self, key: impl IntoKey, value: &T) -> SetCall<'_>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        SetCall::new(self, self.wiring().make_checked(key, value))
+    }
+
     /// The value of `key`; when it is not there, `load` brings it. One load runs for a key at a time, however many ask.
     ///
     /// You are given what the loader returned, and so are all who joined its load. It is stored if it can be written and read

@@ -1,4 +1,5 @@
-//! What the tests of a host need: a cache on the test's own thread, in time that stands still, and who asked the source.
+//! What the tests of a host need: a cache on the test's own thread, in time that stands still, who asked the source, and
+//! whether a value [can be cached](assert_cacheable).
 //!
 //! Owns: starting such a cache. Never: sleeps.
 //!
@@ -43,6 +44,10 @@ use crate::engine::key::IntoKey;
 use crate::env::{Env, yield_now};
 use crate::handle::Cache;
 use crate::settings::Settings;
+
+mod cacheable;
+
+pub use cacheable::assert_cacheable;
 
 /// Seed of caches for tests.
 const SEED: u64 = 7;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::dispatch::Pending;
 use super::inbox::Parcel;
@@ -16,7 +17,8 @@ use super::request::{Accepted, TierRequest};
 use super::tier_shared::TierShared;
 use super::wiring::Wiring;
 use crate::codec::fingerprint::Fingerprint;
-use crate::codec::value::Value;
+use crate::codec::pack::Packed;
+use crate::codec::value::{Value, decode_stored};
 use crate::engine::entry::Entry;
 use crate::engine::key::IntoKey;
 use crate::engine::tag::Tags;
@@ -83,18 +85,37 @@ impl Wiring {
     ///
     /// Errors: `InvalidKey`, `UnknownPrefix`, `Encode`.
     pub(crate) fn make_of<T: Serialize + ?Sized>(&self, key: impl IntoKey, value: &T) -> Result<Ready<'_>> {
+        self.make_if(key, value, |_| Ok(()))
+    }
+
+    /// As [`Wiring::make_of`], of a value that can be read back. Errors: also `Decode`.
+    pub(crate) fn make_checked<T>(&self, key: impl IntoKey, value: &T) -> Result<Ready<'_>>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        self.make_if(key, value, |bytes| decode_stored::<T>(bytes, &Packed::Plain).map(drop))
+    }
+
+    /// Makes the entry of `value` if `check` has nothing against its bytes.
+    fn make_if<T: Serialize + ?Sized>(
+        &self,
+        key: impl IntoKey,
+        value: &T,
+        check: impl FnOnce(&[u8]) -> Result<()>,
+    ) -> Result<Ready<'_>> {
         key.check()?;
         let (tier, terms) = self.route_told(key.text())?;
         let known = key.place().filter(|place| place.owner == self.id);
         let hash = known.map_or_else(|| tier.view.hash(key.text()), |place| place.hash);
         let made = Value::encode_to(value, |bytes| {
-            if tier.stores_as_it_is(bytes.len()) {
+            check(bytes)?;
+            Ok::<_, Error>(if tier.stores_as_it_is(bytes.len()) {
                 Ok(Entry::made_plain(key.text(), bytes, Fingerprint::of::<T>()))
             } else {
                 Err(Value::of_written::<T>(bytes))
-            }
+            })
         });
-        let entry = match made? {
+        let entry = match made?? {
             Ok(entry) => entry,
             Err(value) => {
                 let key = key.into_key()?;

@@ -97,6 +97,16 @@ impl Set {
         Ok(Self::new(key.into_key()?, Value::encode(value)?))
     }
 
+    /// As [`Set::of`], of a value that is read back here. Errors: also `Decode`.
+    pub fn checked<T>(key: impl IntoKey, value: &T) -> Result<Self>
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        let set = Self::of(key, value)?;
+        set.value.decode::<T>(set.key.as_str())?;
+        Ok(set)
+    }
+
     /// Lets it live for `ttl`; zero: it is not kept.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.policy.ttl = Some(ttl);

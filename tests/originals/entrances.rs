@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use apex_cache::message::{Break, Breaks, GetOrLoad};
+use apex_cache::message::{Break, Breaks, GetOrLoad, Set};
 use apex_cache::{Cache, ErrorKind, Filled, Key, Loaded, Reserved, Source as From};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -192,6 +192,25 @@ fn a_message_that_wants_bytes_is_told_why_there_are_none() {
         let bytes = GetOrLoad::new(key(), || async { Ok::<_, io::Error>(Repo { open_issues: 3 }) });
         let given = cache.supervisor().send(bytes).await.unwrap();
         assert!(!given.stored && given.value.decode::<Repo>(KEY).is_err());
+    });
+}
+
+#[test]
+fn a_checked_set_refuses_what_cannot_be_read_and_leaves_what_is_there() {
+    paused(async || {
+        let cache = cache().await;
+        cache.set_checked(KEY, &thread(2)).await.unwrap();
+        for (levels, kind) in [(300, ErrorKind::Encode), (100, ErrorKind::Encode)] {
+            assert_eq!(cache.set_checked(KEY, &thread(levels)).await.unwrap_err().kind(), kind);
+            assert_eq!(cache.set(KEY, &thread(levels)).await.unwrap_err().kind(), kind);
+        }
+        let repo = Repo { open_issues: 3 };
+        assert_eq!(cache.set_checked(KEY, &repo).await.unwrap_err().kind(), ErrorKind::Decode);
+        assert_eq!(cache.set_checked(KEY, &repo).send().unwrap_err().kind(), ErrorKind::Decode);
+        assert_eq!(Set::checked(KEY, &repo).unwrap_err().kind(), ErrorKind::Decode);
+        assert_eq!(*cache.get::<Comment>(KEY).await.unwrap().unwrap(), thread(2));
+        cache.supervisor().send(Set::checked(KEY, &thread(3)).unwrap()).await.unwrap();
+        assert_eq!(*cache.get::<Comment>(KEY).await.unwrap().unwrap(), thread(3));
     });
 }
 
