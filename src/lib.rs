@@ -59,6 +59,8 @@ pub mod env;
 pub mod error;
 mod fence;
 mod forget;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod handle;
 mod hit;
 mod load_calls;
