@@ -39,6 +39,8 @@ pub(super) struct Trail {
 
 impl Trail {
     /// One step from a container, of which `inside` says how many levels may be opened in it.
+    #[cold]
+    #[inline(never)]
     pub(super) fn enter(&self, inside: Levels, step: Step) {
         let at = Self::place(inside);
         let mut steps = self.steps.borrow_mut();
@@ -49,6 +51,8 @@ impl Trail {
     }
 
     /// As [`Trail::enter`], into what the last name that was read stands for.
+    #[cold]
+    #[inline(never)]
     pub(super) fn enter_named(&self, inside: Levels, names: Names) {
         let step = {
             let read = self.name.borrow();
@@ -58,12 +62,16 @@ impl Trail {
     }
 
     /// What was entered has been read.
+    #[cold]
+    #[inline(never)]
     pub(super) fn leave(&self, inside: Levels) {
         self.steps.borrow_mut().truncate(Self::place(inside));
         self.failed.set(None); // a type may go on after a part of it failed
     }
 
     /// The name of a field or a variant was read.
+    #[cold]
+    #[inline(never)]
     pub(super) fn named(&self, name: &[u8]) {
         let mut read = self.name.borrow_mut();
         read.clear();
@@ -71,6 +79,8 @@ impl Trail {
     }
 
     /// A type that states `names` failed.
+    #[cold]
+    #[inline(never)]
     pub(super) fn failed(&self, names: Names) {
         if self.failed.get().is_none() {
             self.failed.set(Some(names));
