@@ -1,6 +1,6 @@
 //! Values: bytes that know which type they were written from.
 //!
-//! Owns: the encoding, `MessagePack` with named fields. Never: compresses by itself (`pack` does); shows a value, in an error or otherwise.
+//! Owns: the encoding, `MessagePack` with named fields in the form for people. Never: compresses by itself (`pack` does); shows a value, in an error or otherwise.
 
 use std::any::type_name;
 use std::cell::Cell;
@@ -61,7 +61,7 @@ pub struct Value {
 impl Value {
     /// Encodes `value`, in an allocation of exactly its size.
     ///
-    /// Errors: `Encode`, when its `Serialize` fails. Cost: one pass and a copy.
+    /// Errors: `Encode`, when its `Serialize` fails, or when it is nested deeper than 128 levels. Cost: one pass and a copy.
     ///
     /// ```
     /// use apex_cache::Value;
