@@ -36,7 +36,8 @@ impl<'c> SetCall<'c> {
         self
     }
 
-    /// Lets it be served for `stale` longer where the reader allows stale values. Default: what its route or tier says.
+    /// Lets it be served for `stale` longer where the reader allows stale values; zero: it is never served
+    /// past its time to live, whatever the reader allows. Default: what its route or tier says.
     pub fn stale(mut self, stale: Duration) -> Self {
         if let Ok(set) = &mut self.set {
             set.set_stale(stale);

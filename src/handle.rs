@@ -204,7 +204,7 @@ impl Cache {
                 // Looked for when the load runs, not when it was asked for: what was removed in between is not renewed.
                 let held = wiring.upgrade().and_then(|wiring| wiring.held(shown.as_str()));
                 let old = held.as_ref().and_then(|(given, _)| Hit::given_to(shown.as_str(), given).ok());
-                let renewed = old.is_some().then(|| held.map(|(given, tags)| (given.value, tags))).flatten();
+                let renewed = old.is_some().then(|| held.map(|(_, renewed)| renewed)).flatten();
                 (renewed, load(LoadContext { key: shown, old }))
             };
             Loader::telling(key, begin)

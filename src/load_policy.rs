@@ -1,10 +1,10 @@
 //! What a call with a loader says about time: four words for nearly everybody, and the rest for those who look for it.
 //!
-//! Owns: what may be said, and that of several who say something the nearest is heard: call, loader, route, tier, settings.
-//! Never: stores anything.
+//! Owns: what may be said, and whose word counts where several say something. Never: stores anything.
 
 use std::time::Duration;
 
+use crate::engine::provenance::SaidBy;
 use crate::engine::terms::{JITTER_MAX, Terms};
 
 /// How values are loaded, kept and served, as far as it is said here; what is left out is taken from the route, the tier,
@@ -13,6 +13,30 @@ use crate::engine::terms::{JITTER_MAX, Terms};
 /// Nearly everybody needs only [`ttl`](Self::ttl), [`stale`](Self::stale), [`timeout`](Self::timeout) and
 /// [`not_found_ttl`](Self::not_found_ttl), which are also options of a call. Nothing is served past its time to live unless
 /// `stale` is said for the call, its route, its tier or in the settings.
+///
+/// # Whose word counts
+///
+/// The most specific word wins, for each option on its own:
+///
+/// 1. **Those who bring the value**: its loader ([`Loaded::ttl`](crate::Loaded::ttl),
+///    [`Loaded::never_stale`](crate::Loaded::never_stale)), or the set that writes it
+///    ([`SetCall::ttl`](crate::SetCall::ttl), [`SetCall::stale`](crate::SetCall::stale)).
+/// 2. **The call** or the attribute that has it loaded. Callers that join a load take what its first caller
+///    said.
+/// 3. **The route**: the prefix of the key in the settings.
+/// 4. **The tier**.
+/// 5. **The policy of the cache** ([`Settings::policy`](crate::Settings::policy)), and then the defaults.
+///
+/// What 1 and 2 say of `ttl` and `stale` stays with the value, and still holds after a loader said
+/// [`not_modified`](crate::Loaded::not_modified). A loader can replace it; what only a call said, a later
+/// call can replace too. What 3 to 5 say is asked again at each load, so that a change by `/cache-set ttl`
+/// takes effect.
+///
+/// `stale` is a right of the value as well as of the call: a value is served past its time to live for as
+/// long as both allow, what was said when it was stored and what the call says that reads it. So
+/// `never_stale`, a set with a `stale` of zero, and `stale = "0s"` on the call that loads make a value that
+/// nobody is served late, whatever the tier or another call allows. Reads without a loader, such as
+/// [`Cache::get`](crate::Cache::get), never take a stale value.
 ///
 /// ```
 /// use std::time::Duration;
@@ -72,8 +96,13 @@ impl LoadPolicy {
         self
     }
 
-    /// How long a call that could be served a stale value waits for the fresh one first. Default: zero, it is served at once.
-    /// After a load failed it is served at once too, until the source is asked again: see [`retry`](Self::retry). In settings more than the timeout is refused.
+    /// How long a call that could be served a stale value waits for the fresh one first: wait for the source,
+    /// then fall back to the old value. Does nothing where no stale value may be served. Default: zero, it is
+    /// served at once.
+    ///
+    /// After a load failed it is served at once too, until the source is asked again: see
+    /// [`retry`](Self::retry). A call whose timeout is not longer waits for that alone; in settings more than
+    /// the timeout is refused.
     pub fn soft_timeout(mut self, timeout: Duration) -> Self {
         self.soft_timeout = Some(timeout);
         self
@@ -121,6 +150,19 @@ impl LoadPolicy {
             jitter: self.jitter.unwrap_or(below.jitter),
             eager,
             retry: self.retry.unwrap_or(below.retry),
+            said: below.said,
         }
+    }
+
+    /// As [`LoadPolicy::over`], and notes that `by` said what is said here.
+    pub(crate) fn said_over(&self, below: &Terms, by: SaidBy) -> Terms {
+        let mut terms = self.over(below);
+        if self.ttl.is_some() {
+            terms.said.ttl = by;
+        }
+        if self.stale.is_some() {
+            terms.said.stale = by;
+        }
+        terms
     }
 }

@@ -27,6 +27,7 @@ use crate::hit::Hit;
 pub struct Loaded<T> {
     pub(crate) what: What<T>,
     pub(crate) ttl: Option<Duration>,
+    pub(crate) never_stale: bool,
     pub(crate) tags: Vec<Tag>,
 }
 
@@ -39,7 +40,7 @@ pub(crate) enum What<T> {
 
 impl<T> Loaded<T> {
     fn new(what: What<T>) -> Self {
-        Self { what, ttl: None, tags: Vec::new() }
+        Self { what, ttl: None, never_stale: false, tags: Vec::new() }
     }
 
     /// The source has this value.
@@ -53,15 +54,39 @@ impl<T> Loaded<T> {
         Self::new(What::NotFound)
     }
 
-    /// The value that the loader was given ([`LoadContext::old`]) is still right: it is fresh again, its tags stay. A loader
-    /// that was given none and says so fails.
+    /// The value that the loader was given ([`LoadContext::old`]) is still right: it is fresh again. Its tags
+    /// stay, and so does what was said about its time, by its loader or by the set that wrote it, until a
+    /// loader says otherwise; a value about which nobody said anything lives as long as its route or tier
+    /// says now. [`ttl`](Self::ttl), [`never_stale`](Self::never_stale) and [`tag`](Self::tag) say more about
+    /// the old value, as they do about a new one.
+    ///
+    /// A loader that was given no value and says so fails.
     pub fn not_modified() -> Self {
         Self::new(What::NotModified)
     }
 
-    /// Lets the value live for `ttl`, whatever the call, its route or its tier say.
+    /// Lets the value live for `ttl`, whatever the call, its route or its tier say; also when a later loader
+    /// says [`not_modified`](Self::not_modified) and no other time. Default: as
+    /// [`LoadPolicy`](crate::LoadPolicy) says.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
+        self
+    }
+
+    /// The value is never served past its time to live, whatever the call, its route or its tier allow: not
+    /// while it is refreshed, not when the source fails, and not after it was expired by hand. For tokens,
+    /// leases and all else that is worthless from a certain moment on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use apex_cache::Loaded;
+    ///
+    /// let (token, expires_in) = (String::from("..."), 3_600);
+    /// let token = Loaded::value(token).ttl(Duration::from_secs(expires_in - 30)).never_stale();
+    /// # let _ = token;
+    /// ```
+    pub fn never_stale(mut self) -> Self {
+        self.never_stale = true;
         self
     }
 
@@ -83,8 +108,9 @@ impl<T> Loaded<T> {
         self
     }
 
-    pub(crate) fn take_tags(&mut self) -> Tags {
-        Tags::new(std::mem::take(&mut self.tags))
+    /// Its tags, with `old` ones.
+    pub(crate) fn take_tags(&mut self, old: &Tags) -> Tags {
+        Tags::new(std::mem::take(&mut self.tags).into_iter().chain(old.as_slice().iter().cloned()))
     }
 }
 

@@ -19,6 +19,7 @@ use tracing::Span;
 use crate::codec::value::Value;
 use crate::engine::key::Key;
 use crate::engine::tag::Tags;
+use crate::engine::terms::Lasting;
 use crate::engine::tier::{Brought, Outcome};
 use crate::env::Spawner;
 use crate::error::{Error, SharedError, Shown};
@@ -88,11 +89,11 @@ impl Loader {
         Self::of_outcome(key, run)
     }
 
-    /// As [`Loader::new`], for a loader with more to say. `begin` returns the value that it may say is still right, with
-    /// its tags, and the load itself.
+    /// As [`Loader::new`], for a loader with more to say. `begin` returns the value that it may say is still
+    /// right, and the load itself.
     pub(crate) fn telling<F, Fut, T, E>(key: Key, begin: F) -> Self
     where
-        F: FnOnce() -> (Option<(Value, Tags)>, Fut) + Send + 'static,
+        F: FnOnce() -> (Option<Old>, Fut) + Send + 'static,
         Fut: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
@@ -104,15 +105,11 @@ impl Loader {
                 Outcome::Failed(Error::LoadFailed { key: shown, source: SharedError::from(source) })
             };
             match load.await {
-                Ok(loaded) => match (told(loaded), old) {
-                    (Ok(Told::Brought(brought)), _) => Outcome::Loaded(brought),
-                    (Ok(Told::NotModified(ttl)), Some((value, tags))) => {
-                        Outcome::Loaded(Brought { ttl, tags, ..value.into() })
-                    }
-                    (Ok(Told::NotModified(_)), None) => {
+                Ok(loaded) => match brought(loaded, old) {
+                    Some(brought) => Outcome::Loaded(brought),
+                    None => {
                         failed("the loader said `not modified` and was given no old value; load it".into())
                     }
-                    (Err(error), _) => Outcome::Failed(error),
                 },
                 Err(error) => failed(error.into()),
             }
@@ -168,22 +165,34 @@ impl Loader {
     }
 }
 
-/// What a loader said, encoded.
-enum Told {
-    Brought(Brought),
-    NotModified(Option<Duration>),
+/// A value that a loader may say is still right.
+pub(crate) struct Old {
+    pub(crate) value: Value,
+    pub(crate) tags: Tags,
+    /// How long it lasted, and who said so.
+    pub(crate) lasting: Lasting,
 }
 
-fn told<T>(mut loaded: Loaded<T>) -> Result<Told, Error>
+/// What a loader said, encoded. `None`: that a value is still right which it was not given.
+pub(crate) fn brought<T>(mut loaded: Loaded<T>, old: Option<Old>) -> Option<Brought>
 where
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    let (tags, ttl) = (loaded.take_tags(), loaded.ttl);
-    Ok(match loaded.what {
-        What::Value(value) => Told::Brought(Brought { ttl, tags, ..Brought::of(Arc::new(value)) }),
-        What::NotFound => Told::Brought(Brought { ttl, tags, ..Value::nothing().into() }),
-        What::NotModified => Told::NotModified(ttl),
-    })
+    let kept = match (&loaded.what, &old) {
+        (What::NotModified, Some(old)) => old.tags.clone(),
+        _ => Tags::NONE,
+    };
+    let tags = loaded.take_tags(&kept);
+    let Loaded { what, ttl, never_stale, .. } = loaded;
+    let brought = match what {
+        What::Value(value) => Brought::of(Arc::new(value)),
+        What::NotFound => Value::nothing().into(),
+        What::NotModified => {
+            let Old { value, lasting, .. } = old?;
+            Brought { renews: Some(lasting), ..value.into() }
+        }
+    };
+    Some(Brought { ttl, never_stale, tags, ..brought })
 }
 
 /// Drives what `run` returns as what the loader of the last key of `chain` does, or of several; `Err` with the panic's

@@ -16,7 +16,14 @@ use crate::handle::Cache;
 use crate::hit::Hit;
 
 impl Cache {
-    /// The value of `key`, if it is there.
+    /// The value of `key`, if it is there and fresh.
+    ///
+    /// A value past its time to live counts as absent, also where the tier says `stale`: this read could
+    /// neither refresh it nor tell its caller to wait for a fresh one. Only calls with a loader are served
+    /// stale values. That is so for all reads without a loader: [`get_now`](Self::get_now),
+    /// [`get_with`](Self::get_with), [`get_value`](Self::get_value), [`get_many`](Self::get_many),
+    /// [`contains`](Self::contains) and the messages [`Get`](crate::message::Get) and
+    /// [`Contains`](crate::message::Contains).
     ///
     /// Errors: `InvalidKey`, `UnknownPrefix`, `WrongType` (the key holds another type), `Decode`, `Closed`.
     /// Cost: a look-up and decoding; no message.

@@ -21,7 +21,8 @@ use crate::handle::Cache;
 use crate::hit::Hit;
 use crate::load_calls::{Options, found, found_there, options};
 use crate::load_policy::LoadPolicy;
-use crate::loaded::{Loaded, What};
+use crate::loaded::Loaded;
+use crate::loader::brought;
 
 /// A tier that works answers much sooner; past it a stale value is served rather than waiting for a load of others.
 const TURN: Duration = Duration::from_millis(10);
@@ -116,17 +117,12 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Reservation<T> {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn fill_with(self, mut loaded: Loaded<T>) -> Result<Filled> {
-        let (tags, ttl) = (loaded.take_tags(), loaded.ttl);
-        let outcome = match loaded.what {
-            What::Value(value) => Outcome::Loaded(Brought { ttl, tags, ..Brought::of(Arc::new(value)) }),
-            What::NotFound => Outcome::Loaded(Brought { ttl, tags, ..Value::nothing().into() }),
-            What::NotModified => {
-                let words = "a reservation cannot say `not modified`; use get_or_load_with";
-                return Err(Error::load_failed(&self.key, words));
-            }
+    pub async fn fill_with(self, loaded: Loaded<T>) -> Result<Filled> {
+        let Some(brought) = brought(loaded, None) else {
+            let words = "a reservation cannot say `not modified`; use get_or_load_with";
+            return Err(Error::load_failed(&self.key, words));
         };
-        Ok(self.end(outcome).await)
+        Ok(self.end(Outcome::Loaded(brought)).await)
     }
 
     async fn end(self, outcome: Outcome) -> Filled {

@@ -66,6 +66,11 @@ impl WarmEntries {
         Ok(())
     }
 
+    /// Adds an entry with all that a set may say: tags, a time to live, how long it may be served stale.
+    pub fn push_set(&mut self, set: Set) {
+        self.entries.push(set);
+    }
+
     /// Adds `value` under `key`, and hands the entries on, for chains. Errors: `InvalidKey`, `Encode`.
     pub fn with<T: Serialize + ?Sized>(mut self, key: impl IntoKey, value: &T) -> Result<Self> {
         self.push(key, value)?;

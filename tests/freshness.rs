@@ -12,10 +12,14 @@ mod source;
 mod failing;
 #[path = "freshness/loaders.rs"]
 mod loaders;
+#[path = "freshness/never_stale.rs"]
+mod never_stale;
 #[path = "freshness/nothing.rs"]
 mod nothing;
 #[path = "freshness/policies.rs"]
 mod policies;
+#[path = "freshness/said.rs"]
+mod said;
 #[path = "freshness/slow.rs"]
 mod slow;
 #[path = "freshness/stale.rs"]

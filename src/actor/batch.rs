@@ -24,6 +24,7 @@ use crate::deadline::Deadline;
 use crate::engine::flight::Class;
 use crate::engine::given::{Given, Source};
 use crate::engine::key::Key;
+use crate::engine::provenance::SaidBy;
 use crate::engine::route::TierId;
 use crate::engine::stamp::Stamp;
 use crate::engine::terms::Terms;
@@ -43,7 +44,7 @@ const BATCH_JITTER: f64 = 0.1;
 /// On what terms the values of a load of several keys are kept.
 pub(crate) fn terms_of_batch(policy: &LoadPolicy, below: &Terms) -> Terms {
     let jitter = if below.jitter > 0.0 { below.jitter } else { BATCH_JITTER };
-    policy.over(&Terms { jitter, ..*below })
+    policy.said_over(&Terms { jitter, ..*below }, SaidBy::Call)
 }
 
 /// What a call with a loader of several keys asks for.

@@ -24,6 +24,7 @@ use crate::deadline::Deadline;
 use crate::engine::flight::Class;
 use crate::engine::given::{Given, Source};
 use crate::engine::key::Key;
+use crate::engine::provenance::SaidBy;
 use crate::engine::route::TierId;
 use crate::engine::stamp::{At, Stamp};
 use crate::engine::terms::Terms;
@@ -93,7 +94,7 @@ impl Wiring {
         let Ok(permit) = self.open().and_then(|()| tier.permits.take(Lane::Data, bytes)) else { return };
         let request = LoadRequest {
             key,
-            terms: policy.over(&terms.now()),
+            terms: policy.said_over(&terms.now(), SaidBy::Call),
             wanted,
             after: None,
             class: Class::Refresh,
@@ -125,7 +126,7 @@ impl Wiring {
         let LoadCall { key, loader, policy, deadline, task, wanted, after, patience } = call;
         let nested = asked_inside(&key)?;
         let (tier, terms) = self.route_told(key.as_str())?;
-        let terms = policy.over(&terms.now());
+        let terms = policy.said_over(&terms.now(), SaidBy::Call);
         let after = after.and_then(|stamp| stamp.of(tier.id));
         let limit = Limit::of(deadline, task, terms.timeout);
         if limit.has_passed() {

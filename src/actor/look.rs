@@ -15,8 +15,8 @@ use crate::engine::given::Given;
 use crate::engine::moment::Moment;
 use crate::engine::sampler::Facts;
 use crate::engine::stamp::{At, Stamp};
-use crate::engine::tag::Tags;
 use crate::engine::view::{Fronted, Served, View};
+use crate::loader::Old;
 
 /// What a call with a loader finds in the view.
 #[derive(Debug)]
@@ -166,11 +166,13 @@ impl Wiring {
         Some(given)
     }
 
-    /// What is held under `key` and could be renewed, with its tags; counts as no read.
-    pub(crate) fn held(&self, key: &str) -> Option<(Given, Tags)> {
+    /// What is held under `key` and could be renewed, with its tags and how long it lasts; counts as no read.
+    pub(crate) fn held(&self, key: &str) -> Option<(Given, Old)> {
         let (tier, _) = self.route(key).ok()?;
         let now = self.env.now();
         let entry = tier.view.peek(key).filter(|entry| entry.freshness(now) != Freshness::Dead)?;
-        Some((Given::of(&entry.entry(), now), entry.tags().clone()))
+        let given = Given::of(&entry.entry(), now);
+        let value = given.value.clone();
+        Some((given, Old { value, tags: entry.tags().clone(), lasting: entry.lasting() }))
     }
 }

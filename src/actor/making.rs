@@ -21,6 +21,7 @@ use crate::codec::pack::Packed;
 use crate::codec::value::{Value, decode_stored};
 use crate::engine::entry::Entry;
 use crate::engine::key::IntoKey;
+use crate::engine::provenance::SaidBy;
 use crate::engine::tag::Tags;
 use crate::engine::terms::Lasting;
 use crate::engine::tier::Made;
@@ -46,12 +47,12 @@ impl Ready<'_> {
 
     /// Lets it live for `ttl`, whatever is in force.
     pub(crate) fn set_ttl(&mut self, ttl: Duration) {
-        (self.lasting.ttl, self.terms) = (ttl, None);
+        (self.lasting.ttl, self.lasting.said.ttl, self.terms) = (ttl, SaidBy::Value, None);
     }
 
     /// Lets it be served for `stale` longer.
     pub(crate) fn set_stale(&mut self, stale: Duration) {
-        self.lasting.stale = stale;
+        (self.lasting.stale, self.lasting.said.stale) = (stale, SaidBy::Value);
     }
 
     /// As it is posted: with the time to live of this moment.
@@ -75,7 +76,7 @@ impl Wiring {
         let (tier, terms) = self.route_told(key.as_str())?;
         let value = self.pack(tier, &key, value);
         let hash = tier.view.hash(key.as_str());
-        let lasting = policy.over(&terms.now()).lasting();
+        let lasting = policy.said_over(&terms.now(), SaidBy::Value).lasting();
         let terms = policy.ttl.is_none().then_some(terms);
         Ok(Ready { tier, entry: Entry::made(key.as_str(), value, tags), hash, lasting, terms })
     }

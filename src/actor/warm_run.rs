@@ -20,6 +20,7 @@ use super::request::{Accepted, TierRequest, ToWarmer};
 use super::tier_shared::TierShared;
 use super::wiring::{Wiring, tell};
 use crate::engine::journal::Ticket;
+use crate::engine::provenance::SaidBy;
 use crate::engine::terms::Terms;
 use crate::engine::tier::{Item, Warmed};
 use crate::engine::weigh::weigh;
@@ -194,7 +195,7 @@ fn stray(wiring: &Wiring, tier: &TierShared, set: &Set) -> Option<Item> {
         let Set { key, value, tags, policy } = set.clone();
         // What is warmed together would else expire together.
         let spread = if terms.jitter > 0.0 { terms.jitter } else { WARM_JITTER };
-        let terms = policy.over(&Terms { jitter: spread, ..terms });
+        let terms = policy.said_over(&Terms { jitter: spread, ..terms }, SaidBy::Value);
         let value = wiring.pack(tier, &key, value);
         Item { key, value, tags, terms }
     };

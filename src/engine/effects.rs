@@ -15,6 +15,7 @@ use super::key::Key;
 use super::stamp::At;
 use super::store::{Gone, Remains};
 use super::tag::Tags;
+use super::terms::Lasting;
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::original::Original;
 use crate::codec::value::Value;
@@ -63,6 +64,10 @@ pub struct Brought {
     pub value: Value,
     /// How long it lives, if the loader says so; zero: it is not kept.
     pub ttl: Option<Duration>,
+    /// Whether the loader says that it must not be served past its time to live.
+    pub never_stale: bool,
+    /// How the value lasted until now, if the loader said that it is still right.
+    pub renews: Option<Lasting>,
     /// The names it can be taken away by.
     pub tags: Tags,
     /// What the loader returned, as it is.
@@ -71,7 +76,7 @@ pub struct Brought {
 
 impl From<Value> for Brought {
     fn from(value: Value) -> Self {
-        Self { value, ttl: None, tags: Tags::NONE, original: None }
+        Self { value, ttl: None, never_stale: false, renews: None, tags: Tags::NONE, original: None }
     }
 }
 

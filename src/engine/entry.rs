@@ -7,6 +7,7 @@
 //! [`INLINE_MAX`](crate::codec::value::INLINE_MAX) bytes stand behind the fields in the same allocation: a hit follows one pointer.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::OnceLock;
 use std::sync::atomic::{
     AtomicU16, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
@@ -19,6 +20,7 @@ use triomphe::ThinArc;
 use super::kept::Kept;
 use super::key::Key;
 use super::moment::Moment;
+use super::provenance::Provenance;
 use super::tag::Tags;
 use super::terms::{Life, STORED_END};
 use super::weigh::weight;
@@ -59,6 +61,8 @@ pub struct Draft {
     pub tags: Tags,
     /// When it is served, and how.
     pub life: Life,
+    /// Who said so.
+    pub said: Provenance,
     /// How long its load took; zero for what was set.
     pub took: Duration,
     /// The tier's sequence number of the store.
@@ -73,8 +77,8 @@ pub struct Draft {
 impl Draft {
     /// Puts the entry together.
     pub(crate) fn made(self) -> (Entry, About) {
-        let Self { key, value, tags, life, took, seq, since, origin } = self;
-        (Entry::made(key.as_str(), value, tags), About { life, took, seq, since, origin })
+        let Self { key, value, tags, life, said, took, seq, since, origin } = self;
+        (Entry::made(key.as_str(), value, tags), About { life, said, took, seq, since, origin })
     }
 
     /// Bytes that its entry will be charged with.
@@ -109,7 +113,7 @@ pub struct Fields {
     mark: AtomicU32,
     /// See [`often`].
     hits: AtomicU16,
-    /// The length of the key, and its origin above that.
+    /// The length of the key; above that a number of its origin and its provenance, see [`ReadEntry::said`].
     shape: u16,
 }
 
@@ -129,6 +133,8 @@ struct Rare {
     ask_from: AtomicU64,
     /// Loads of the key that failed since the value was stored.
     failures: AtomicU32,
+    /// Its time to live as it was stored, in milliseconds, once that was ended by hand.
+    ttl: Option<NonZeroU64>,
 }
 
 /// Bytes of a box for what few entries have.
@@ -203,12 +209,15 @@ impl Entry {
             value: self.value(),
             tags: self.tags().clone(),
             life,
+            said: self.said(),
             took: self.took(),
             seq: self.seq(),
             since: self.since(),
             origin: self.origin(),
         };
-        let copy = Self::new(draft, self.slot(), self.raw_hits(), self.stamp());
+        let mut copy = Self::new(draft, self.slot(), self.raw_hits(), self.stamp());
+        let ttl = NonZeroU64::new(self.ttl_millis()).filter(|_| !self.is_plain());
+        copy.change(|fields| fields.rare.iter_mut().for_each(|rare| rare.ttl = ttl));
         if let (Some(from), Some(to)) = (&self.parts().0.rare, &copy.parts().0.rare) {
             to.failures.store(from.failures.load(Relaxed), Relaxed);
         }

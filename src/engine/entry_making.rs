@@ -16,6 +16,7 @@ use super::{Entry, Fields, KEY_BITS, Origin, Rare, STORED_BITS};
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::value::{INLINE_MAX, Value};
 use crate::engine::marks;
+use crate::engine::provenance::Provenance;
 use crate::engine::tag::Tags;
 use crate::engine::terms::{Life, STORED_END};
 
@@ -23,6 +24,7 @@ use crate::engine::terms::{Life, STORED_END};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct About {
     pub(crate) life: Life,
+    pub(crate) said: Provenance,
     pub(crate) took: Duration,
     pub(crate) seq: u64,
     pub(crate) since: u64,
@@ -80,7 +82,7 @@ impl Entry {
     }
 
     /// Changes its fields while nobody else has it.
-    fn change(&mut self, change: impl FnOnce(&mut Fields)) {
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Fields)) {
         self.0.with_arc_mut(|raw| {
             let own = triomphe::Arc::get_mut(raw).expect("an entry is changed before anybody else has it");
             change(own.header_mut());
@@ -89,7 +91,7 @@ impl Entry {
 
     /// Adds what is known when an entry is stored, before anybody else has it.
     pub(crate) fn store(&mut self, about: &About, slot: u32, hits: u16, stamp: u32) {
-        let About { life, took, seq, since, origin } = *about;
+        let About { life, said, took, seq, since, origin } = *about;
         let stored = life.stored.as_millis().min(STORED_END - 1);
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).min((1 << (64 - STORED_BITS)) - 1);
         let origin = match origin {
@@ -109,7 +111,7 @@ impl Entry {
             fields.slot = slot;
             fields.mark = AtomicU32::new(marks::first(stamp));
             fields.hits = AtomicU16::new(hits);
-            fields.shape |= origin << KEY_BITS;
+            fields.shape |= (origin * Provenance::CODES + said.code()) << KEY_BITS;
         });
     }
 }

@@ -4,6 +4,7 @@
 //! an entry.
 
 use std::any::TypeId;
+use std::num::NonZeroU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use crate::engine::key::Key;
 use crate::engine::marks::Marks;
 use crate::engine::moment::Moment;
 use crate::engine::often;
+use crate::engine::provenance::Provenance;
 use crate::engine::tag::Tags;
-use crate::engine::terms::Life;
+use crate::engine::terms::{Lasting, Life};
 use crate::engine::weigh::weight;
 
 /// Reads an entry, whoever keeps it alive.
@@ -177,11 +179,30 @@ pub trait ReadEntry {
 
     /// Who brought it.
     fn origin(&self) -> Origin {
-        match self.parts().0.shape >> KEY_BITS {
+        match (self.parts().0.shape >> KEY_BITS) / Provenance::CODES {
             0 => Origin::Set,
             1 => Origin::Load,
             _ => Origin::Warm,
         }
+    }
+
+    /// Who said how long it lives.
+    fn said(&self) -> Provenance {
+        Provenance::of_code((self.parts().0.shape >> KEY_BITS) % Provenance::CODES)
+    }
+
+    /// Its time to live as it was stored, in milliseconds, also where it was ended by hand since.
+    fn ttl_millis(&self) -> u64 {
+        let (rare, life) = (&self.parts().0.rare, self.life());
+        let kept = rare.as_ref().and_then(|rare| rare.ttl);
+        kept.map_or_else(|| life.fresh_until.as_millis() - life.stored.as_millis(), NonZeroU64::get)
+    }
+
+    /// How long it lives, as it was stored; what jitter took is not added again.
+    fn lasting(&self) -> Lasting {
+        let (life, ttl) = (self.life(), Duration::from_millis(self.ttl_millis()));
+        let stale = life.dead_at.since(life.stored.after(ttl));
+        Lasting { ttl, stale, jitter: 0.0, eager: None, said: self.said() }
     }
 
     /// How often it was served, its forerunners under the same key included: exact up to [`often::EXACT`], then within some

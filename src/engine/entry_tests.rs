@@ -8,13 +8,24 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::super::copied::{AsWritten, KEY_MAX, ReadAs};
+use super::super::terms::Lasting;
 use super::super::testing;
 use super::*;
 
 fn draft(key: &str, body: usize, life: Life, tags: &[&str]) -> Draft {
     let value = testing::value(7, body as u64);
     let (key, tags) = (testing::key(key), testing::tags(tags));
-    Draft { key, value, tags, life, took: Duration::from_millis(9), seq: 80, since: 60, origin: Origin::Warm }
+    Draft {
+        key,
+        value,
+        tags,
+        life,
+        said: Provenance::default(),
+        took: Duration::from_millis(9),
+        seq: 80,
+        since: 60,
+        origin: Origin::Warm,
+    }
 }
 
 #[test]
@@ -134,4 +145,23 @@ fn a_copy_stands_alone_when_its_key_is_short_and_it_lives_a_plain_time() {
     assert!(plain.is_fresh(Moment::from_millis(999)) && !plain.is_fresh(Moment::from_millis(1_000)));
     assert!(!copy(&"k".repeat(KEY_MAX + 1), life).stands_alone());
     assert!(!copy(&short, Life { dead_at: Moment::NEVER, ..life }).stands_alone());
+}
+
+#[test]
+fn how_long_an_entry_lasts_and_who_said_so_is_known_also_after_it_was_expired_by_hand() {
+    let (ttl, now) = (Duration::from_secs(60), Moment::from_millis(1_234));
+    for stale in [Duration::ZERO, Duration::from_secs(5)] {
+        for code in 0..Provenance::CODES {
+            let said = Provenance::of_code(code);
+            let life = Life { dead_at: now.after(ttl + stale), ..Life::fresh_for(ttl, now) };
+            let entry = Entry::new(Draft { said, ..draft("a", 0, life, &[]) }, 0, 0, 0);
+            let lasting = Lasting { ttl, stale, jitter: 0.0, eager: None, said };
+            assert_eq!((entry.lasting(), entry.origin(), entry.key()), (lasting, Origin::Warm, "a"));
+            if !stale.is_zero() {
+                let expired = entry.with_life(life.expired(now.after(Duration::from_secs(1))));
+                let again = expired.with_life(expired.life().expired(now.after(Duration::from_secs(2))));
+                assert_eq!((expired.lasting(), again.without_copy().lasting()), (lasting, lasting));
+            }
+        }
+    }
 }

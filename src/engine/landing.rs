@@ -284,7 +284,7 @@ impl<W: Waiter, J> Tier<W, J> {
         fx: &mut Effects<W, J>,
     ) -> Given {
         let mut terms = landed.terms;
-        terms.ttl = brought.ttl.unwrap_or(terms.ttl);
+        terms.hear_loader(brought.ttl, brought.never_stale, brought.renews.as_ref());
         let (value, tags) = (brought.value.clone(), brought.tags.clone());
         let item = Item { key: landed.key.clone(), value, tags, terms };
         let can_be_read = brought.flaw().is_none();

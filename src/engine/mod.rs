@@ -64,6 +64,7 @@ pub mod planner;
 #[cfg(test)]
 mod planner_tests;
 pub mod policy;
+pub mod provenance;
 #[cfg(test)]
 mod race_tests;
 mod remains;

@@ -47,7 +47,14 @@ impl<W: Waiter, J> Tier<W, J> {
         let mut sampled = None;
         if kept {
             let life = lasting.life(now, draw(hash, seq));
-            let about = About { life, took: Duration::ZERO, seq, since: seq, origin: Origin::Set };
+            let about = About {
+                life,
+                said: lasting.said,
+                took: Duration::ZERO,
+                seq,
+                since: seq,
+                origin: Origin::Set,
+            };
             self.counters.sets.one_alone();
             sampled = self.sampled(hash, || Facts { weight, dead_at: life.dead_at, took_ms: 0 });
             self.store.insert_made(entry, hash, &about, now, &mut fx.gone);

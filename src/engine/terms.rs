@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::moment::Moment;
+use super::provenance::{Provenance, SaidBy};
 
 /// Largest share of a time to live that jitter may take.
 pub const JITTER_MAX: f64 = 0.5;
@@ -29,6 +30,8 @@ pub struct Terms {
     pub eager: Option<f64>,
     /// How long the source is left alone after a load failed: the first pause, and the longest.
     pub retry: (Duration, Duration),
+    /// Who said `ttl` and `stale`.
+    pub said: Provenance,
 }
 
 impl Default for Terms {
@@ -43,6 +46,7 @@ impl Default for Terms {
             jitter: 0.0,
             eager: None,
             retry: (Duration::from_secs(10), Duration::from_secs(300)),
+            said: Provenance::default(),
         }
     }
 }
@@ -58,6 +62,8 @@ pub struct Lasting {
     pub jitter: f64,
     /// As [`Terms::eager`].
     pub eager: Option<f64>,
+    /// As [`Terms::said`].
+    pub said: Provenance,
 }
 
 /// The end of the moments that an entry can keep in few bytes: 34 years.
@@ -135,8 +141,29 @@ impl Lasting {
 impl Terms {
     /// What of it counts for a value that is set.
     pub fn lasting(&self) -> Lasting {
-        let Self { ttl, stale, jitter, eager, .. } = *self;
-        Lasting { ttl, stale, jitter, eager }
+        let Self { ttl, stale, jitter, eager, said, .. } = *self;
+        Lasting { ttl, stale, jitter, eager, said }
+    }
+
+    /// Adds what the loader says. `renews` is how the old value lasted, if the loader says that it is still
+    /// right: then what was said about that value holds, unless this call says something and the older word
+    /// was no stronger.
+    pub(super) fn hear_loader(&mut self, ttl: Option<Duration>, never_stale: bool, renews: Option<&Lasting>) {
+        if let Some(old) = renews {
+            if ttl.is_none() && old.said.ttl > self.said.ttl {
+                // Jitter shortened it once. To draw again at each renewal would shorten it without end.
+                (self.ttl, self.said.ttl, self.jitter) = (old.ttl, old.said.ttl, 0.0);
+            }
+            if old.said.stale > self.said.stale {
+                (self.stale, self.said.stale) = (old.stale, old.said.stale);
+            }
+        }
+        if let Some(ttl) = ttl {
+            (self.ttl, self.said.ttl) = (ttl, SaidBy::Value);
+        }
+        if never_stale {
+            (self.stale, self.said.stale) = (Duration::ZERO, SaidBy::Value);
+        }
     }
 
     /// The moments of a value that is stored at `now`; `draw` decides how much jitter takes.

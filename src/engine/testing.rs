@@ -8,6 +8,7 @@ use super::entry::{Draft, Origin};
 use super::key::Key;
 use super::moment::Moment;
 use super::pattern::Pattern;
+use super::provenance::Provenance;
 use super::scope::{Prefix, Scope};
 use super::tag::{Tag, Tags};
 use super::terms::{Life, Terms};
@@ -130,7 +131,7 @@ pub(super) fn item(key: &Key, value: Value, ttl: Duration) -> Item {
 /// The draft that a store at `seq` makes of a value that lives from `now` on for `ttl`.
 pub(super) fn draft(key: Key, value: Value, ttl: Duration, now: Moment, seq: u64, origin: Origin) -> Draft {
     let (life, took) = (Life::fresh_for(ttl, now), Duration::ZERO);
-    Draft { key, value, tags: Tags::NONE, life, took, seq, since: seq, origin }
+    Draft { key, value, tags: Tags::NONE, life, said: Provenance::default(), took, seq, since: seq, origin }
 }
 
 /// Any of a few, so that entries share some.

@@ -216,14 +216,14 @@ impl<W: Waiter, J> Tier<W, J> {
         now: Moment,
         fx: &mut Effects<W, J>,
     ) -> bool {
-        let Item { key, value, tags, .. } = item;
+        let Item { key, value, tags, terms } = item;
         let seq = self.next_seq();
         let (origin, since) = match right {
             Right::Load(ticket) => (Origin::Load, ticket),
             Right::Warm(ticket) => (Origin::Warm, ticket.seq0),
             Right::Extra(ticket) => (Origin::Load, ticket.seq0),
         };
-        let draft = Draft { key, value, tags, life, took, seq, since, origin };
+        let draft = Draft { key, value, tags, life, said: terms.said, took, seq, since, origin };
         let hash = self.store.hash(draft.key.as_str());
         let sampled = self.sampled(hash, || Facts::of_draft(&draft));
         let first_gone = fx.gone.len();

@@ -113,7 +113,8 @@ impl Set {
         self
     }
 
-    /// Lets it be served for `stale` longer where the reader allows stale values.
+    /// Lets it be served for `stale` longer where the reader allows stale values; zero: it is never served
+    /// past its time to live, whatever the reader allows.
     pub fn stale(mut self, stale: Duration) -> Self {
         self.policy.stale = Some(stale);
         self
