@@ -54,6 +54,13 @@ macro_rules! options {
             self
         }
 
+        /// Waits for so long for a fresh value where a stale one may be served, and takes the stale one then.
+        /// See [`LoadPolicy::soft_timeout`]. Default: what its route or tier says, else not at all.
+        pub fn soft_timeout(mut self, timeout: Duration) -> Self {
+            self.options.policy.soft_timeout = Some(timeout);
+            self
+        }
+
         /// Takes nothing that was set, or whose load began, before the invalidation that gave this stamp, in the tiers that
         /// it reached: what is older counts as absent, and a load under way that began before is not waited for. For a
         /// reader that was told of a change by another way than the cache. Default: whatever is held.

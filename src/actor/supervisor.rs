@@ -170,7 +170,8 @@ pub(crate) fn info(wiring: &Wiring) -> InfoSnapshot {
             name: Arc::clone(&tier.name),
             description: Arc::clone(&plan.tiers[index].description),
             ttl: tier.terms.ttl(),
-            stale: tier.terms.now().stale,
+            stale: tier.terms.planned().stale,
+            soft_timeout: tier.terms.planned().soft_timeout,
             prefixes: of_tier
                 .map(|(prefix, terms)| (Arc::clone(&prefix.prefix), terms.is_own().then(|| terms.ttl())))
                 .collect(),

@@ -83,7 +83,11 @@ fn status(tier: &TierInfo, style: Style) -> String {
         let _ = writeln!(text, "    Prefixes: {}", prefixes.join(", "));
     }
     if !tier.stale.is_zero() {
-        let _ = writeln!(text, "    Stale values: served for {} more", time(tier.stale));
+        let _ = write!(text, "    Stale values: served for {} more", time(tier.stale));
+        if !tier.soft_timeout.is_zero() {
+            let _ = write!(text, ", where the source takes longer than {}", time(tier.soft_timeout));
+        }
+        text.push('\n');
     }
     let _ = match tier.state {
         TierState::Running => writeln!(text, "    State: running"),

@@ -236,6 +236,9 @@ pub struct TierInfo {
     pub ttl: Duration,
     /// How long after that they may still be served when nothing else is said; zero: never.
     pub stale: Duration,
+    /// How long a call that could be served such a value waits for a fresh one when nothing else is said;
+    /// zero: not at all.
+    pub soft_timeout: Duration,
     /// First segments that lead here, each with its own time to live if it has one.
     pub prefixes: Vec<(Arc<str>, Option<Duration>)>,
     /// Whether it serves.

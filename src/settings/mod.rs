@@ -117,9 +117,10 @@ pub struct TierSettings {
     pub ttl: Duration,
     /// The first segments of the keys it takes, each with a TTL of its own or `None` for that of the tier.
     pub prefixes: BTreeMap<String, Option<Duration>>,
-    /// How its values are loaded and served (keys `stale`, `timeout`, `not_found_ttl`; the rest only in code). It must
-    /// say no time to live, that is `ttl`. A `stale` may be 0 ..= 3650 d, a `timeout` 1 ms ..= 1 d, a `not_found_ttl`
-    /// 0 ..= 1 d and at most the TTL.
+    /// How its values are loaded and served (keys `stale`, `timeout`, `soft_timeout`, `not_found_ttl`; the
+    /// rest only in code). It must say no time to live, that is `ttl`. A `stale` may be 0 ..= 3650 d, a
+    /// `timeout` 1 ms ..= 1 d, a `soft_timeout`
+    /// 0 ..= 1 d and at most the timeout, a `not_found_ttl` 0 ..= 1 d and at most the TTL.
     pub policy: LoadPolicy,
     /// The same for single prefixes, which must be among `prefixes`; their TTL stands there.
     pub prefix_policies: BTreeMap<String, LoadPolicy>,

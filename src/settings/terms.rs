@@ -1,4 +1,4 @@
-//! What may be said about loading and keeping: four words in files, and a whole `LoadPolicy` in code.
+//! What may be said about loading and keeping: five words in files, and a whole `LoadPolicy` in code.
 //!
 //! Owns: the limits of these words, and which of them do not go together.
 //! Never: says what holds where nothing is said; `plan` does.
@@ -12,15 +12,16 @@ use crate::engine::terms::Terms;
 use crate::load_policy::LoadPolicy;
 
 /// What files and variables may say for a tier and for a prefix.
-pub(super) const WORDS: [(&str, Kind); 4] = [
+pub(super) const WORDS: [(&str, Kind); 5] = [
     ("ttl", Kind::TTL),
     ("stale", Kind::Time(Duration::ZERO, Duration::from_secs(3_650 * DAY))),
     ("timeout", Kind::Time(Duration::from_millis(1), Duration::from_secs(DAY))),
+    ("soft_timeout", Kind::Time(Duration::ZERO, Duration::from_secs(DAY))),
     ("not_found_ttl", Kind::Time(Duration::ZERO, Duration::from_secs(DAY))),
 ];
 
 /// What only code may say.
-pub(super) const ONLY_IN_CODE: [&str; 4] = ["soft_timeout", "jitter", "eager", "retry"];
+pub(super) const ONLY_IN_CODE: [&str; 3] = ["jitter", "eager", "retry"];
 
 /// What the word may be; `None` when it is no such word.
 pub(super) fn kind(word: &str) -> Option<Kind> {
@@ -33,6 +34,7 @@ pub(super) fn word<'a>(policy: &'a mut LoadPolicy, word: &str) -> Option<&'a mut
         "ttl" => Some(&mut policy.ttl),
         "stale" => Some(&mut policy.stale),
         "timeout" => Some(&mut policy.timeout),
+        "soft_timeout" => Some(&mut policy.soft_timeout),
         "not_found_ttl" => Some(&mut policy.not_found_ttl),
         _ => None,
     }
@@ -129,16 +131,19 @@ impl Check<'_> {
         }
     }
 
-    /// Told where one of the two is said.
+    /// Told where one of the two is said. One without `stale` is no mistake: a call, or a set, may allow
+    /// stale values that neither the tier nor the prefix allows.
     fn soft_timeout(&mut self, said: &Said<'_>) {
         let Terms { soft_timeout: soft, timeout, .. } = said.terms;
-        let key = format!("{}.timeout", said.path);
-        if soft <= timeout || !self.is_sound(&key, "timeout", timeout) {
+        let [key, soft_key] = ["timeout", "soft_timeout"].map(|word| format!("{}.{word}", said.path));
+        let are_sound =
+            self.is_sound(&key, "timeout", timeout) && self.is_sound(&soft_key, "soft_timeout", soft);
+        if soft <= timeout || !are_sound {
             return;
         }
         if said.policy.soft_timeout.is_some() {
             let allowed = format!("expected at most the timeout, which is {}", show_time(timeout));
-            self.problem(&format!("{}.soft_timeout", said.path), show_time(soft), allowed, None);
+            self.problem(&soft_key, show_time(soft), allowed, None);
         } else if said.policy.timeout.is_some() {
             let allowed = format!("expected at least the soft_timeout, which is {}", show_time(soft));
             self.problem(&key, show_time(timeout), allowed, None);

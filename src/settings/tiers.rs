@@ -13,11 +13,12 @@ use super::values::{Kind, Raw, Wrong};
 use super::{Eviction, TierSettings};
 
 /// The keys of a tier.
-const OF_TIER: [&str; 10] = [
+const OF_TIER: [&str; 11] = [
     "description",
     "ttl",
     "stale",
     "timeout",
+    "soft_timeout",
     "not_found_ttl",
     "compression",
     "eviction",

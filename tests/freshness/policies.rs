@@ -6,7 +6,7 @@ use apex_cache::{LoadPolicy, Settings, Source as From};
 
 use super::{KEY, SECOND, STALE, TTL, get, policy};
 use crate::common::{advance, cache, cache_with, paused, settle};
-use crate::source::Source;
+use crate::source::{Source, clock};
 
 #[test]
 fn the_nearest_word_is_heard() {
@@ -40,6 +40,54 @@ fn the_nearest_word_is_heard() {
             advance(TTL + wanted * SECOND).await;
             assert!(!ask().await.is_stale(), "{key} {own:?}");
         }
+    });
+}
+
+#[test]
+fn a_call_waits_for_the_source_for_as_long_as_the_nearest_word_says_and_then_falls_back() {
+    paused(async || {
+        let soft = |seconds: u32| LoadPolicy::new().soft_timeout(seconds * SECOND);
+        let mut settings = Settings::default()
+            .tier("user", |tier| {
+                tier.policy(soft(2).stale(STALE)).prefix_policy("user_orders", soft(3)).ttl(TTL)
+            })
+            .tier("reference", |tier| tier.policy(soft(5)).ttl(TTL))
+            .tier("query", |tier| tier.policy(LoadPolicy::new().stale(STALE)).ttl(TTL));
+        settings.policy = soft(1);
+        for (key, own, waits) in [
+            ("query::1", None, 1),
+            ("user::1", None, 2),
+            ("user_orders::1", None, 3),
+            ("user_orders::1", Some(4), 4),
+            ("user::1", Some(0), 0),
+        ] {
+            let (cache, source) = (cache_with(settings.clone()).await, Source::new());
+            let ask = async || {
+                let call = cache.get_or_load(key, source.loader(key));
+                match own {
+                    Some(own) => call.soft_timeout(own * SECOND).await.unwrap(),
+                    None => call.await.unwrap(),
+                }
+            };
+            ask().await;
+            advance(TTL).await;
+            let (gate, began) = (source.hold(key), clock());
+            assert!(ask().await.is_stale(), "{key} {own:?}");
+            assert_eq!(began.elapsed(), waits * SECOND, "{key} {own:?}");
+            gate.open();
+            settle().await;
+            assert!(!ask().await.is_stale(), "the load went on: {key} {own:?}");
+        }
+        // The tier allows nothing stale, and the call does: the tier's word on the wait still counts.
+        let (cache, source) = (cache_with(settings).await, Source::new());
+        let ask = async || {
+            cache.get_or_load("products::1", source.loader("products::1")).stale(STALE).await.unwrap()
+        };
+        ask().await;
+        advance(TTL).await;
+        let (_gate, began) = (source.hold("products::1"), clock());
+        assert!(ask().await.is_stale());
+        assert_eq!(began.elapsed(), 5 * SECOND);
     });
 }
 

@@ -46,7 +46,7 @@ fn a_bad_file_changes_nothing_and_is_told_with_every_problem() {
 }
 
 /// Each with what the file said before, what it says now, and the beginning of every problem.
-const NEEDS_A_START: [(&str, &str, &[&str]); 16] = [
+const NEEDS_A_START: [(&str, &str, &[&str]); 17] = [
     ("", "moving_budget = false", &["moving_budget = false"]),
     ("", "max_entry_size = 2", &["max_entry_size = 2"]),
     ("", "cleanup_interval = 60", &["cleanup_interval = 60"]),
@@ -65,6 +65,7 @@ const NEEDS_A_START: [(&str, &str, &[&str]); 16] = [
     ),
     ("", "[tiers.user]\nstale = 60", &["tiers.user.stale = 60"]),
     ("[tiers.user]\nstale = 60", "", &["tiers.user.stale (default)"]),
+    ("", "[tiers.user]\nsoft_timeout = 2", &["tiers.user.soft_timeout = 2"]),
     ("", "[tiers.user.prefixes.user]\ntimeout = 60", &["tiers.user.prefixes.user.timeout = 60"]),
     (
         "",

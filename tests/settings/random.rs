@@ -11,9 +11,9 @@ use crate::terms::of_prefix;
 use crate::{Files, read, sources, ttl};
 
 /// What a tier or a prefix says, in seconds, in the order of `NAMES`.
-type Words = [Option<u64>; 4];
+type Words = [Option<u64>; 5];
 
-const NAMES: [&str; 4] = ["ttl", "stale", "timeout", "not_found_ttl"];
+const NAMES: [&str; 5] = ["ttl", "stale", "timeout", "not_found_ttl", "soft_timeout"];
 
 const DAY: u64 = 86_400;
 
@@ -21,7 +21,7 @@ fn words() -> impl Strategy<Value = Words> {
     let near =
         |limit: u64| prop_oneof![4 => 1..100_u64, 1 => Just(0), 1 => Just(limit), 1 => Just(limit + 1)];
     let said = |limit| proptest::option::of(near(limit));
-    (said(3_650 * DAY), said(3_650 * DAY), said(DAY), said(DAY)).prop_map(Into::into)
+    (said(3_650 * DAY), said(3_650 * DAY), said(DAY), said(DAY), said(DAY)).prop_map(Into::into)
 }
 
 fn policy(words: Words) -> LoadPolicy {
@@ -32,18 +32,20 @@ fn policy(words: Words) -> LoadPolicy {
             "ttl" => policy.ttl(said),
             "stale" => policy.stale(said),
             "timeout" => policy.timeout(said),
-            _ => policy.not_found_ttl(said),
+            "not_found_ttl" => policy.not_found_ttl(said),
+            _ => policy.soft_timeout(said),
         };
     }
     policy
 }
 
 /// Whether each word is within its limits.
-fn inside([ttl, stale, timeout, nothing]: Words) -> bool {
+fn inside([ttl, stale, timeout, nothing, soft]: Words) -> bool {
     ttl.is_none_or(|ttl| (1..=3_650 * DAY).contains(&ttl))
         && stale.is_none_or(|stale| stale <= 3_650 * DAY)
         && timeout.is_none_or(|timeout| (1..=DAY).contains(&timeout))
         && nothing.is_none_or(|nothing| nothing <= DAY)
+        && soft.is_none_or(|soft| soft <= DAY)
 }
 
 /// Words that make it likely for random text to get somewhere.
@@ -56,6 +58,7 @@ fn word() -> impl Strategy<Value = String> {
         "stale",
         "timeout",
         "not_found_ttl",
+        "soft_timeout",
         "prefixes",
         "user_orders",
         "max_size_mb",
@@ -176,7 +179,10 @@ proptest! {
         let of_tier = tier[0].unwrap_or(3_600);
         let of_key = prefix[0].unwrap_or(of_tier);
         let fits = |nothing: Option<u64>, ttl| nothing.is_none_or(|nothing| nothing <= ttl);
-        let allowed = inside(tier) && inside(prefix) && fits(tier[3], of_tier) && fits(prefix[3], of_key);
+        let waits = |word: usize, default| (tier[word].unwrap_or(default), prefix[word].or(tier[word]).unwrap_or(default));
+        let (timeouts, softs) = (waits(2, 30), waits(4, 0));
+        let soft_fits = softs.0 <= timeouts.0 && softs.1 <= timeouts.1;
+        let allowed = inside(tier) && inside(prefix) && fits(tier[3], of_tier) && fits(prefix[3], of_key) && soft_fits;
 
         let code = Settings::default()
             .tier("user", |settings| settings.policy(policy(tier)).prefix_policy("carts", policy(prefix)));
@@ -190,8 +196,9 @@ proptest! {
         if let Ok(plan) = code.check() {
             let terms = of_prefix(&plan, "carts");
             let heard = |word: usize, otherwise| prefix[word].or(tier[word]).unwrap_or(otherwise);
-            let held = [terms.ttl, terms.stale, terms.timeout, terms.not_found_ttl].map(|time| time.as_secs());
-            prop_assert_eq!(held, [heard(0, 3_600), heard(1, 0), heard(2, 30), heard(3, 30)]);
+            let held = [terms.ttl, terms.stale, terms.timeout, terms.not_found_ttl, terms.soft_timeout];
+            let held = held.map(|time| time.as_secs());
+            prop_assert_eq!(held, [heard(0, 3_600), heard(1, 0), heard(2, 30), heard(3, 30), heard(4, 0)]);
         }
     }
 }

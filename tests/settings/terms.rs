@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use apex_cache::LoadPolicy;
+use apex_cache::engine::terms::Terms;
 use apex_cache::settings::{Eviction, Plan, Settings};
 
 use crate::{Files, prefixes, read, seconds};
@@ -14,12 +15,13 @@ pub(crate) struct Held {
     pub(crate) stale: Duration,
     pub(crate) timeout: Duration,
     pub(crate) not_found_ttl: Duration,
+    pub(crate) soft_timeout: Duration,
 }
 
 pub(crate) fn of_prefix(plan: &Plan, prefix: &str) -> Held {
     let route = plan.prefixes.iter().find(|route| &*route.prefix == prefix).expect("the prefix");
-    let terms = route.terms;
-    Held { ttl: terms.ttl, stale: terms.stale, timeout: terms.timeout, not_found_ttl: terms.not_found_ttl }
+    let Terms { ttl, stale, timeout, not_found_ttl, soft_timeout, .. } = route.terms;
+    Held { ttl, stale, timeout, not_found_ttl, soft_timeout }
 }
 
 fn held(settings: &Settings, prefix: &str) -> [u64; 4] {
@@ -103,6 +105,46 @@ fn a_tier_and_its_prefixes_can_be_told_the_four_times_in_every_format() {
     assert_eq!(held(&expected, "user"), [3_600, 300, 30, 0]);
     assert_eq!(held(&expected, "user_orders"), [1_800, 60, 0, 0]);
     assert_eq!(held(&expected, "query"), [1_800, 0, 30, 30]);
+}
+
+#[test]
+fn how_long_a_call_waits_for_the_source_before_it_falls_back_can_be_said_in_every_format() {
+    let orders = LoadPolicy::new().soft_timeout(Duration::from_millis(200));
+    let user = LoadPolicy::new().stale(seconds(60)).soft_timeout(seconds(2));
+    let expected = Settings::default()
+        .tier("user", |tier| tier.policy(user).prefix_policy("carts", orders).prefix("user"));
+    for (extension, content) in [
+        (
+            "toml",
+            "[tiers.user]\nstale = 60\nsoft_timeout = \"2s\"\n[tiers.user.prefixes.carts]\nsoft_timeout = \"200ms\"\n",
+        ),
+        (
+            "json",
+            r#"{"tiers": {"user": {"stale": 60, "soft_timeout": 2, "prefixes": {"carts": {"soft_timeout": "200ms"}}}}}"#,
+        ),
+        (
+            "yaml",
+            "tiers:\n  user:\n    stale: 60\n    soft_timeout: 2s\n    prefixes:\n      carts:\n        \
+             soft_timeout: 200ms\n",
+        ),
+        (
+            "env",
+            "APEX_CACHE__TIERS__USER__STALE=60\nAPEX_CACHE__TIERS__USER__SOFT_TIMEOUT=2\n\
+             APEX_CACHE__TIERS__USER__PREFIXES__CARTS__SOFT_TIMEOUT=200ms\n",
+        ),
+    ] {
+        assert_eq!(read(extension, content).expect(content), expected, "{content}");
+    }
+    let plan = expected.check().expect("a plan");
+    let soft = ["user", "carts", "query"].map(|prefix| of_prefix(&plan, prefix).soft_timeout.as_millis());
+    assert_eq!(soft, [2_000, 200, 0]);
+    let alone = read("toml", "[tiers.user]\nsoft_timeout = 2\n").expect("a call may allow stale values");
+    assert_eq!(held(&alone, "user"), [3_600, 0, 30, 30]);
+    let off = read("toml", "[tiers.user]\nsoft_timeout = 2\nprefixes.user = { soft_timeout = 0 }\n");
+    assert_eq!(
+        of_prefix(&off.expect("0 is off").check().expect("a plan"), "user").soft_timeout,
+        Duration::ZERO
+    );
 }
 
 #[test]

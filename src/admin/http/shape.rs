@@ -192,6 +192,7 @@ fn tier_info(tier: &TierInfo) -> Value {
         "state": match tier.state { TierState::Running => "running", TierState::Failed => "failed" },
         "ttl_s": seconds(tier.ttl),
         "stale_s": seconds(tier.stale),
+        "soft_timeout_s": seconds(tier.soft_timeout),
         "prefixes": tier.prefixes.iter().map(prefix).collect::<Vec<_>>(),
         "entries": tier.entries,
         "bytes": tier.bytes,
