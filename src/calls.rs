@@ -51,6 +51,14 @@ impl<'c> SetCall<'c> {
         self
     }
 
+    /// Charges a native value with `bytes`, whatever its tier's weigher says; see
+    /// [`Value::with_size`](crate::Value::with_size). Another value is charged as ever. Default: what the
+    /// weigher says, else its `size_of_val`.
+    pub fn size(mut self, bytes: u64) -> Self {
+        self.set = self.set.map(|set| set.sized(bytes));
+        self
+    }
+
     /// Waits for at most `deadline`; the value is stored all the same. Default: no limit.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);

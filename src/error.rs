@@ -76,10 +76,12 @@ pub enum Error {
         limit: u64,
     },
     /// The key holds a value of another type than the one asked for.
-    #[error("{key} holds another type than {asked}; use one type per key, or remove the key first")]
+    #[error("{key} holds {held} {asked}; use one type per key, or remove the key first")]
     WrongType {
         /// The key, escaped and cut.
         key: Shown,
+        /// What the key holds, in words that go before the type that was asked for.
+        held: &'static str,
         /// The type that was asked for.
         asked: &'static str,
     },

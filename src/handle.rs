@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::actor::{Pending, Request, Wiring, begin_shutdown};
 use crate::builder::Builder;
 use crate::calls::{InvalidateCall, RemoveCall, SetCall};
+use crate::engine::given::Given;
 use crate::engine::key::{IntoKey, Key};
 use crate::engine::scope::Scope;
 use crate::error::{Error, Result};
@@ -20,7 +21,7 @@ use crate::fence::BeginCall;
 use crate::hit::Hit;
 use crate::load_calls::{FindCall, GetOrLoadCall};
 use crate::loaded::{LoadContext, Loaded};
-use crate::loader::Loader;
+use crate::loader::{Encode, Loader, encoded};
 use crate::message::{
     Advice, AdviceSnapshot, History, Info, InfoSnapshot, Invalidate, Invalidated, ReviveTier, Sample,
     SetBudget, Shutdown, Stats, StatsSnapshot, UserActive, Warm, WarmReport, WarmScope, Written,
@@ -168,7 +169,8 @@ impl Cache {
         Fut: Future<Output = Result<Option<T>, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
-        let make = |key| Loader::telling(key, || (None, async { find().await.map(Loaded::from) }));
+        let begin = || (None, async { find().await.map(Loaded::from) });
+        let make = |key| Loader::telling(key, begin, encoded);
         FindCall::new(self, key.into_key(), make)
     }
 
@@ -197,19 +199,35 @@ impl Cache {
         Fut: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
+        let make = self.renewing(load, Hit::given_to, encoded);
+        FindCall::new(self, key.into_key(), make)
+    }
+
+    /// Makes a loader of `load`, which is shown the old value as `read` reads it.
+    pub(crate) fn renewing<T, F, Fut, E>(
+        &self,
+        load: F,
+        read: fn(&str, &Given) -> Result<Hit<T>>,
+        encode: Encode<T>,
+    ) -> impl FnOnce(Key) -> Loader + Send + use<T, F, Fut, E>
+    where
+        T: Send + Sync + 'static,
+        F: FnOnce(LoadContext<T>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
         let wiring = Arc::downgrade(self.wiring());
-        let make = move |key: Key| {
+        move |key: Key| {
             let shown = key.clone();
             let begin = move || {
                 // Looked for when the load runs, not when it was asked for: what was removed in between is not renewed.
                 let held = wiring.upgrade().and_then(|wiring| wiring.held(shown.as_str()));
-                let old = held.as_ref().and_then(|(given, _)| Hit::given_to(shown.as_str(), given).ok());
+                let old = held.as_ref().and_then(|(given, _)| read(shown.as_str(), given).ok());
                 let renewed = old.is_some().then(|| held.map(|(_, renewed)| renewed)).flatten();
                 (renewed, load(LoadContext { key: shown, old }))
             };
-            Loader::telling(key, begin)
-        };
-        FindCall::new(self, key.into_key(), make)
+            Loader::telling(key, begin, encode)
+        }
     }
 
     /// Takes `key` away. See [`Remove`](crate::message::Remove).

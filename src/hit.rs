@@ -2,7 +2,7 @@
 //!
 //! Owns: the decoded copy of an entry as its reader sees it. Never: changes what is held.
 
-use std::any::{Any, TypeId, type_name};
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use serde::{Serialize, Serializer};
 use crate::actor::Seen;
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::original::Original;
-use crate::codec::value::decode_stored;
-use crate::engine::copied::{AsWritten, Copied, ReadAs};
+use crate::codec::value::{decode_stored, wrong_native, wrong_type};
+use crate::engine::copied::{AsWritten, ReadAs};
 use crate::engine::entry::{ReadEntry, packed};
 use crate::engine::given::{Given, Source};
 use crate::engine::moment::Moment;
 use crate::engine::view::{Fronted, Served, View};
-use crate::error::{Error, Result, Shown};
+use crate::error::{Error, Result};
 
 /// Why what was seen is of no use, and what that was. In a box: it is seldom, and the way of a hit is short.
 pub(crate) type Undecoded<'w> = (Error, Seen<'w>);
@@ -31,14 +31,14 @@ pub(crate) type Undecoded<'w> = (Error, Seen<'w>);
 /// another thread and held across an `.await`. Each thread keeps up to eight without counting references.
 pub struct Hit<T>(Inner<T>);
 
-/// Lends a copy as what it is. A function that is picked where the type is known to live for ever, so that those who only use a
-/// hit need not say so.
-type Lend<T> = fn(&dyn Copied) -> Option<&T>;
+/// Lends what an entry keeps beside its bytes as what it is: a decoded copy, or a native value. A function
+/// that is picked where the type is known to live for ever, so that those who only use a hit need not say so.
+type Lend<T> = fn(&Served) -> Option<&T>;
 
 enum Inner<T> {
     /// A copy that was found without its entry.
     InFront { copy: Fronted<T>, now: Moment },
-    /// An entry with a decoded copy that is a `T`.
+    /// An entry with a decoded copy that is a `T`, or with a native value in a `T`.
     Found { entry: Served, now: Moment, lend: Lend<T> },
     /// A value of its own. In a box, for most hits are of the first kind, and are moved a few times on their way.
     Own(Box<Own<T>>),
@@ -70,8 +70,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
     /// What was seen under `key`, if it was written from a `T`. Errors: `WrongType`, `Decode`.
     pub(crate) fn of<'w>(key: &str, seen: Seen<'w>) -> Result<Self, Box<Undecoded<'w>>> {
         if seen.entry.fingerprint() != Fingerprint::of::<T>() {
-            let error = Error::WrongType { key: Shown::new(key), asked: type_name::<T>() };
-            return Err(Box::new((error, seen)));
+            return Err(Box::new((wrong_type::<T>(key, seen.entry.is_native()), seen)));
         }
         Self::of_any(seen)
     }
@@ -99,12 +98,29 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
     }
 }
 
-fn lend_as_written<T: Send + Sync + 'static>(copy: &dyn Copied) -> Option<&T> {
-    (copy as &dyn Any).downcast_ref::<AsWritten<T>>().map(AsWritten::value)
+impl<T: ?Sized + Send + Sync + 'static> Hit<Arc<T>> {
+    /// The native value of `given`. Errors: `WrongType`.
+    pub(crate) fn native(key: &str, given: &Given) -> Result<Self> {
+        Ok(Self::given(Arc::clone(given.value.native_of(key)?), given))
+    }
+
+    /// The native value that was seen under `key`. Errors: `WrongType`.
+    #[inline]
+    pub(crate) fn of_native<'w>(key: &str, seen: Seen<'w>) -> Result<Self, Box<Undecoded<'w>>> {
+        if seen.entry.native::<T>().is_none() {
+            return Err(Box::new((wrong_native::<T>(key, seen.entry.is_native()), seen)));
+        }
+        let Seen { entry, now, .. } = seen;
+        Ok(Self(Inner::Found { entry, now, lend: Served::native::<T> }))
+    }
 }
 
-fn lend_read_as<T: Send + Sync + 'static>(copy: &dyn Copied) -> Option<&T> {
-    (copy as &dyn Any).downcast_ref::<ReadAs<T>>().map(|ReadAs(value)| value)
+fn lend_as_written<T: Send + Sync + 'static>(entry: &Served) -> Option<&T> {
+    (entry.decoded()? as &dyn Any).downcast_ref::<AsWritten<T>>().map(AsWritten::value)
+}
+
+fn lend_read_as<T: Send + Sync + 'static>(entry: &Served) -> Option<&T> {
+    (entry.decoded()? as &dyn Any).downcast_ref::<ReadAs<T>>().map(|ReadAs(value)| value)
 }
 
 impl<T> Hit<T> {
@@ -173,13 +189,12 @@ fn copied<T>(copy: &Fronted<T>) -> &AsWritten<T> {
 impl<T> Hit<T> {
     #[inline]
     fn value(&self) -> &T {
-        let (copy, lend) = match &self.0 {
-            Inner::InFront { copy, .. } => return copied(copy).value(),
-            Inner::Found { entry, lend, .. } => (entry.decoded(), lend),
-            Inner::Own(own) => return &own.value,
-        };
-        // A copy stays with its entry as long as that lives; the tier takes it away with the entry.
-        copy.and_then(lend).expect("a hit is made of an entry with such a copy")
+        match &self.0 {
+            Inner::InFront { copy, .. } => copied(copy).value(),
+            // It stays with its entry as long as that lives; the tier takes it away with the entry.
+            Inner::Found { entry, lend, .. } => lend(entry).expect("a hit is made of an entry that has it"),
+            Inner::Own(own) => &own.value,
+        }
     }
 
     /// The value itself. `Clone`, because others may share it.

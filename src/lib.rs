@@ -74,6 +74,7 @@ mod many;
 pub mod message;
 #[cfg(any(doc, doctest))]
 pub mod migrating;
+mod native;
 mod observe;
 mod prepared;
 mod reads;
@@ -114,6 +115,7 @@ pub use load_many::LoadManyCall;
 pub use load_policy::LoadPolicy;
 pub use loaded::{LoadContext, Loaded};
 pub use message::{Event, Source, WarmScope};
+pub use native::{NativeAnswer, NativeCall};
 pub use prepared::PreparedKey;
 pub use reservation::{Filled, Reservation, ReserveCall, Reserved};
 pub use settings::Settings;

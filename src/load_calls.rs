@@ -234,7 +234,7 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { cache, key, make, mut options, .. } = self;
+        let Self { cache, key, make, options, .. } = self;
         Box::pin(async move {
             let key = key?;
             if options.after.is_none()
@@ -242,25 +242,47 @@ where
             {
                 return Ok(Some(hit));
             }
-            let wanted = Wanted::typed::<T>().or_nothing();
-            match options.look(cache, &&key, wanted)? {
-                Found::Hit(seen) => match found_there(&key, seen) {
-                    Ok(found) => return Ok(found),
-                    Err(undecoded) => options.pass_over(&undecoded),
-                },
-                Found::Due(seen) => match found_there(&key, seen) {
-                    Ok(found) => {
-                        cache.wiring().refresh(key.clone(), make(key), options.policy, wanted);
-                        return Ok(found);
-                    }
-                    Err(undecoded) => options.pass_over(&undecoded),
-                },
-                Found::Nothing => {}
-            }
-            let given = options.load(cache, key.clone(), make(key.clone()), wanted).await?;
-            found(&key, &given)
+            let reading =
+                Reading { wanted: Wanted::typed::<T>().or_nothing(), there: found_there, given: found };
+            look_or_load(cache, key, make, options, reading).await
         })
     }
+}
+
+/// How the answer to a call is read.
+pub(crate) struct Reading<A> {
+    pub(crate) wanted: Wanted,
+    /// Of what the view has.
+    pub(crate) there: for<'w> fn(&Key, Seen<'w>) -> Result<A, Box<Undecoded<'w>>>,
+    /// Of what a load brought.
+    pub(crate) given: fn(&Key, &Given) -> Result<A>,
+}
+
+/// Carries out a call with a loader: a look at the view, a refresh where the value is due, a load where
+/// nothing is of use.
+pub(crate) async fn look_or_load<A>(
+    cache: &Cache,
+    key: Key,
+    make: Box<dyn FnOnce(Key) -> Loader + Send + '_>,
+    mut options: Options,
+    Reading { wanted, there, given }: Reading<A>,
+) -> Result<A> {
+    match options.look(cache, &&key, wanted)? {
+        Found::Hit(seen) => match there(&key, seen) {
+            Ok(found) => return Ok(found),
+            Err(undecoded) => options.pass_over(&undecoded),
+        },
+        Found::Due(seen) => match there(&key, seen) {
+            Ok(found) => {
+                cache.wiring().refresh(key.clone(), make(key), options.policy, wanted);
+                return Ok(found);
+            }
+            Err(undecoded) => options.pass_over(&undecoded),
+        },
+        Found::Nothing => {}
+    }
+    let answer = options.load(cache, key.clone(), make(key.clone()), wanted).await?;
+    given(&key, &answer)
 }
 
 /// The value that was seen, or that there is none.

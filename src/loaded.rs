@@ -28,6 +28,7 @@ pub struct Loaded<T> {
     pub(crate) what: What<T>,
     pub(crate) ttl: Option<Duration>,
     pub(crate) never_stale: bool,
+    pub(crate) size: Option<u64>,
     pub(crate) tags: Vec<Tag>,
 }
 
@@ -40,7 +41,7 @@ pub(crate) enum What<T> {
 
 impl<T> Loaded<T> {
     fn new(what: What<T>) -> Self {
-        Self { what, ttl: None, never_stale: false, tags: Vec::new() }
+        Self { what, ttl: None, never_stale: false, size: None, tags: Vec::new() }
     }
 
     /// The source has this value.
@@ -87,6 +88,13 @@ impl<T> Loaded<T> {
     /// ```
     pub fn never_stale(mut self) -> Self {
         self.never_stale = true;
+        self
+    }
+
+    /// Charges a native value with `bytes`, whatever the call or the weigher of its tier say; see
+    /// [`Value::with_size`](crate::Value::with_size). Another value is charged as ever.
+    pub fn size(mut self, bytes: u64) -> Self {
+        self.size = Some(bytes);
         self
     }
 

@@ -91,11 +91,11 @@ impl Loader {
 
     /// As [`Loader::new`], for a loader with more to say. `begin` returns the value that it may say is still
     /// right, and the load itself.
-    pub(crate) fn telling<F, Fut, T, E>(key: Key, begin: F) -> Self
+    pub(crate) fn telling<F, Fut, T, E>(key: Key, begin: F, encode: Encode<T>) -> Self
     where
         F: FnOnce() -> (Option<Old>, Fut) + Send + 'static,
         Fut: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
-        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        T: Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
         let shown = Shown::new(key.as_str());
@@ -105,7 +105,7 @@ impl Loader {
                 Outcome::Failed(Error::LoadFailed { key: shown, source: SharedError::from(source) })
             };
             match load.await {
-                Ok(loaded) => match brought(loaded, old) {
+                Ok(loaded) => match brought(loaded, old, encode) {
                     Some(brought) => Outcome::Loaded(brought),
                     None => {
                         failed("the loader said `not modified` and was given no old value; load it".into())
@@ -144,6 +144,25 @@ impl Loader {
         (Self::of_outcome(key, wait), begun)
     }
 
+    /// Charges what it brings with `bytes`, where that is a native value of which its own loader said no
+    /// size.
+    pub(crate) fn sized(self, bytes: u64) -> Self {
+        let run = self.run;
+        let run: LoadFn = Box::new(move || {
+            let load = run();
+            Box::pin(async move {
+                match load.await {
+                    Outcome::Loaded(mut brought) if !brought.value.has_stated_size() => {
+                        brought.value = brought.value.with_size(bytes);
+                        Outcome::Loaded(brought)
+                    }
+                    outcome => outcome,
+                }
+            })
+        });
+        Self { run, ..self }
+    }
+
     /// Counts as gone when its time is over. For what waits for a host that may never come back.
     pub(crate) fn lost_when_late(self) -> Self {
         Self { is_lost_when_late: true, ..self }
@@ -165,6 +184,9 @@ impl Loader {
     }
 }
 
+/// How what a loader brings becomes a value.
+pub(crate) type Encode<T> = fn(T) -> Brought;
+
 /// A value that a loader may say is still right.
 pub(crate) struct Old {
     pub(crate) value: Value,
@@ -173,25 +195,33 @@ pub(crate) struct Old {
     pub(crate) lasting: Lasting,
 }
 
-/// What a loader said, encoded. `None`: that a value is still right which it was not given.
-pub(crate) fn brought<T>(mut loaded: Loaded<T>, old: Option<Old>) -> Option<Brought>
+/// How a value that serde can write is brought.
+pub(crate) fn encoded<T>(value: T) -> Brought
 where
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
+    Brought::of(Arc::new(value))
+}
+
+/// What a loader said, encoded. `None`: that a value is still right which it was not given.
+pub(crate) fn brought<T>(mut loaded: Loaded<T>, old: Option<Old>, encode: Encode<T>) -> Option<Brought> {
     let kept = match (&loaded.what, &old) {
         (What::NotModified, Some(old)) => old.tags.clone(),
         _ => Tags::NONE,
     };
     let tags = loaded.take_tags(&kept);
-    let Loaded { what, ttl, never_stale, .. } = loaded;
-    let brought = match what {
-        What::Value(value) => Brought::of(Arc::new(value)),
+    let Loaded { what, ttl, never_stale, size, .. } = loaded;
+    let mut brought = match what {
+        What::Value(value) => encode(value),
         What::NotFound => Value::nothing().into(),
         What::NotModified => {
             let Old { value, lasting, .. } = old?;
             Brought { renews: Some(lasting), ..value.into() }
         }
     };
+    if let Some(bytes) = size {
+        brought.value = brought.value.with_size(bytes);
+    }
     Some(Brought { ttl, never_stale, tags, ..brought })
 }
 

@@ -13,7 +13,10 @@ use crate::engine::key::IntoKey;
 use crate::engine::moment::Moment;
 use crate::error::{Error, Result};
 use crate::handle::Cache;
-use crate::hit::Hit;
+use crate::hit::{Hit, Undecoded};
+
+/// How what was seen under a key becomes a hit.
+type Read<T> = for<'w> fn(&str, Seen<'w>) -> Result<Hit<T>, Box<Undecoded<'w>>>;
 
 impl Cache {
     /// The value of `key`, if it is there and fresh.
@@ -87,8 +90,13 @@ impl Cache {
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
+        self.read_as(key, Hit::of)
+    }
+
+    /// What is fresh under `key`, as `read` reads it.
+    pub(crate) fn read_as<T>(&self, key: impl IntoKey, read: Read<T>) -> Result<Option<Hit<T>>> {
         let Some((tier, seen)) = self.look(&key)? else { return key.check().map(|()| None) };
-        Hit::of(key.text(), seen).map(Some).map_err(|undecoded| {
+        read(key.text(), seen).map(Some).map_err(|undecoded| {
             let (error, seen) = *undecoded;
             let written = seen.entry.fingerprint();
             match error {

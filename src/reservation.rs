@@ -22,7 +22,7 @@ use crate::hit::Hit;
 use crate::load_calls::{Options, found, found_there, options};
 use crate::load_policy::LoadPolicy;
 use crate::loaded::Loaded;
-use crate::loader::brought;
+use crate::loader::{brought, encoded};
 
 /// A tier that works answers much sooner; past it a stale value is served rather than waiting for a load of others.
 const TURN: Duration = Duration::from_millis(10);
@@ -118,7 +118,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Reservation<T> {
     /// # }
     /// ```
     pub async fn fill_with(self, loaded: Loaded<T>) -> Result<Filled> {
-        let Some(brought) = brought(loaded, None) else {
+        let Some(brought) = brought(loaded, None, encoded) else {
             let words = "a reservation cannot say `not modified`; use get_or_load_with";
             return Err(Error::load_failed(&self.key, words));
         };

@@ -45,6 +45,11 @@ impl Ready<'_> {
         Self { entry: self.entry.tagged(tags), ..self }
     }
 
+    /// As it is, with its native value charged with `bytes`.
+    pub(crate) fn sized(self, bytes: u64) -> Self {
+        Self { entry: self.entry.sized(bytes), ..self }
+    }
+
     /// Lets it live for `ttl`, whatever is in force.
     pub(crate) fn set_ttl(&mut self, ttl: Duration) {
         (self.lasting.ttl, self.lasting.said.ttl, self.terms) = (ttl, SaidBy::Value, None);
@@ -71,7 +76,7 @@ impl fmt::Debug for Ready<'_> {
 
 impl Wiring {
     /// Makes the entry that `set` will be. Errors: `UnknownPrefix`.
-    pub(super) fn make(&self, set: Set) -> Result<Ready<'_>> {
+    pub(crate) fn make(&self, set: Set) -> Result<Ready<'_>> {
         let Set { key, value, tags, policy } = set;
         let (tier, terms) = self.route_told(key.as_str())?;
         let value = self.pack(tier, &key, value);

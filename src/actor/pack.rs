@@ -25,7 +25,8 @@ impl Wiring {
         }
         let value = packing.value;
         // A host's function, and this may be the task of a load of many: a panic must not take the others with it.
-        let charge = tier.weigher.and_then(|weigher| guarded(|| weigher.weigh(key, &value)).ok());
+        let weigher = tier.weigher.filter(|_| !value.has_stated_size());
+        let charge = weigher.and_then(|weigher| guarded(|| weigher.weigh(key, &value)).ok());
         value.charged(charge)
     }
 

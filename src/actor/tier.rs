@@ -21,6 +21,7 @@ use super::request::{ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
 use super::tier_shared::TierShared;
 use super::wiring::{Wiring, tell};
+use crate::codec::native;
 use crate::engine::budget::Told;
 use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
@@ -116,7 +117,7 @@ impl TierActor {
         let now = self.now();
         let mut fx = Fx { gone: std::mem::take(&mut self.spare), ..Fx::default() };
         self.tier.tick(now, self.wiring.events.is_watched());
-        let done = guarded(|| work(self, now, &mut fx));
+        let (done, aside) = native::put_aside(|| guarded(|| work(self, now, &mut fx)));
         let result = match done {
             Ok(result) => Some(result),
             Err(words) => {
@@ -127,6 +128,7 @@ impl TierActor {
             }
         };
         self.settle(fx);
+        drop(aside);
         result
     }
 

@@ -2,12 +2,14 @@
 //!
 //! Owns: which types count as one. Never: looks at a value.
 
-use std::any::type_name;
+use std::any::{TypeId, type_name};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use parking_lot::Mutex;
 
 /// A number that stands for a type, the same in every process and on every machine.
@@ -35,6 +37,11 @@ impl Fingerprint {
     #[inline]
     pub fn of<T: ?Sized>() -> Self {
         remembered(type_name::<T>())
+    }
+
+    /// That of a native `T`: of the type itself, whatever it is called, in this process alone.
+    pub(crate) fn native<T: ?Sized + 'static>() -> Self {
+        Self(FixedState::default().hash_one(TypeId::of::<T>()))
     }
 
     /// The number.

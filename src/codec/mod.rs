@@ -8,6 +8,7 @@ mod depth;
 pub(crate) mod dictionary;
 pub mod fingerprint;
 mod heap;
+pub(crate) mod native;
 pub(crate) mod original;
 pub mod pack;
 mod reason;

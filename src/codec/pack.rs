@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "zstd")]
 use super::dictionary::{Dictionary, Training};
+use super::native::Native;
 use super::value::Value;
 
 /// How a tier compresses what is stored in it.
@@ -79,6 +80,8 @@ pub(crate) enum Packed {
     /// Through zstd with this dictionary, to so many bytes. The dictionary lives as long as a value needs it.
     #[cfg(feature = "zstd")]
     Zstd { plain_len: u32, with: Arc<Dictionary> },
+    /// There are none: the value stands here.
+    Native(Native),
 }
 
 /// That compressed bytes are not what they claim.
@@ -91,6 +94,7 @@ impl Packed {
     pub(crate) fn expand(&self, stored: &[u8]) -> Result<Option<Vec<u8>>, Damaged> {
         match self {
             Self::Plain => Ok(None),
+            Self::Native(_) => Err(Damaged),
             Self::Lz4 { plain_len } => {
                 let len = *plain_len as usize;
                 if len > stored.len().saturating_mul(LZ4_RATIO_MAX) {
@@ -107,10 +111,15 @@ impl Packed {
         }
     }
 
+    /// The native value that stands here, if one does.
+    pub(crate) fn native(&self) -> Option<&Native> {
+        if let Self::Native(native) = self { Some(native) } else { None }
+    }
+
     /// How many bytes the plain form of what is `stored` so has.
     pub(crate) fn plain_len(&self, stored: &[u8]) -> usize {
         match *self {
-            Self::Plain => stored.len(),
+            Self::Plain | Self::Native(_) => stored.len(),
             Self::Lz4 { plain_len } => plain_len as usize,
             #[cfg(feature = "zstd")]
             Self::Zstd { plain_len, .. } => plain_len as usize,

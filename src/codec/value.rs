@@ -1,10 +1,11 @@
-//! Values: bytes that know which type they were written from.
+//! Values: bytes that know which type they were written from, or a native value of the host.
 //!
 //! Owns: the encoding, `MessagePack` with named fields in the form for people. Never: compresses by itself (`pack` does); shows a value, in an error or otherwise.
 
 use std::any::type_name;
 use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rmp_serde::config::{DefaultConfig, HumanReadableConfig};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::counting;
 use super::depth::Limited;
 use super::fingerprint::Fingerprint;
+use super::native::Native;
 use super::pack::{Damaged, Packed};
 use super::reason::{decode_reason, encode_reason};
 use super::trail::Trail;
@@ -37,6 +39,7 @@ pub(crate) fn write<T: Serialize + ?Sized>(to: &mut Vec<u8>, value: &T) -> Resul
 pub const INLINE_MAX: usize = 4_096;
 
 const DAMAGED: &str = "its compressed bytes are damaged";
+const NO_BYTES: &str = "it is a native value, which has no bytes";
 /// Room to write in that a thread keeps.
 const ROOM_MAX: usize = 64 << 10;
 
@@ -44,7 +47,8 @@ thread_local! {
     static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// An encoded value with the fingerprint of its type. A clone shares the bytes.
+/// An encoded value with the fingerprint of its type, or a [native](Self::native) one. A clone shares the
+/// bytes, or the value.
 ///
 /// Fields are written by name, so a type may gain fields that have a default, and still read its old values.
 /// Typed messages carry values in this form; its `Debug` shows the size alone. What a tier holds may be compressed, see
@@ -72,6 +76,52 @@ impl Value {
     /// ```
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
         Self::encode_to(value, Self::of_written::<T>)
+    }
+
+    /// A native value: `value` itself, which no `serde` is asked for. Readers are given the same `Arc`.
+    ///
+    /// It is charged with its `size_of_val` and what stands around it, which is the least it takes: what it
+    /// owns on the heap is not seen. Say more with [`with_size`](Self::with_size), or with the
+    /// [weigher](crate::settings::TierSettings::weigher) of its tier. It is never compressed, and never
+    /// leaves memory.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use apex_cache::Value;
+    ///
+    /// let lock = Arc::new(std::sync::Mutex::new(0));
+    /// let value = Value::native(Arc::clone(&lock)).with_size(1_000);
+    /// assert!(value.is_native());
+    /// assert!(value.as_native::<std::sync::Mutex<i32>>().is_some_and(|same| Arc::ptr_eq(same, &lock)));
+    /// ```
+    pub fn native<T: ?Sized + Send + Sync + 'static>(value: Arc<T>) -> Self {
+        let packed = Packed::Native(Native::new(value));
+        Self { bytes: Bytes::new(), fingerprint: Fingerprint::native::<T>(), packed, charged: None }
+    }
+
+    /// Charges a native value with `bytes`, whatever its tier's weigher says. Another value stays as it is:
+    /// its size is known.
+    #[must_use]
+    pub fn with_size(mut self, bytes: u64) -> Self {
+        if let Packed::Native(native) = &mut self.packed {
+            native.state_size(bytes);
+        }
+        self
+    }
+
+    /// Whether it is a native value: one that has no bytes, and must not be written anywhere.
+    pub fn is_native(&self) -> bool {
+        self.packed.native().is_some()
+    }
+
+    /// The native value, if it is one of type `T`.
+    pub fn as_native<T: ?Sized + Send + Sync + 'static>(&self) -> Option<&Arc<T>> {
+        self.packed.native()?.of()
+    }
+
+    /// As [`Value::as_native`]; `key` is named in errors. Errors: `WrongType`.
+    pub(crate) fn native_of<T: ?Sized + Send + Sync + 'static>(&self, key: &str) -> Result<&Arc<T>> {
+        self.as_native().ok_or_else(|| wrong_native::<T>(key, self.is_native()))
     }
 
     /// The value of `bytes` that were written from a `T`.
@@ -125,7 +175,7 @@ impl Value {
     /// ```
     pub fn decode_weighed<T: DeserializeOwned>(&self, key: &str) -> Result<(T, usize)> {
         if !self.holds::<T>() {
-            return Err(Error::WrongType { key: Shown::new(key), asked: type_name::<T>() });
+            return Err(wrong_type::<T>(key, self.is_native()));
         }
         decode_stored(&self.bytes, &self.packed)
     }
@@ -142,7 +192,8 @@ impl Value {
 
     /// The bytes as they are stored, how they are to be read, and what the host says that they are to be charged with.
     pub(crate) fn into_stored(self) -> (Bytes, Packed, Option<u32>) {
-        (self.bytes, self.packed, self.charged)
+        let charged = self.charged.or_else(|| self.packed.native().map(Native::size));
+        (self.bytes, self.packed, charged)
     }
 
     /// What is stored where the source said that there is nothing under the key. It decodes as no type.
@@ -182,10 +233,11 @@ impl Value {
         self.fingerprint == Fingerprint::of::<T>()
     }
 
-    /// The encoded bytes, as `MessagePack`. Errors: `Decode`, when it is compressed and damaged. Cost: a shared reference;
-    /// expanding it, if it is compressed.
+    /// The encoded bytes, as `MessagePack`. Errors: `Decode`, when it is compressed and damaged, and when it
+    /// is native. Cost: a shared reference; expanding it, if it is compressed.
     pub fn bytes(&self) -> Result<Bytes> {
-        let damaged = |Damaged| Error::Decode { type_name: "MessagePack", reason: DAMAGED.into() };
+        let reason = if self.is_native() { NO_BYTES } else { DAMAGED };
+        let damaged = |Damaged| Error::Decode { type_name: "MessagePack", reason: reason.into() };
         let expanded = self.packed.expand(&self.bytes).map_err(damaged)?;
         Ok(expanded.map_or_else(|| self.bytes.clone(), Bytes::from))
     }
@@ -195,7 +247,8 @@ impl Value {
         self.fingerprint
     }
 
-    /// How many bytes it takes, compressed if it is; none only where it [is nothing](Self::is_nothing).
+    /// How many bytes it takes, compressed if it is; none only where it [is nothing](Self::is_nothing) or
+    /// native.
     #[allow(clippy::len_without_is_empty)] // that is what `is_nothing` is called
     pub fn len(&self) -> usize {
         self.bytes.len()
@@ -208,7 +261,7 @@ impl Value {
 
     /// Whether it is compressed.
     pub fn is_packed(&self) -> bool {
-        !matches!(self.packed, Packed::Plain)
+        !matches!(self.packed, Packed::Plain | Packed::Native(_))
     }
 
     /// The bytes as they are stored.
@@ -218,12 +271,18 @@ impl Value {
 
     /// Whether there is more to keep than bytes that fit into an entry.
     pub(crate) fn is_rare(&self) -> bool {
-        self.len() > INLINE_MAX || self.is_packed() || self.charged.is_some()
+        self.len() > INLINE_MAX || !matches!(self.packed, Packed::Plain) || self.charged.is_some()
     }
 
     /// What it is charged with: its bytes, unless the host says something else.
     pub(crate) fn charge(&self) -> u64 {
-        self.charged.map_or(self.len() as u64, u64::from)
+        let charged = self.charged.or_else(|| self.packed.native().map(Native::size));
+        charged.map_or(self.len() as u64, u64::from)
+    }
+
+    /// Whether the host said of this very value what it is charged with.
+    pub(crate) fn has_stated_size(&self) -> bool {
+        self.packed.native().is_some_and(Native::is_stated)
     }
 
     /// The same value, to be charged with so many bytes; `None`: with its own.
@@ -274,10 +333,26 @@ fn why_unreadable<T: DeserializeOwned>(bytes: &[u8]) -> String {
     }
 }
 
-/// Equal are values that read the same, compressed or not.
+/// Why what is under `key` is no encoded `T`.
+pub(crate) fn wrong_type<T: ?Sized>(key: &str, is_native: bool) -> Error {
+    let held = if is_native { "a native value, not an encoded" } else { "another type than" };
+    Error::WrongType { key: Shown::new(key), held, asked: type_name::<T>() }
+}
+
+/// Why what is under `key` is no native `T`.
+pub(crate) fn wrong_native<T: ?Sized>(key: &str, is_native: bool) -> Error {
+    let held =
+        if is_native { "a native value of another type than" } else { "an encoded value, not a native" };
+    Error::WrongType { key: Shown::new(key), held, asked: type_name::<T>() }
+}
+
+/// Equal are values that read the same, compressed or not; native ones that are the same.
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
         let is_plain = !self.is_packed() && !other.is_packed();
+        if let (Some(one), Some(other)) = (self.packed.native(), other.packed.native()) {
+            return one.is(other);
+        }
         self.fingerprint == other.fingerprint
             && if is_plain { self.bytes == other.bytes } else { self.bytes().ok() == other.bytes().ok() }
     }

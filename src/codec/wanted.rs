@@ -43,6 +43,12 @@ impl Wanted {
         Self { read: Some(original::read::<T>), ..self }
     }
 
+    /// A native `T`.
+    pub(crate) fn native<T: ?Sized + 'static>() -> Self {
+        let native = Fingerprint::native::<T>();
+        Self { of: Some((native, native)), ..Self::ANY }
+    }
+
     /// Also an `U`.
     #[must_use]
     pub(crate) fn or<U: ?Sized>(self) -> Self {
@@ -64,7 +70,7 @@ impl Wanted {
 
     /// Whether the reader takes bytes, of any type.
     pub(crate) fn is_any(self) -> bool {
-        self.read.is_none()
+        self.of.is_none()
     }
 
     /// The type that it takes, if it is not any.

@@ -250,7 +250,9 @@ impl Entry {
     pub fn value(&self) -> Value {
         let rare = self.parts().0.rare.as_ref();
         let body = rare.and_then(|rare| rare.body.clone());
-        let bytes = body.unwrap_or_else(|| Bytes::from_owner(Body(self.clone())));
+        // A native value has no bytes, and those who hold it need not hold its entry.
+        let inline = || if self.is_native() { Bytes::new() } else { Bytes::from_owner(Body(self.clone())) };
+        let bytes = body.unwrap_or_else(inline);
         let charged = rare.and_then(|rare| rare.charged);
         Value::of_stored(bytes, self.fingerprint(), packed(self).clone(), charged)
     }

@@ -14,6 +14,7 @@ use triomphe::ThinArc;
 
 use super::{Entry, Fields, KEY_BITS, Origin, Rare, STORED_BITS};
 use crate::codec::fingerprint::Fingerprint;
+use crate::codec::pack::Packed;
 use crate::codec::value::{INLINE_MAX, Value};
 use crate::engine::marks;
 use crate::engine::provenance::Provenance;
@@ -78,6 +79,19 @@ impl Entry {
         if !tags.is_empty() {
             self.change(|fields| fields.rare.get_or_insert_default().tags = tags);
         }
+        self
+    }
+
+    /// As it is, with its native value charged with `bytes`, before it is stored.
+    pub(crate) fn sized(mut self, bytes: u64) -> Self {
+        self.change(|fields| {
+            if let Some(rare) = &mut fields.rare
+                && let Packed::Native(native) = &mut rare.packed
+            {
+                native.state_size(bytes);
+                rare.charged = Some(native.size());
+            }
+        });
         self
     }
 

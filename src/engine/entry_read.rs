@@ -5,6 +5,7 @@
 
 use std::any::TypeId;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::Duration;
 
@@ -65,6 +66,17 @@ pub trait ReadEntry {
             Some(rare) => rare.body.as_deref().unwrap_or(&bytes[fields.key_len()..]),
             None => &bytes[fields.key_len()..],
         }
+    }
+
+    /// Its native value, if it has one of type `T`.
+    #[inline]
+    fn native<T: ?Sized + Send + Sync + 'static>(&self) -> Option<&Arc<T>> {
+        self.parts().0.rare.as_ref()?.packed.native()?.of()
+    }
+
+    /// Whether its value is native.
+    fn is_native(&self) -> bool {
+        self.parts().0.rare.as_ref().is_some_and(|rare| rare.packed.native().is_some())
     }
 
     /// The fingerprint of its value's type.
