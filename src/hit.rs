@@ -145,6 +145,15 @@ impl<T> Hit<T> {
         Self(Inner::Own(Box::new(Own { value, source: Source::Bypass, age: Duration::ZERO, stored: false })))
     }
 
+    /// What `change` makes of the value, from the same place.
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Hit<U>
+    where
+        T: Clone,
+    {
+        let (source, age, stored) = (self.source(), self.age(), self.is_stored());
+        Hit(Inner::Own(Box::new(Own { value: Arc::new(change(self.into_value())), source, age, stored })))
+    }
+
     /// Where it came from: memory, a load of this call or of another, or a loader that ran past the cache.
     pub fn source(&self) -> Source {
         match &self.0 {

@@ -14,6 +14,8 @@ mod freshness;
 mod keys;
 #[path = "macros/names.rs"]
 mod names;
+#[path = "macros/native.rs"]
+mod native;
 #[path = "macros/priming.rs"]
 mod priming;
 #[path = "macros/returned.rs"]

@@ -24,6 +24,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
     arguments::check(&options, &function, &template, &tags, &exempt)?;
     only_behind_the_caller(&options)?;
     let returned = Returned::of(&function)?;
+    check_native(&options, &returned)?;
     let source = function.source("cached", options.cache.as_ref())?;
     let writer = Writer { function, options, template, tags, returned, source, body: None };
     writer.write()
@@ -41,6 +42,26 @@ fn only_behind_the_caller(options: &Cached) -> Result<()> {
             );
             return Err(Error::new(time.span, message));
         }
+    }
+    Ok(())
+}
+
+/// Refuses what does not go with native values, and a size without one.
+fn check_native(options: &Cached, returned: &Returned) -> Result<()> {
+    let (native, span) = (options.native.is_present(), options.native.span());
+    if let Some(size) = options.size.as_ref().filter(|_| !native) {
+        let message = "`size` says what a native value is charged with; add `native`, or leave `size` away: the size of an \
+                       encoded value is known";
+        return Err(Error::new_spanned(size, message));
+    }
+    if native && options.run == Run::Caller {
+        let message = "`native` does not go with `run = \"caller\"`; leave one of them away";
+        return Err(Error::new(span, message));
+    }
+    if native && !returned.in_arc {
+        let message = "`native` keeps the value as it is and gives all callers the same one: return `Arc<T>`, \
+                       `Option<Arc<T>>`, or a `Result` of one of them, and write the `Arc` out";
+        return Err(Error::new_spanned(&returned.body, message));
     }
     Ok(())
 }
@@ -183,17 +204,28 @@ impl Writer {
             *input.pat = syn::parse_quote!(#name);
         }
         let (patterns, key, policy, tags) =
-            (self.function.patterns(), self.key(), self.policy(), self.tagging());
+            (self.function.patterns(), self.key(), self.said(), self.tagging());
         let can_be_none = self.can_be_none();
         let (source, body) = (&self.source, &self.returned.body);
         let deliver = if self.returned.hit { quote!(deliver_hit) } else { quote!(deliver) };
         let outcome = quote_spanned!(body.span()=> #krate::__private::Probe::<#body>::new().outcome());
+        let native = self.options.native.is_present();
         let (cache, run) = match self.options.run {
+            Run::Cache if native => (code!(__cache), quote_spanned!(body.span()=> run_native)),
             Run::Cache => (code!(__cache), quote_spanned!(body.span()=> run)),
             // The body takes the arguments, among which the cache may be.
             Run::Caller => (code!(__cache.cloned().as_ref()), quote_spanned!(body.span()=> run_in_caller)),
         };
         let at_hand = quote_spanned!(body.span()=> at_hand);
+        // A native value has no decoded copy that could be at hand.
+        let at_hand = (!native).then(|| {
+            code! {
+                let __key = match #krate::__private::#at_hand(__cache, __key, &__kind) {
+                    ::core::result::Result::Ok(__hit) => return __hit.#deliver(__outcome),
+                    ::core::result::Result::Err(__key) => __key,
+                };
+            }
+        });
         let make = if self.options.run == Run::Cache { self.make_kept()? } else { self.make_lent() };
         let (before, tags) = match self.options.run {
             // Written only when something is to be loaded.
@@ -215,10 +247,7 @@ impl Writer {
                 let __outcome = #outcome;
                 #can_be_none
                 let __kind = (__outcome, __outcome.value().absence(), __outcome.error().share());
-                let __key = match #krate::__private::#at_hand(__cache, __key, &__kind) {
-                    ::core::result::Result::Ok(__hit) => return __hit.#deliver(__outcome),
-                    ::core::result::Result::Err(__key) => __key,
-                };
+                #at_hand
                 #before
                 #krate::__private::#run(#cache, __key, #policy, #tags, __kind, #make).await.#deliver(__outcome)
             }
@@ -233,6 +262,19 @@ impl Writer {
             #writes
             __text
         })
+    }
+
+    /// What is said about values: about time, and about the size of native ones.
+    pub(crate) fn said(&self) -> TokenStream {
+        let (policy, size) = (self.policy(), self.options.size.as_ref());
+        if !self.options.native.is_present() {
+            return policy;
+        }
+        let size = size.map_or_else(
+            || code!(::core::option::Option::None),
+            |size| code!(::core::option::Option::Some(#size)),
+        );
+        code!((#policy, #size))
     }
 
     /// What is said about time, as a `LoadPolicy`.

@@ -125,10 +125,17 @@ impl Writer {
     pub(crate) fn prime_companion(&self) -> TokenStream {
         let (krate, vis, sig) = (&self.options.krate.0, &self.function.item.vis, &self.function.item.sig);
         let (name, key, source) = (self.companion("prime"), self.key(), &self.source);
-        let (policy, tags) = (self.policy(), self.primed_tags(&code!(value)));
+        let native = self.options.native.is_present();
+        let shown = if native { code!(&**value) } else { code!(value) };
+        let (policy, tags) = (self.said(), self.primed_tags(&shown));
         let both = self.for_both();
         let inputs = self.inputs(|ident| self.is_named(ident) || mentions(source.clone(), ident));
         let value = &self.returned.primed;
+        let (value, prime) = if native {
+            (code!(::std::sync::Arc<#value>), code!(prime_native))
+        } else {
+            (code!(#value), code!(prime))
+        };
         let generics = needed(&sig.generics, &quote!(#(#inputs),* #value));
         let clause = &generics.where_clause;
         let doc = format!(
@@ -150,7 +157,7 @@ impl Writer {
                 let __key = #key.finish();
                 let __source = &(#source);
                 let __tags = #tags;
-                #krate::__private::prime(#krate::__private::cache_of(__source), __key, #policy, __tags, value).await
+                #krate::__private::#prime(#krate::__private::cache_of(__source), __key, #policy, __tags, value).await
             }
         }
     }

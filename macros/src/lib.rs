@@ -77,6 +77,8 @@ mod template;
 /// | `none = "30s"` | how long it is remembered that there is nothing | it is not |
 /// | `tags = ["author:{author_id}", Page::tags]` | names by which the value can be invalidated: templates, and functions of the value | none |
 /// | `cache = self.app.cache` | which cache: any expression | an argument `cache`, else `self.cache()` |
+/// | `native` | the value is kept as it is, see [Native values](#native-values) | it is encoded |
+/// | `size = 4_000` | bytes that a native value is charged with | what its tier's weigher says, otherwise its `size_of_val` |
 /// | `run = "caller"` | the body runs in the caller's task | `"cache"` |
 /// | `companions(key, prime)` | which companions are written; `companions = false`: only the function itself | `key`, `prime`, `uncached` |
 /// | `crate = my::cache` | the crate under another name | `::apex_cache` |
@@ -189,6 +191,26 @@ mod template;
 /// **A body that panics** panics in the caller that ran it, and the next who waits runs its own. **When the cache is in
 /// trouble**, shut down, or cannot use the key, the body runs in the caller. A body that takes longer than `load_timeout`
 /// is dropped and runs again in the caller, without a limit.
+///
+/// # Native values
+///
+/// With `native` the value needs no serde: the function returns `Arc<T>`, `Option<Arc<T>>`, or a `Result` of
+/// one of them, for any `T` that is `Send + Sync + 'static`, and all callers are given the same `Arc`. For
+/// what cannot be written or is dear to make: compiled templates, regexes, clients, parsed configuration.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use apex_cache::{Cache, cached};
+/// # pub struct Template(String);
+/// #[cached("config::template::{name}", ttl = "1h", native, size = 4_000)]
+/// async fn template(cache: &Cache, name: &str) -> Result<Arc<Template>, std::io::Error> {
+///     Ok(Arc::new(Template(format!("Hello {name}"))))
+/// }
+/// ```
+///
+/// It is charged with `size`, otherwise with what the weigher of its tier says, otherwise with its
+/// `size_of_val`, which is the least it takes. `cache.get_native::<T>(..)` reads it too, and the companion
+/// `_prime` takes a `&Arc<T>`. Everything else is as for other values. Not with `run = "caller"`.
 ///
 /// # Arguments
 ///

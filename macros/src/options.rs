@@ -39,6 +39,11 @@ pub(crate) struct Cached {
     pub(crate) cache: Option<Source>,
     #[darling(default)]
     pub(crate) run: Run,
+    /// The value is kept as it is, charged with its `size`.
+    #[darling(default)]
+    pub(crate) native: darling::util::Flag,
+    #[darling(default)]
+    pub(crate) size: Option<Expr>,
     #[darling(default)]
     pub(crate) companions: Companions,
     #[darling(default, rename = "crate")]
@@ -105,7 +110,7 @@ fn all_known(options: &[NestedMeta], known: &[&str]) -> Result<()> {
 
 /// `#[cached(..)]` as it was written; its key may stand alone, as the template of `#[cache_invalidate]` does.
 pub(crate) fn cached(tokens: TokenStream) -> Result<Cached> {
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 15] = [
         "key",
         "key_prefix",
         "key_params",
@@ -117,6 +122,8 @@ pub(crate) fn cached(tokens: TokenStream) -> Result<Cached> {
         "tags",
         "cache",
         "run",
+        "native",
+        "size",
         "companions",
         "crate",
     ];

@@ -29,10 +29,10 @@ use crate::message::{Set, Stored};
 use crate::telemetry;
 
 /// How often a call asks the cache again, when the load that it waited for ended in a way that it cannot share.
-const ROUNDS_MAX: usize = 3;
+pub(super) const ROUNDS_MAX: usize = 3;
 /// How long a call waits for a tier that is flooded to take it, so that a herd of callers still loads once. A tier that
 /// works takes thousands in some milliseconds.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What every call needs to know, found out.
 struct Call<'c, V, E> {
@@ -176,7 +176,7 @@ impl<V: DeserializeOwned + Send + Sync + 'static, E: Send + 'static> Call<'_, V,
 }
 
 /// Ends the call of whoever led.
-fn conclude<V, E>(ended: Ended<E>) -> Result<Hit<V>, E> {
+pub(super) fn conclude<V, E>(ended: Ended<E>) -> Result<Hit<V>, E> {
     match ended {
         Ended::Failed(error) => Err(error),
         Ended::Panicked(panic) => resume_unwind(panic),

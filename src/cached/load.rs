@@ -48,6 +48,12 @@ pub(super) struct Telling<V, E> {
     pub(super) share: Share<E>,
 }
 
+impl<V, E> Clone for Telling<V, E> {
+    fn clone(&self) -> Self {
+        Self { key: self.key.clone(), tags: self.tags.clone(), share: self.share }
+    }
+}
+
 /// Drives `body`; `Err` with what it panicked with.
 pub(super) async fn caught<F: Future>(body: F) -> Result<F::Output, Box<dyn Any + Send>> {
     let mut body = pin!(body);
@@ -61,7 +67,7 @@ pub(super) async fn caught<F: Future>(body: F) -> Result<F::Output, Box<dyn Any 
 
 impl<V: 'static, E: Send + 'static> Telling<V, E> {
     /// What the cache is told of `value`, with its tags. It is not stored when these cannot be told.
-    fn tagged(&self, value: &V, brought: Brought) -> Brought {
+    pub(super) fn tagged(&self, value: &V, brought: Brought) -> Brought {
         match self.tags.of(value) {
             Ok(tags) => Brought { tags, ..brought },
             Err(error) => {
@@ -84,8 +90,7 @@ impl<V: 'static, E: Send + 'static> Telling<V, E> {
         let returned = match returned {
             Ok(returned) => O::split(returned),
             Err(panic) => {
-                let error = Error::LoadPanicked { key: Shown::new(self.key.as_str()) };
-                return (tier::Outcome::FailedAlone(error), Err(Ended::Panicked(panic)));
+                return (self.panicked(), Err(Ended::Panicked(panic)));
             }
         };
         match returned {
@@ -100,16 +105,22 @@ impl<V: 'static, E: Send + 'static> Telling<V, E> {
                 };
                 (tier::Outcome::Loaded(self.tagged(&value, brought)), Ok(value))
             }
-            Err(error) => {
-                let copy = self.share.map(|share| share(&error));
-                let alone = copy.is_none();
-                let source: SharedError = Arc::new(Carried(Mutex::new(copy)));
-                let failed = Error::LoadFailed { key: Shown::new(self.key.as_str()), source };
-                let told =
-                    if alone { tier::Outcome::FailedAlone(failed) } else { tier::Outcome::Failed(failed) };
-                (told, Err(Ended::Failed(error)))
-            }
+            Err(error) => (self.failed(&error), Err(Ended::Failed(error))),
         }
+    }
+
+    /// What the cache is told of a body that panicked.
+    pub(super) fn panicked(&self) -> tier::Outcome {
+        tier::Outcome::FailedAlone(Error::LoadPanicked { key: Shown::new(self.key.as_str()) })
+    }
+
+    /// What the cache is told of a body that returned `error`: a copy of it, where there can be one.
+    pub(super) fn failed(&self, error: &E) -> tier::Outcome {
+        let copy = self.share.map(|share| share(error));
+        let alone = copy.is_none();
+        let source: SharedError = Arc::new(Carried(Mutex::new(copy)));
+        let failed = Error::LoadFailed { key: Shown::new(self.key.as_str()), source };
+        if alone { tier::Outcome::FailedAlone(failed) } else { tier::Outcome::Failed(failed) }
     }
 }
 

@@ -7,6 +7,7 @@ mod call;
 mod invalidate;
 mod keep;
 mod load;
+mod native;
 mod outcome;
 mod source;
 mod tags;
@@ -15,6 +16,7 @@ mod text;
 pub use call::{at_hand, prime, run, run_in_caller};
 pub use invalidate::{Invalidation, PlainSuccess, Rendered, Success};
 pub use keep::{Keep, KeepBorrowed, Kept, keep, keep_borrowed};
+pub use native::{NativeValue, prime_native, run_native};
 pub use outcome::{
     Absence, Answer, AnyAbsence, Deliver, ErrorProbe, FromHit, Kind, OptionAbsence, Optional, Outcome,
     PlainOutcome, PlainProbe, Probe, ResultOutcome, Share, UnsharedProbe, ValueProbe, ValuedProbe,
