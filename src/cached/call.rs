@@ -254,11 +254,7 @@ where
 }
 
 /// The body, begun, as the loader of its key.
-fn loader<O, A, Fut>(
-    call: &Call<'_, O::Value, O::Error>,
-    slot: &Slot<O::Error>,
-    body: Fut,
-) -> Loader
+fn loader<O, A, Fut>(call: &Call<'_, O::Value, O::Error>, slot: &Slot<O::Error>, body: Fut) -> Loader
 where
     O: Outcome,
     O::Value: Serialize + DeserializeOwned + Send + Sync + 'static,
