@@ -180,7 +180,7 @@ impl Drop for Landing {
         let landed = ToTier::Landed {
             id: self.flight,
             incarnation: self.incarnation,
-            outcome,
+            outcome: Box::new(outcome),
             took: self.began.elapsed(),
             done: self.done.take(),
         };

@@ -190,8 +190,8 @@ pub enum ToTier {
         id: FlightId,
         /// In which life of the tier it began.
         incarnation: u64,
-        /// How it ended.
-        outcome: Outcome,
+        /// How it ended. In a box, as it is much larger than the other messages.
+        outcome: Box<Outcome>,
         /// How long it took.
         took: Duration,
         /// Dropped when nothing of the outcome is left here.

@@ -327,7 +327,7 @@ impl Handler<ToTier> for TierActor {
         match message {
             ToTier::Batch(batch) => self.accept(batch),
             ToTier::Landed { id, incarnation, outcome, took, done } => {
-                self.turn(|this, now, fx| this.tier.land(id, incarnation, outcome, took, now, fx));
+                self.turn(|this, now, fx| this.tier.land(id, incarnation, *outcome, took, now, fx));
                 drop(done);
             }
             ToTier::BatchLanded(landed, done) => {

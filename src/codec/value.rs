@@ -208,7 +208,7 @@ impl Value {
 
     /// Whether it stands for a value that could not be written.
     pub(crate) fn is_unwritten(&self) -> bool {
-        self.bytes.is_empty() && !self.is_nothing()
+        self.bytes.is_empty() && !self.is_nothing() && !self.is_native()
     }
 
     /// As [`Value::decode`], whatever it was written from. Errors: `Decode`.

@@ -150,6 +150,7 @@ mod tests {
         secret: u64,
         #[serde(skip_serializing_if = "Option::is_none", default = "some")]
         maybe: Option<u8>,
+        #[allow(clippy::option_option)] // that is what is tested
         nested: Option<Option<u8>>,
     }
 

@@ -9,21 +9,21 @@ use super::{Comment, Peer, Repo, Session, thread};
 use crate::common::{cache, paused, settle};
 use crate::source::{go, join, stats_of};
 
-#[cached(key = "user::{id}::repo")]
+#[cached(key = "user::{id}::repo", skip(bodies))]
 async fn repo(cache: &Cache, id: u32, bodies: Arc<AtomicU64>) -> Repo {
     bodies.fetch_add(1, SeqCst);
     settle().await;
     Repo { open_issues: id }
 }
 
-#[cached(key = "user::{id}::here", run = "caller")]
+#[cached(key = "user::{id}::here", skip(bodies), run = "caller")]
 async fn here(cache: &Cache, id: u32, bodies: Arc<AtomicU64>) -> Result<Repo, ()> {
     bodies.fetch_add(1, SeqCst);
     settle().await;
     Ok(Repo { open_issues: id })
 }
 
-#[cached(key = "user::{id}::thread")]
+#[cached(key = "user::{id}::thread", skip(bodies))]
 async fn comments(cache: &Cache, id: u32, bodies: Arc<AtomicU64>) -> Result<Option<Comment>, ()> {
     bodies.fetch_add(1, SeqCst);
     settle().await;

@@ -247,7 +247,7 @@ fn a_landing_of_a_load_that_nobody_began_changes_nothing() {
         let landed = |id: u64, incarnation: u64| ToTier::Landed {
             id: FlightId(id),
             incarnation,
-            outcome: Outcome::Loaded(value(1).into()),
+            outcome: Box::new(Outcome::Loaded(value(1).into())),
             took: Duration::ZERO,
             done: None,
         };

@@ -14,6 +14,7 @@ use apex_cache::engine::entry::{Draft, Origin};
 use apex_cache::engine::moment::Moment;
 use apex_cache::engine::policy::{Choice, Eviction, Marks, Policy};
 use apex_cache::engine::store::Store;
+use apex_cache::engine::provenance::Provenance;
 use apex_cache::engine::terms::Life;
 use apex_cache::engine::view::View;
 use apex_cache::engine::weigh::weigh;
@@ -86,6 +87,7 @@ impl Replay for Engine {
             value: self.value.clone(),
             tags: Tags::NONE,
             life: Life::fresh_for(Duration::from_hours(1), NOW),
+            said: Provenance::default(),
             took: Duration::ZERO,
             seq: self.seq,
             since: self.seq,
