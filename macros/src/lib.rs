@@ -109,7 +109,7 @@ mod template;
 /// it in its segment: no value reaches into another segment or acts as a wildcard, and a segment of more than 64 bytes
 /// becomes a hash of 128 bits. An argument that can only be serialised (`Option`, `Vec`, structs) stands there as
 /// `.value(..)` writes it: readable while it is a number or a short word, otherwise as a hash. A segment holds one argument at
-/// most.
+/// most, a template 12 of them and 256 bytes of other text.
 /// Type parameters are no part of a key: give each its own where they differ.
 ///
 /// # Which cache

@@ -244,6 +244,9 @@ impl FromMeta for Crate {
     }
 }
 
+/// Tags that a value may have.
+const TAGS_MAX: usize = 32;
+
 /// Tags: templates, and functions that name them from the value.
 #[derive(Default)]
 pub(crate) struct Tagging {
@@ -258,6 +261,10 @@ impl FromMeta for Tagging {
             Expr::Array(list) => list.elems.iter().try_for_each(|item| tagging.add(item))?,
             Expr::Lit(_) => return Err(Self::refuse(expr)),
             function => tagging.of_value.push(function.clone()),
+        }
+        if tagging.templates.len() > TAGS_MAX {
+            let message = format!("a value with more than {TAGS_MAX} tags is not stored; give it fewer");
+            return Err(darling::Error::custom(message).with_span(expr));
         }
         Ok(tagging)
     }

@@ -4,6 +4,7 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::ext::IdentExt as _;
 use syn::visit::Visit;
 use syn::{
     Error, FnArg, GenericArgument, Generics, Ident, ItemFn, Pat, PathArguments, Receiver, ReceiverKind,
@@ -42,7 +43,8 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn find(&self, name: &str) -> Option<&Ident> {
-        self.idents.iter().find(|ident| *ident == name)
+        let name = name.trim_start_matches("r#");
+        self.idents.iter().find(|ident| ident.unraw() == name)
     }
 
     /// These, and `ret` for what the function returned; an argument of that name is hidden by it.

@@ -9,13 +9,15 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::parse::Parser as _;
 use syn::{Error, Ident, LitStr, Member, Result};
 
 use crate::signature::Names;
 
 /// Most bytes that the literals of one template may have, and most holes: so that a key always fits.
 const LITERAL_MAX: usize = 256;
-const HOLES_MAX: usize = 8;
+const HOLES_MAX: usize = 12;
 
 /// What a template is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -261,7 +263,10 @@ impl Template {
         Some(if shape.is_empty() {
             "it is empty; write the key, as in \"user::{user_id}::profile\"".into()
         } else if length > LITERAL_MAX || holes > HOLES_MAX {
-            format!("it is too long for a key: at most {LITERAL_MAX} bytes of text and {HOLES_MAX} arguments")
+            format!(
+                "it is too long for a key: at most {LITERAL_MAX} bytes of text and {HOLES_MAX} arguments; give several of \
+                 them as one, in a tuple or a struct that is `Serialize`"
+            )
         } else if let Some(odd) = odd {
             format!(
                 "a key cannot hold {odd:?} as it is: it stands for encoded text; use letters, digits, `_`, `-`, `.`"
@@ -342,13 +347,14 @@ impl Hole {
                 format!("`{{}}` names no argument; write it, as in `{{{example}}}`"),
             ));
         }
-        if syn::parse_str::<Ident>(name).is_err() && name != "self" {
+        if Ident::parse_any.parse_str(name).is_err() {
             return Err(no_field(name, span));
         }
         let Some(root) = names.find(name) else {
             return Err(Error::new(span, names.unknown(name)));
         };
-        let root = Ident::new(&root.to_string(), root.span().located_at(span));
+        let mut root = root.clone();
+        root.set_span(root.span().located_at(span));
         let fields = parts.map(|part| field(part, span)).collect::<Result<_>>()?;
         Ok(Self { root, fields, format })
     }
@@ -378,7 +384,10 @@ fn field(text: &str, span: Span) -> Result<Member> {
         }
         member
     };
-    syn::parse_str::<Member>(text.trim()).map(with_span).map_err(|_| no_field(text, span))
+    let text = text.trim();
+    // A field may be called by a keyword, with or without its `r#`.
+    let raw = || syn::parse_str::<Member>(&format!("r#{text}"));
+    syn::parse_str::<Member>(text).or_else(|_| raw()).map(with_span).map_err(|_| no_field(text, span))
 }
 
 fn no_field(text: &str, span: Span) -> Error {

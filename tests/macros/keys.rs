@@ -116,3 +116,61 @@ fn arguments_that_are_no_part_of_the_key_do_not_part_the_entries() {
         assert_eq!(all_params(&cache, 2, vec![]).await, 2);
     });
 }
+
+/// Named by keywords.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Raw {
+    r#type: u8,
+}
+
+#[cached("query::raw::{type}::{r#match}::{raw.type}")]
+async fn raw(cache: &Cache, r#type: u8, r#match: &str, raw: Raw) -> String {
+    format!("{} {} {}", r#type, r#match, raw.r#type)
+}
+
+#[cache_invalidate("query::raw::{type}::*", after = ["query::{ret.type}::{r#type}"])]
+async fn change_raw(cache: &Cache, r#type: u8) -> Raw {
+    Raw { r#type }
+}
+
+#[test]
+fn arguments_and_fields_may_be_named_by_keywords() {
+    paused(|| async {
+        let cache = Cache::for_tests().await;
+        assert_eq!(raw(&cache, 1, "a", Raw { r#type: 2 }).await, "1 a 2");
+        let key = raw_key(1, "a", Raw { r#type: 2 }).unwrap();
+        assert_eq!(key.as_str(), "query::raw::1::a::2");
+        change_raw(&cache, 1).await;
+        assert!(!cache.contains(&key).unwrap());
+    });
+}
+
+#[cached(key_prefix = "query")]
+#[allow(clippy::too_many_arguments)]
+async fn twelve(
+    cache: &Cache,
+    a: u8,
+    b: u8,
+    c: u8,
+    d: u8,
+    e: u8,
+    f: u8,
+    g: u8,
+    h: u8,
+    i: u8,
+    j: u8,
+    k: u8,
+    l: u8,
+) -> u8 {
+    a + b + c + d + e + f + g + h + i + j + k + l
+}
+
+#[test]
+fn a_key_has_room_for_twelve_arguments() {
+    paused(|| async {
+        let cache = Cache::for_tests().await;
+        assert_eq!(twelve(&cache, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1).await, 12);
+        let key = twelve_key(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1).unwrap();
+        assert_eq!(key.segments().count(), 14);
+    });
+}
