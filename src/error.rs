@@ -95,8 +95,8 @@ pub enum Error {
     },
     /// The bytes stored under the key could not be read back as the type they were written from.
     #[error(
-        "the value could not be decoded as {type_name}: {reason}; its Serialize and Deserialize do not fit \
-         together"
+        "the value could not be decoded as {type_name}: {reason}; what its Serialize writes must be what its \
+         Deserialize reads, at most 128 levels deep"
     )]
     Decode {
         /// The type that was asked for.

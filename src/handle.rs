@@ -118,7 +118,7 @@ impl Cache {
     /// ```
     pub fn set_checked<T>(&self, key: impl IntoKey, value: &T) -> SetCall<'_>
     where
-        T: Serialize + DeserializeOwned,
+        T: Serialize + DeserializeOwned + Send,
     {
         SetCall::new(self, self.wiring().make_checked(key, value))
     }
@@ -199,7 +199,7 @@ impl Cache {
         Fut: Future<Output = Result<Loaded<T>, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
-        let make = self.renewing(load, Hit::given_to, encoded);
+        let make = self.renewing(load, Hit::from_given, encoded);
         FindCall::new(self, key.into_key(), make)
     }
 

@@ -97,7 +97,7 @@ impl Wiring {
     /// As [`Wiring::make_of`], of a value that can be read back. Errors: also `Decode`.
     pub(crate) fn make_checked<T>(&self, key: impl IntoKey, value: &T) -> Result<Ready<'_>>
     where
-        T: Serialize + DeserializeOwned,
+        T: Serialize + DeserializeOwned + Send,
     {
         self.make_if(key, value, |bytes| decode_stored::<T>(bytes, &Packed::Plain).map(drop))
     }

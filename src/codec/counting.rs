@@ -16,7 +16,7 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor,
 };
 
-use super::depth::Levels;
+use super::depth::{Levels, TOO_LARGE};
 use super::heap::{Place, Shape, TEXT_KEPT};
 use super::trail::{Names, Step, Trail};
 use access::{Elements, Variants};
@@ -24,26 +24,70 @@ use access::{Elements, Variants};
 #[path = "counting_access.rs"]
 mod access;
 
+/// Levels that are read where the reader stands; a value with more is read again by a thread with [`Room::Large`]. The
+/// frames of a level may be large, and those of a type that reads from a buffer of its own (`untagged`) are not seen here.
+const LEVELS_NEAR: usize = 24;
+/// Bytes that a part of a value may have which is read where the reader stands: without optimisation many frames hold one.
+const PART_NEAR: usize = 16 << 10;
+
+/// The stack that there is for reading a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// What the reader's thread has left.
+    Near,
+    /// Of so many bytes, for nothing else.
+    Large(usize),
+}
+
 /// Decodes a `T`; returns it with the bytes on the heap that it is estimated to hold. Where it fails is noted in `trail`.
+/// `None`: it needs a large room, whatever its `Deserialize` made of that.
 pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     deserializer: D,
     trail: Option<&Trail>,
-) -> Result<(T, usize), D::Error> {
-    let notes = Notes { heap: Cell::new(0), trail };
-    let (levels, place) = (Levels::all(), Place::of::<T>());
-    let value = T::deserialize(Counting { inner: deserializer, notes: &notes, levels, place })?;
-    Ok((value, notes.heap.get()))
+    room: Room,
+) -> Option<Result<(T, usize), D::Error>> {
+    let is_near = room == Room::Near;
+    let notes = Notes { heap: Cell::new(0), trail, is_near, needs_room: Cell::new(false) };
+    let levels = if let Room::Large(bytes) = room { Levels::within(bytes) } else { Levels::all() };
+    let place = Place::of::<T>();
+    let value = T::deserialize(Counting { inner: deserializer, notes: &notes, levels, place });
+    (!notes.needs_room.get()).then(|| value.map(|value| (value, notes.heap.get())))
 }
 
 /// What was noted so far.
 struct Notes<'t> {
     /// Bytes.
     heap: Cell<usize>,
+    /// Whether the value is read where the reader stands.
+    is_near: bool,
+    /// Whether that was not enough.
+    needs_room: Cell<bool>,
     /// Where in the value it is, if somebody wants to know that.
     trail: Option<&'t Trail>,
 }
 
 impl Notes<'_> {
+    /// The levels inside one more that is opened in `levels`.
+    #[inline]
+    fn below<E: Error>(&self, levels: Levels) -> Result<Levels, E> {
+        if self.is_near && levels.opened() >= LEVELS_NEAR {
+            return Err(self.need_room());
+        }
+        levels.below(1).map_err(E::custom)
+    }
+
+    /// Stops before a `V` is read that is too large for the stack of any thread.
+    #[inline]
+    fn fits<V, E: Error>(&self) -> Result<(), E> {
+        if self.is_near && size_of::<V>() > PART_NEAR { Err(self.need_room()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn need_room<E: Error>(&self) -> E {
+        self.needs_room.set(true);
+        E::custom(TOO_LARGE)
+    }
+
     #[inline]
     fn add(&self, bytes: usize) {
         self.heap.set(self.heap.get().saturating_add(bytes));
@@ -121,6 +165,7 @@ macro_rules! counted {
     ($($method:ident($($argument:ident: $type:ty),*) $what:ident $($names:ident)?;)*) => { $(
         #[inline]
         fn $method<V: Visitor<'de>>(self $(, $argument: $type)*, visitor: V) -> Result<V::Value, D::Error> {
+            self.notes.fits::<V::Value, D::Error>()?;
             self.notes.add(self.place.boxes::<V::Value>(What::$what == What::Inline));
             let Self { notes, levels, .. } = self;
             let visitor = Counted { inner: visitor, notes, levels, what: What::$what, names: names!($($names)?) };
@@ -265,21 +310,21 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Counted<'_, V> {
     #[inline]
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
         let (notes, levels, place) =
-            (self.notes, self.levels.below(1).map_err(Error::custom)?, Place::inside::<V::Value>());
+            (self.notes, self.notes.below(self.levels)?, Place::inside::<V::Value>());
         self.inner.visit_some(Counting { inner: deserializer, notes, levels, place })
     }
 
     #[inline]
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
         let (notes, levels, place) =
-            (self.notes, self.levels.below(1).map_err(Error::custom)?, Place::within::<V::Value>());
+            (self.notes, self.notes.below(self.levels)?, Place::within::<V::Value>());
         self.inner.visit_newtype_struct(Counting { inner: deserializer, notes, levels, place })
     }
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<V::Value, A::Error> {
         let hint = elements.size_hint();
-        let mut elements = Elements::new(elements, self.notes, self.levels.below(1).map_err(Error::custom)?);
+        let mut elements = Elements::new(elements, self.notes, self.notes.below(self.levels)?);
         let value = self.inner.visit_seq(&mut elements)?;
         if self.what != What::Inline {
             elements.add(Shape::of::<V::Value>(), hint);
@@ -290,7 +335,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Counted<'_, V> {
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
         let hint = entries.size_hint();
-        let mut entries = Elements::new(entries, self.notes, self.levels.below(1).map_err(Error::custom)?);
+        let mut entries = Elements::new(entries, self.notes, self.notes.below(self.levels)?);
         let shape = Shape::of::<V::Value>();
         // The fields of a struct, or what will become one as like as not.
         entries.are_fields = self.what == What::Inline || shape == Shape::Buffer;
@@ -305,7 +350,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Counted<'_, V> {
 
     #[inline]
     fn visit_enum<A: EnumAccess<'de>>(self, variants: A) -> Result<V::Value, A::Error> {
-        let (notes, names, levels) = (self.notes, self.names, self.levels.below(1).map_err(Error::custom)?);
+        let (notes, names, levels) = (self.notes, self.names, self.notes.below(self.levels)?);
         self.inner.visit_enum(Variants::new(variants, notes, levels, names))
     }
 }
@@ -330,7 +375,7 @@ mod tests {
             bytes[place] = byte;
             let reader = || rmp_serde::Deserializer::from_read_ref(&bytes).with_human_readable();
             let plain = Many::deserialize(&mut reader()).ok();
-            let counted = super::deserialize::<Many, _>(&mut reader(), None).ok().map(|(many, _)| many);
+            let counted = super::deserialize::<Many, _>(&mut reader(), None, super::Room::Near).and_then(Result::ok).map(|(many, _)| many);
             prop_assert_eq!(plain, counted);
         }
     }

@@ -28,20 +28,28 @@ pub(super) struct Levels {
     left: u32,
     /// Where the stack stood at the outermost level.
     top: usize,
+    /// Bytes of stack that all of them may take.
+    stack: usize,
 }
 
 impl Levels {
     /// Those of a whole value.
     #[inline]
     pub(super) fn all() -> Self {
-        Self { left: DEPTH_MAX, top: stack() }
+        Self::within(STACK_MAX)
+    }
+
+    /// Those of a whole value, which may take so many bytes of stack.
+    #[inline]
+    pub(super) fn within(bytes: usize) -> Self {
+        Self { left: DEPTH_MAX, top: stack(), stack: bytes }
     }
 
     /// Those inside a level, or inside two, that are opened here.
     #[inline]
     pub(super) fn below(self, opened: u32) -> Result<Self, &'static str> {
         match self.left.checked_sub(opened) {
-            Some(left) if self.top.abs_diff(stack()) <= STACK_MAX => Ok(Self { left, ..self }),
+            Some(left) if self.top.abs_diff(stack()) <= self.stack => Ok(Self { left, ..self }),
             Some(_) => Err(TOO_LARGE),
             None => Err(TOO_DEEP),
         }

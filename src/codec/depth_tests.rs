@@ -101,7 +101,7 @@ fn nested<T>(levels: usize, leaf: T, wrap: impl Fn(T) -> T) -> T {
 /// Each `wrap` makes `step` levels around a leaf that has `leaf_levels`.
 fn check<T>(leaf: fn() -> T, wrap: fn(T) -> T, step: usize, leaf_levels: usize)
 where
-    T: Serialize + DeserializeOwned + PartialEq + Debug + 'static,
+    T: Serialize + DeserializeOwned + PartialEq + Debug + Send + 'static,
 {
     on_a_small_stack(move || {
         let most = (DEPTH_MAX as usize - leaf_levels) / step;
@@ -149,7 +149,33 @@ fn wide_rows_nest_to_the_limit_too() {
 }
 
 #[test]
-fn very_large_structs_are_refused_before_the_stack_ends() {
+fn what_takes_more_stack_than_a_thread_has_left_is_read_all_the_same() {
+    type Table = Box<[[[u64; 32]; 32]; 16]>;
+
+    /// Read by serde from a buffer of its own, in frames that hold all of the fields.
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Node {
+        Row { a: [Option<String>; 32], b: [Option<String>; 32], next: Vec<Node> },
+        Leaf { z: u8 },
+    }
+
+    on_a_small_stack(|| {
+        let table: Table = vec![[[7; 32]; 32]; 16].try_into().expect("16 of them");
+        let read: Table = Value::encode(&table).and_then(|value| value.decode("k")).expect("it is flat");
+        assert_eq!(read, table);
+        let row = |one| Node::Row { a: Default::default(), b: Default::default(), next: vec![one] };
+        for levels in [1, 20, 63] {
+            let tree = nested(levels, Node::Leaf { z: 1 }, row);
+            let read: Node =
+                Value::encode(&tree).and_then(|value| value.decode("k")).expect("it is not too deep");
+            assert_eq!(read, tree);
+        }
+    });
+}
+
+#[test]
+fn very_large_structs_are_read_or_refused_before_the_stack_ends() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Huge {
         numbers: [[u64; 32]; 16],
@@ -207,7 +233,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-fn read<T: DeserializeOwned + 'static>() {
+fn read<T: DeserializeOwned + Send + 'static>() {
     on_a_small_stack(|| {
         for (name, bytes) in hostile() {
             let Err(error) = decode_stored::<T>(&bytes, &Packed::Plain) else { continue };

@@ -44,6 +44,11 @@ impl Fingerprint {
         Self(FixedState::default().hash_one(TypeId::of::<T>()))
     }
 
+    /// As [`Fingerprint::native`]; from now on the log knows what it stands for.
+    pub(crate) fn native_named<T: ?Sized + 'static>() -> Self {
+        Self::native::<T>().named(|| format!("native {}", type_name::<T>()))
+    }
+
     /// The number.
     pub fn as_u64(self) -> u64 {
         self.0
@@ -54,12 +59,16 @@ impl Fingerprint {
         let hash = hmac_sha256::Hash::hash(owned.as_bytes());
         let mut first = [0; 8];
         first.copy_from_slice(&hash[..8]);
-        let fingerprint = Self(u64::from_le_bytes(first));
+        Self(u64::from_le_bytes(first)).named(|| owned)
+    }
+
+    /// Remembers the path of the type that it stands for, for the log.
+    pub(crate) fn named(self, path: impl FnOnce() -> String) -> Self {
         let mut names = NAMES.lock();
         if names.len() < NAMES_MAX {
-            names.entry(fingerprint.0).or_insert_with(|| owned.into());
+            names.entry(self.0).or_insert_with(|| path().into());
         }
-        fingerprint
+        self
     }
 
     /// The path of the type that it stands for, as far as it is known.

@@ -5,7 +5,9 @@
 use std::any::type_name;
 use std::cell::Cell;
 use std::fmt;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 use bytes::Bytes;
 use rmp_serde::config::{DefaultConfig, HumanReadableConfig};
@@ -13,8 +15,8 @@ use rmp_serde::{decode, encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::counting;
-use super::depth::Limited;
+use super::counting::{self, Room};
+use super::depth::{Limited, TOO_LARGE};
 use super::fingerprint::Fingerprint;
 use super::native::Native;
 use super::pack::{Damaged, Packed};
@@ -37,6 +39,9 @@ pub(crate) fn write<T: Serialize + ?Sized>(to: &mut Vec<u8>, value: &T) -> Resul
 /// Bytes of a value that stand in its entry itself. Longer ones keep the buffer that they came in: copying them would take
 /// longer than a turn may.
 pub const INLINE_MAX: usize = 4_096;
+
+/// Stack of a thread that reads what is deep or large. Of the memory that it stands for only what is used is taken.
+const LARGE_STACK: usize = 64 << 20;
 
 const DAMAGED: &str = "its compressed bytes are damaged";
 const NO_BYTES: &str = "it is a native value, which has no bytes";
@@ -96,7 +101,8 @@ impl Value {
     /// ```
     pub fn native<T: ?Sized + Send + Sync + 'static>(value: Arc<T>) -> Self {
         let packed = Packed::Native(Native::new(value));
-        Self { bytes: Bytes::new(), fingerprint: Fingerprint::native::<T>(), packed, charged: None }
+        let fingerprint = Fingerprint::native_named::<T>();
+        Self { bytes: Bytes::new(), fingerprint, packed, charged: None }
     }
 
     /// Charges a native value with `bytes`, whatever its tier's weigher says. Another value stays as it is:
@@ -156,7 +162,7 @@ impl Value {
     /// Errors: `WrongType` when it was encoded from another type, see [`Fingerprint`]; `Decode` when the bytes do
     /// not make a `T`, or more bytes than a `T`. Cost: one pass, and what `T` allocates; expanding it before, if it is
     /// compressed.
-    pub fn decode<T: DeserializeOwned>(&self, key: &str) -> Result<T> {
+    pub fn decode<T: DeserializeOwned + Send>(&self, key: &str) -> Result<T> {
         self.decode_weighed(key).map(|(value, _)| value)
     }
 
@@ -173,7 +179,7 @@ impl Value {
     /// assert_eq!(heap, names.len() * size_of::<String>() + "AnnBob".len());
     /// # Ok::<(), apex_cache::Error>(())
     /// ```
-    pub fn decode_weighed<T: DeserializeOwned>(&self, key: &str) -> Result<(T, usize)> {
+    pub fn decode_weighed<T: DeserializeOwned + Send>(&self, key: &str) -> Result<(T, usize)> {
         if !self.holds::<T>() {
             return Err(wrong_type::<T>(key, self.is_native()));
         }
@@ -212,7 +218,7 @@ impl Value {
     }
 
     /// As [`Value::decode`], whatever it was written from. Errors: `Decode`.
-    pub(crate) fn decode_any<T: DeserializeOwned>(&self) -> Result<T> {
+    pub(crate) fn decode_any<T: DeserializeOwned + Send>(&self) -> Result<T> {
         decode_stored(&self.bytes, &self.packed).map(|(value, _)| value)
     }
 
@@ -303,19 +309,39 @@ impl Value {
 }
 
 /// As [`Value::decode_weighed`], of `bytes` that are stored so, whatever they were written from.
-pub(crate) fn decode_stored<T: DeserializeOwned>(bytes: &[u8], packed: &Packed) -> Result<(T, usize)> {
+pub(crate) fn decode_stored<T: DeserializeOwned + Send>(bytes: &[u8], packed: &Packed) -> Result<(T, usize)> {
     let failed = |reason: &str| Error::Decode { type_name: type_name::<T>(), reason: reason.into() };
     let expanded = packed.expand(bytes).map_err(|Damaged| failed(DAMAGED))?;
     let bytes = expanded.as_deref().unwrap_or(bytes);
+    decode_in(bytes, Room::Near).unwrap_or_else(|| decode_apart(bytes))
+}
+
+/// Decodes on a thread with a stack for values that are deep or large. Cost: starting a thread, some 30 microseconds.
+#[cold]
+fn decode_apart<T: DeserializeOwned + Send>(bytes: &[u8]) -> Result<(T, usize)> {
+    let failed = |reason: &str| Error::Decode { type_name: type_name::<T>(), reason: reason.into() };
+    let decode = || decode_in(bytes, Room::Large(LARGE_STACK / 4 * 3));
+    thread::scope(|scope| {
+        let reading = thread::Builder::new().stack_size(LARGE_STACK).spawn_scoped(scope, decode);
+        let reading =
+            reading.map_err(|_| failed("it is deep or large, and no thread could be started to read it"))?;
+        let read = reading.join().unwrap_or_else(|panic| resume_unwind(panic));
+        read.unwrap_or_else(|| Err(failed(TOO_LARGE)))
+    })
+}
+
+/// Decodes all of `bytes`. `None`: it needs more room.
+fn decode_in<T: DeserializeOwned>(bytes: &[u8], room: Room) -> Option<Result<(T, usize)>> {
+    let failed = |reason: &str| Error::Decode { type_name: type_name::<T>(), reason: reason.into() };
     let mut reader = reader(bytes);
-    let Ok(value) = counting::deserialize(&mut reader, None) else {
-        return Err(failed(&why_unreadable::<T>(bytes)));
+    let Ok(value) = counting::deserialize(&mut reader, None, room)? else {
+        return Some(Err(failed(&why_unreadable::<T>(bytes, room))));
     };
     // The reader does not tell where it stands, but only at its end does no further value begin. A `bool` is
     // asked for because that looks into no list or map, which could end early in the same way.
     match bool::deserialize(&mut reader) {
-        Err(decode::Error::InvalidMarkerRead(_)) => Ok(value),
-        _ => Err(failed("there are bytes left after the value")),
+        Err(decode::Error::InvalidMarkerRead(_)) => Some(Ok(value)),
+        _ => Some(Err(failed("there are bytes left after the value"))),
     }
 }
 
@@ -325,11 +351,11 @@ fn reader(bytes: &[u8]) -> Reader<'_> {
 
 /// Reads `bytes` once more and notes where that fails.
 #[cold]
-fn why_unreadable<T: DeserializeOwned>(bytes: &[u8]) -> String {
+fn why_unreadable<T: DeserializeOwned>(bytes: &[u8], room: Room) -> String {
     let trail = Trail::default();
-    match counting::deserialize::<T, _>(&mut reader(bytes), Some(&trail)) {
-        Err(error) => decode_reason(&error, &trail),
-        Ok(_) => "its Deserialize fails at times".to_owned(),
+    match counting::deserialize::<T, _>(&mut reader(bytes), Some(&trail), room) {
+        Some(Err(error)) => decode_reason(&error, &trail),
+        _ => "its Deserialize fails at times".to_owned(),
     }
 }
 

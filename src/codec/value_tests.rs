@@ -127,7 +127,7 @@ impl<'de> Deserialize<'de> for Quoting {
     }
 }
 
-fn decoded_as<T: DeserializeOwned>(text: &str) -> String {
+fn decoded_as<T: DeserializeOwned + Send>(text: &str) -> String {
     let written = Value::encode(text).unwrap();
     let value = Value { fingerprint: Fingerprint::of::<T>(), ..written };
     let Err(error) = value.decode::<T>("k") else { panic!("decoded") };

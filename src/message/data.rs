@@ -100,7 +100,7 @@ impl Set {
     /// As [`Set::of`], of a value that is read back here. Errors: also `Decode`.
     pub fn checked<T>(key: impl IntoKey, value: &T) -> Result<Self>
     where
-        T: serde::Serialize + serde::de::DeserializeOwned,
+        T: serde::Serialize + serde::de::DeserializeOwned + Send,
     {
         let set = Self::of(key, value)?;
         set.value.decode::<T>(set.key.as_str())?;
