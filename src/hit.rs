@@ -53,8 +53,9 @@ struct Own<T> {
 }
 
 impl<T: DeserializeOwned + Send + Sync + 'static> Hit<T> {
-    /// What was given of `key`: what its loader returned where that is a `T`, otherwise a copy. Errors: `WrongType`, `Decode`.
-    pub(crate) fn given_to(key: &str, given: &Given) -> Result<Self> {
+    /// The value that a typed message was answered with for `key`: what the loader returned where that is a `T`, otherwise a
+    /// copy. Errors: `WrongType`, `Decode`.
+    pub fn from_given(key: &str, given: &Given) -> Result<Self> {
         match given.original.as_ref().and_then(Original::get::<T>) {
             Some(original) => Ok(Self::shared(original, given)),
             None => Ok(Self::given(given.value.decode(key)?, given)),

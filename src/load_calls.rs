@@ -183,7 +183,7 @@ where
                 return Poll::Ready(Ok(hit));
             }
             let given = options.load(self.cache, key.clone(), loader, wanted);
-            self.load = Some(Box::pin(async move { Hit::given_to(key.as_str(), &given.await?) }));
+            self.load = Some(Box::pin(async move { Hit::from_given(key.as_str(), &given.await?) }));
         }
         match &mut self.load {
             Some(load) => load.as_mut().poll(cx),
@@ -298,5 +298,5 @@ pub(crate) fn found<T: DeserializeOwned + Send + Sync + 'static>(
     key: &Key,
     given: &Given,
 ) -> Result<Option<Hit<T>>> {
-    if given.value.is_nothing() { Ok(None) } else { Hit::given_to(key.as_str(), given).map(Some) }
+    if given.value.is_nothing() { Ok(None) } else { Hit::from_given(key.as_str(), given).map(Some) }
 }

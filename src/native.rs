@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::actor::Seen;
 use crate::calls::SetCall;
+use crate::codec::fingerprint::Fingerprint;
 use crate::codec::value::{Value, Wanted};
 use crate::engine::given::Given;
 use crate::engine::key::{IntoKey, Key};
@@ -74,7 +75,7 @@ impl Cache {
     where
         T: ?Sized + Send + Sync + 'static,
     {
-        self.read_as(key, Hit::of_native)
+        self.read_as(key, Hit::of_native, Fingerprint::native_named::<T>)
     }
 
     /// The native value of `key`; when it is not there, `load` brings it. See [`Cache::get_or_load`]: all

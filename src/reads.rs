@@ -90,18 +90,23 @@ impl Cache {
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
-        self.read_as(key, Hit::of)
+        self.read_as(key, Hit::of, Fingerprint::of::<T>)
     }
 
-    /// What is fresh under `key`, as `read` reads it.
-    pub(crate) fn read_as<T>(&self, key: impl IntoKey, read: Read<T>) -> Result<Option<Hit<T>>> {
+    /// What is fresh under `key`, as `read` reads it; `wanted` is what counts as that type.
+    pub(crate) fn read_as<T>(
+        &self,
+        key: impl IntoKey,
+        read: Read<T>,
+        wanted: fn() -> Fingerprint,
+    ) -> Result<Option<Hit<T>>> {
         let Some((tier, seen)) = self.look(&key)? else { return key.check().map(|()| None) };
         read(key.text(), seen).map(Some).map_err(|undecoded| {
             let (error, seen) = *undecoded;
             let written = seen.entry.fingerprint();
             match error {
                 Error::WrongType { .. } if seen.is_nothing() => {}
-                Error::WrongType { .. } => tier.note_wrong_type(written, Some(Fingerprint::of::<T>())),
+                Error::WrongType { .. } => tier.note_wrong_type(written, Some(wanted())),
                 _ => tier.note_unreadable(written, &error),
             }
             error

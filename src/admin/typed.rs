@@ -39,9 +39,12 @@ impl Cache {
 }
 
 fn has_something(known: &Explanation) -> bool {
-    let never = |reason: &Reason| matches!(reason, Reason::NeverStored | Reason::NoRecord);
+    // A clear or a restart is the last reason of every key of the tier, whether it was there or not.
+    let is_its_own = |reason: &Reason| {
+        !matches!(reason, Reason::NeverStored | Reason::NoRecord | Reason::Cleared | Reason::Restarted)
+    };
     known.state != KeyState::Absent
-        || known.last_absence.as_ref().is_some_and(|absence| !never(&absence.reason))
+        || known.last_absence.as_ref().is_some_and(|absence| is_its_own(&absence.reason))
 }
 
 /// `text` with each segment encoded that is not. The first one is a prefix of the settings and no id.

@@ -126,7 +126,7 @@ where
         return Ok(Hit::given(none, given));
     }
     given.value.count_as::<V>();
-    Hit::given_to(key, given)
+    Hit::from_given(key, given)
 }
 
 /// What follows from an answer of the cache.

@@ -53,7 +53,7 @@ use crate::error::Error;
 #[track_caller]
 pub fn assert_cacheable<T>(value: &T)
 where
-    T: Serialize + DeserializeOwned + PartialEq + Debug,
+    T: Serialize + DeserializeOwned + PartialEq + Debug + Send,
 {
     if let Err(why) = compare(value) {
         panic!("{} cannot be cached as it is: {why}", type_name::<T>());
@@ -63,7 +63,7 @@ where
 /// Why `value` does not come back as it is, as the end of a sentence.
 fn compare<T>(value: &T) -> Result<(), String>
 where
-    T: Serialize + DeserializeOwned + PartialEq + Debug,
+    T: Serialize + DeserializeOwned + PartialEq + Debug + Send,
 {
     let reason = |error: Error| match error {
         Error::Encode { reason, .. } | Error::Decode { reason, .. } => reason.to_string(),
@@ -83,57 +83,92 @@ where
 
 /// The first place at which two values differ, by what `Debug` writes of them.
 fn difference(was: &str, is: &str) -> String {
-    let (was, is): (Vec<&str>, Vec<&str>) = (was.lines().collect(), is.lines().collect());
-    let Some(at) = was
-        .iter()
-        .zip(&is)
-        .position(|(was, is)| was != is)
-        .or_else(|| (was.len() != is.len()).then(|| was.len().min(is.len()).saturating_sub(1)))
-    else {
+    let (was, is) = (Block::of(was), Block::of(is));
+    let mut place = String::new();
+    let Some((was, is)) = was.differs(&is, &mut place) else {
         return "its copy does not equal it, in something that Debug does not show".to_owned();
     };
-    let place = place(&was[..=at]);
+    let place = place.trim_start_matches('.');
     let place = if place.is_empty() { "the value".to_owned() } else { format!("`{place}`") };
-    format!("{place} was {} and comes back as {}", shown(was[at]), shown(is[at]))
+    format!("{place} was {} and comes back as {}", was.shown(), is.shown())
 }
 
-/// What a line says of a value, without the name of its field.
-fn shown(line: &str) -> &str {
-    let line = line.trim();
-    let value = named(line).map_or(line, |name| line[name.len() + 1..].trim_start());
-    value.trim_end_matches(',')
+/// A line of what `Debug` writes in its long form, with what it has around it.
+#[derive(Debug, PartialEq)]
+struct Block<'t> {
+    head: &'t str,
+    inner: Vec<Self>,
+    tail: &'t str,
 }
 
-/// The name of the field that a line begins with.
-fn named(line: &str) -> Option<&str> {
-    let (name, _) = line.trim_start().split_once(": ")?;
+impl<'t> Block<'t> {
+    fn of(text: &'t str) -> Self {
+        Self::all(&mut text.lines().peekable()).pop().unwrap_or(Self {
+            head: "",
+            inner: Vec::new(),
+            tail: "",
+        })
+    }
+
+    /// The blocks up to the end of the one around them.
+    fn all(lines: &mut std::iter::Peekable<std::str::Lines<'t>>) -> Vec<Self> {
+        let mut blocks = Vec::new();
+        let ends = |line: &str| line.trim_start().starts_with(['}', ')', ']']);
+        while let Some(line) = lines.next_if(|line| !ends(line)) {
+            let head = line.trim().trim_end_matches(',');
+            let opens = head.ends_with(['{', '(', '[']);
+            let mut inner = if opens { Self::all(lines) } else { Vec::new() };
+            let tail =
+                if opens { lines.next().map_or("", |line| line.trim().trim_end_matches(',')) } else { "" };
+            // A map or a set: the order of what is in it may change from one value to its copy.
+            if value(head) == "{" {
+                inner.sort_by_key(Self::shown);
+            }
+            blocks.push(Self { head, inner, tail });
+        }
+        blocks
+    }
+
+    /// The innermost blocks that differ, and in `place` the fields and elements that lead there.
+    fn differs<'b>(&'b self, other: &'b Self, place: &mut String) -> Option<(&'b Self, &'b Self)> {
+        if self == other {
+            return None;
+        }
+        if self.head != other.head || self.inner.len() != other.inner.len() {
+            return Some((self, other));
+        }
+        let mut pairs = self.inner.iter().zip(&other.inner).enumerate();
+        let (number, (one, other)) = pairs.find(|(_, (one, other))| one != other)?;
+        match name(one.head) {
+            Some(key) if key.starts_with('"') => place.push_str(&format!("[{key}]")),
+            Some(name) => place.push_str(&format!(".{name}")),
+            None => place.push_str(&format!("[{number}]")),
+        }
+        one.differs(other, place)
+    }
+
+    /// Its value on one line, without the name of its field.
+    fn shown(&self) -> String {
+        let inner: Vec<_> = self.inner.iter().map(Self::whole).collect();
+        format!("{}{}{}", value(self.head), inner.join(", "), self.tail)
+    }
+
+    fn whole(&self) -> String {
+        let name = name(self.head).map(|name| format!("{name}: ")).unwrap_or_default();
+        name + &self.shown()
+    }
+}
+
+/// The name of the field, or the key, that a line begins with.
+fn name(line: &str) -> Option<&str> {
+    let (name, _) = line.split_once(": ")?;
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     (is_name || name.starts_with('"')).then_some(name)
 }
 
-/// Where the last of `lines` stands: the names of the fields around it, and the numbers of elements.
-fn place(lines: &[&str]) -> String {
-    const STEP: usize = 4;
-    let mut steps: Vec<(String, usize)> = Vec::new();
-    for line in lines {
-        let depth = (line.len() - line.trim_start().len()) / STEP;
-        if depth == 0 || line.trim_start().starts_with(['}', ')', ']']) {
-            continue;
-        }
-        let count = steps.get(depth - 1).map_or(0, |(_, count)| count + 1);
-        steps.truncate(depth - 1);
-        steps.resize(depth - 1, (String::new(), 0));
-        let step = match named(line) {
-            Some(name) if name.starts_with('"') => format!("[{name}]"),
-            Some(name) => format!(".{name}"),
-            None => format!("[{count}]"),
-        };
-        steps.push((step, count));
-    }
-    let depth = lines.last().map_or(0, |line| (line.len() - line.trim_start().len()) / STEP);
-    steps.truncate(depth);
-    let place: String = steps.into_iter().map(|(step, _)| step).collect();
-    place.trim_start_matches('.').to_owned()
+/// What stands behind that name.
+fn value(line: &str) -> &str {
+    name(line).map_or(line, |name| line[name.len() + 1..].trim_start())
 }
 
 #[cfg(test)]
@@ -152,6 +187,25 @@ mod tests {
         maybe: Option<u8>,
         #[allow(clippy::option_option)] // that is what is tested
         nested: Option<Option<u8>>,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Unordered {
+        map: std::collections::HashMap<u32, String>,
+        set: std::collections::HashSet<u32>,
+        #[serde(skip)]
+        hidden: Option<Vec<u8>>,
+    }
+
+    #[test]
+    fn the_order_of_maps_and_sets_is_no_difference_and_a_value_of_several_lines_is_shown_whole() {
+        let value = Unordered {
+            map: (0..20).map(|number| (number, number.to_string())).collect(),
+            set: (0..20).collect(),
+            hidden: Some(vec![1, 2]),
+        };
+        let why = compare(&value).expect_err("a field is hidden");
+        assert_eq!(why, "`hidden` was Some([1, 2]) and comes back as None");
     }
 
     #[allow(clippy::unnecessary_wraps)]
@@ -178,17 +232,17 @@ mod tests {
     fn the_field_that_differs_is_named_with_both_values() {
         assert_eq!(words(|_| ()), "");
         assert_eq!(words(|inner| inner.secret = 7), "`list[1].secret` was 7 and comes back as 0");
-        assert_eq!(words(|inner| inner.maybe = None), "`list[1].maybe` was None and comes back as Some(");
+        assert_eq!(words(|inner| inner.maybe = None), "`list[1].maybe` was None and comes back as Some(1)");
         assert_eq!(
             words(|inner| inner.nested = Some(None)),
-            "`list[1].nested` was Some( and comes back as None"
+            "`list[1].nested` was Some(None) and comes back as None"
         );
         let map = BTreeMap::from([("a".to_owned(), Inner { secret: 3, maybe: Some(1), nested: None })]);
         let words = compare(&Outer { map, ..Outer::default() }).expect_err("it differs");
         assert_eq!(words, "`map[\"a\"].secret` was 3 and comes back as 0");
         assert_eq!(
             compare(&Some(None::<u8>)).expect_err("it differs"),
-            "the value was Some( and comes back as None"
+            "the value was Some(None) and comes back as None"
         );
     }
 

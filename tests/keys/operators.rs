@@ -14,6 +14,7 @@ fn an_id_may_be_typed_as_it_is() {
         let long = "y".repeat(80);
         for id in ["oidc:123", &long] {
             let key = Key::of("user").part(id).part("profile").finish().unwrap();
+            cache.clear().await.unwrap();
             for line in [
                 format!("/cache-clear user::{id}::profile"),
                 format!("/cache-clear key:user::{id}::profile"),
