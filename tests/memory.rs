@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)] // what cannot be had fails the test, in helpers too
 
 mod common;
+#[path = "memory/expired.rs"]
+mod expired;
 #[path = "common/source.rs"]
 mod source;
 #[path = "memory/tags.rs"]

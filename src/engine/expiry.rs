@@ -6,17 +6,19 @@
 //! Slots are looked through in runs, one behind the other in memory, and only those runs in which something may be due: some
 //! two microseconds for 4,096 slots, in slices, at most once in a tick. A timing wheel, which links each slot to two others,
 //! would have to change three places of memory with each write; here a write changes one, and costs the same however long an
-//! entry lives. So a slot is given up to 1.024 s after it was due.
+//! entry lives. So a sweep gives a slot up to 1.024 s after it was due. Where room is needed now, [`Expiry::advance_exactly`]
+//! gives it at once.
 
 use super::column::{CHUNK, Column};
 use super::moment::Moment;
+use super::next_tick::NextTick;
 
 /// Length of a tick as a power of two in milliseconds.
 const TICK: u32 = 10;
 /// Never due; so is what would be due after 139 years.
-const NEVER: u32 = u32::MAX;
+pub(super) const NEVER: u32 = u32::MAX;
 /// Slots that are given in the time in which a run is looked through.
-const RUN: usize = 4;
+pub(super) const RUN: usize = 4;
 
 /// When each slot is due.
 #[derive(Debug)]
@@ -28,11 +30,19 @@ pub(crate) struct Expiry {
     earliest: u32,
     /// The chunk with which a sweep goes on.
     next: usize,
+    /// Slots that are due before the next tick.
+    soon: NextTick,
 }
 
 impl Default for Expiry {
     fn default() -> Self {
-        Self { due: Column::new(NEVER), first: Vec::new(), earliest: NEVER, next: 0 }
+        Self {
+            due: Column::new(NEVER),
+            first: Vec::new(),
+            earliest: NEVER,
+            next: 0,
+            soon: NextTick::default(),
+        }
     }
 }
 
@@ -47,6 +57,7 @@ impl Expiry {
         }
         self.first[chunk] = self.first[chunk].min(tick);
         self.earliest = self.earliest.min(tick);
+        self.soon.scheduled(slot, tick, due);
     }
 
     /// Forgets `slot`.
@@ -57,7 +68,7 @@ impl Expiry {
     /// Gives slots that are due at `now` to `expired`, at most `limit`; returns whether that were all. Those given are
     /// forgotten.
     pub(crate) fn advance(&mut self, now: Moment, limit: usize, mut expired: impl FnMut(u32)) -> bool {
-        let tick = u32::try_from(now.as_millis() >> TICK).unwrap_or(NEVER - 1).min(NEVER - 1);
+        let tick = tick_at(now);
         let mut left = limit;
         while self.earliest <= tick {
             if self.next == self.first.len() {
@@ -79,6 +90,32 @@ impl Expiry {
             self.next += 1;
         }
         true
+    }
+
+    /// As [`Expiry::advance`], to the millisecond: also gives slots that a sweep would leave for the next tick.
+    /// `end_of` returns the moment for which a slot was scheduled.
+    pub(crate) fn advance_exactly(
+        &mut self,
+        now: Moment,
+        limit: usize,
+        end_of: impl Fn(u32) -> Moment,
+        mut expired: impl FnMut(u32),
+    ) -> bool {
+        let mut left = limit;
+        let all = self.advance(now, limit, |slot| {
+            left -= 1;
+            expired(slot);
+        });
+        let next = tick_at(now) + 1;
+        if !all || next == NEVER {
+            return all;
+        }
+        // Most entries live longer: then there is nothing to look for.
+        if self.earliest > next {
+            return true;
+        }
+        let Self { due, first, soon, .. } = self;
+        soon.give(next, now, left, (due, first), end_of, expired)
     }
 
     /// Gives those of a chunk that are due at `tick`, at most `limit`; returns when the first of the others is, and how many
@@ -111,7 +148,13 @@ impl Expiry {
             assert!(chunk.iter().all(|due| due >= first), "something is due before the first of its run");
         }
         assert!(self.first.iter().all(|&first| first >= self.earliest), "something is due before the first");
+        self.soon.check(due, tick_after);
     }
+}
+
+/// The last tick that is not after `now`.
+fn tick_at(now: Moment) -> u32 {
+    u32::try_from(now.as_millis() >> TICK).unwrap_or(NEVER - 1).min(NEVER - 1)
 }
 
 /// The first tick that is not before `due`.
@@ -121,9 +164,13 @@ fn tick_after(due: Moment) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use proptest::prelude::*;
     use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::engine::next_tick::SLOTS_MAX;
+    use crate::engine::testing::Rng;
 
     fn span() -> impl Strategy<Value = u64> {
         prop_oneof![0u64..5_000, 0u64..200_000, 0u64..100_000_000, 0u64..1 << 41, Just(u64::MAX)]
@@ -133,7 +180,7 @@ mod tests {
         #[test]
         fn everything_due_is_given_once_and_nothing_else(
             start in 0u64..1 << 36,
-            ops in proptest::collection::vec((0u8..4, 0u32..40, span(), 1usize..9), 1..120),
+            ops in proptest::collection::vec((0u8..5, 0u32..40, span(), 1usize..9), 1..120),
         ) {
             let mut now = Moment::from_millis(start);
             let mut expiry = Expiry::default();
@@ -154,7 +201,12 @@ mod tests {
                         let mut rounds = 0;
                         loop {
                             let mut given = Vec::new();
-                            let done = expiry.advance(now, limit, |slot| given.push(slot));
+                            let done = if op == 3 {
+                                expiry.advance(now, limit, |slot| given.push(slot))
+                            } else {
+                                let end_of = |slot| model[&slot];
+                                expiry.advance_exactly(now, limit, end_of, |slot| given.push(slot))
+                            };
                             prop_assert!(given.len() <= limit);
                             for slot in given {
                                 let due = model.remove(&slot);
@@ -167,13 +219,49 @@ mod tests {
                             prop_assert!(rounds < 1_000, "a sweep never ends");
                         }
                         // A tick is about a second: what is due within it may wait for the next sweep.
-                        let late = now.as_millis().saturating_sub(1_024);
+                        let late = now.as_millis().saturating_sub(if op == 3 { 1_024 } else { 0 });
                         prop_assert!(model.values().all(|due| due.as_millis() > late), "something due was kept");
                     }
                 }
                 expiry.check(&model.iter().map(|(&slot, &due)| (slot, due)).collect::<Vec<_>>());
             }
         }
+    }
+
+    /// More slots end within one tick than are known at a time, some are scheduled again, and some are free since.
+    #[test]
+    fn of_many_slots_that_end_within_one_tick_each_is_given_when_it_ends() {
+        let (mut expiry, mut rng) = (Expiry::default(), Rng::new(1));
+        let mut model = BTreeMap::<u32, Moment>::new();
+        let end = |rng: &mut Rng, now: u64| Moment::from_millis(now + 1 + rng.below(1_024_000 - now));
+        let mut now = 1_022_977;
+        for slot in 0..3 * SLOTS_MAX as u32 {
+            let due = end(&mut rng, now);
+            expiry.schedule(slot, due);
+            model.insert(slot, due);
+        }
+        while now < 1_024_000 {
+            for _ in 0..20 {
+                let slot = rng.below(3 * SLOTS_MAX as u64) as u32;
+                if rng.one_in(3) && model.remove(&slot).is_some() {
+                    expiry.cancel(slot);
+                } else {
+                    let due = end(&mut rng, now);
+                    expiry.schedule(slot, due);
+                    model.insert(slot, due);
+                }
+            }
+            now += 1 + rng.below(60).min(1_024_000 - now - 1);
+            let (at, mut given) = (Moment::from_millis(now), Vec::new());
+            while !expiry.advance_exactly(at, 128, |slot| model[&slot], |slot| given.push(slot)) {}
+            let ended = |(&slot, &due): (&u32, &Moment)| (due <= at).then_some(slot);
+            let wanted: Vec<u32> = model.iter().filter_map(ended).collect();
+            given.sort_unstable();
+            assert_eq!(given, wanted, "at {now}");
+            model.retain(|_, due| *due > at);
+            expiry.check(&model.iter().map(|(&slot, &due)| (slot, due)).collect::<Vec<_>>());
+        }
+        assert!(model.is_empty());
     }
 
     /// How many chunks there are, and those that hold something that was due at 1,000 s; all else is due at 2,000 s.

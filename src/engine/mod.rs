@@ -53,6 +53,7 @@ mod links;
 mod marks;
 pub mod miniature;
 pub mod moment;
+mod next_tick;
 mod nothings;
 pub mod often;
 #[cfg(test)]
@@ -77,6 +78,8 @@ pub mod seeded;
 pub mod segment;
 mod served;
 mod sets;
+#[cfg(test)]
+mod shed_tests;
 pub mod slice;
 mod slot;
 mod slots;

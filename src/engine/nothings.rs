@@ -38,9 +38,14 @@ impl Nothings {
         }
     }
 
+    /// Whether they take more than `room`.
+    pub(crate) fn is_over(&self, room: u64) -> bool {
+        self.bytes > room
+    }
+
     /// The oldest one, if they take more than `room`.
     pub(crate) fn surplus(&mut self, room: u64, holds: impl Fn(u32, u64) -> bool) -> Option<u32> {
-        while self.bytes > room {
+        while self.is_over(room) {
             let (slot, seq) = self.order.pop_front()?;
             if holds(slot, seq) {
                 return Some(slot);

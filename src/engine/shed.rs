@@ -24,9 +24,22 @@ impl Store {
         if self.used() <= self.limit {
             return;
         }
-        self.expire(now, CHANGES, gone);
+        self.expire_until(|store| store.used() <= store.limit, now, gone);
         self.tell_policy();
         while self.used() > self.limit && (self.cool_one() || self.shed_one(now, gone)) {}
+    }
+
+    /// Takes out expired entries, a slice at a time, until it is `enough` or none is left.
+    ///
+    /// It also stops after a slice that only looked and found none, so that a turn has a bound: then an expired entry
+    /// may be held that no look has reached yet.
+    pub(super) fn expire_until(&mut self, enough: impl Fn(&Self) -> bool, now: Moment, gone: &mut Vec<Gone>) {
+        while !enough(self) {
+            let before = gone.len();
+            if self.expire_exactly(now, CHANGES, gone) || gone.len() == before {
+                break;
+            }
+        }
     }
 
     /// The policy chooses as if the tier were as large as what is left for entries.
@@ -86,6 +99,17 @@ impl Store {
         all
     }
 
+    /// As [`Store::expire`], also those that a sweep leaves for the next tick: before an entry goes that can still be served.
+    fn expire_exactly(&mut self, now: Moment, limit: usize, gone: &mut Vec<Gone>) -> bool {
+        let (mut due, slots) = (Vec::new(), &self.slots);
+        let end_of = |slot| slots.entry(slot).life().dead_at;
+        let all = self.expiry.advance_exactly(now, limit, end_of, |slot| due.push(slot));
+        for slot in due {
+            self.take(slot, Cause::Expired, gone);
+        }
+        all
+    }
+
     /// From now on at most `grant` bytes; sheds a slice of what is too much. Returns whether the grant holds.
     ///
     /// A grant may fall by gigabytes, and a turn must not take long. So the limit falls with what is shed: in between the store
@@ -96,15 +120,16 @@ impl Store {
         self.come_down(CHANGES, now, gone)
     }
 
-    /// Sheds `most` entries of what is too much. Returns whether the grant holds.
+    /// Sheds at most `most` entries of what is too much. Returns whether the grant holds.
     pub fn come_down(&mut self, most: usize, now: Moment, gone: &mut Vec<Gone>) -> bool {
-        if self.room.is_over() {
-            self.expire(now, most, gone);
+        let before = gone.len();
+        // While more may have expired, nothing else goes: the next slice goes on.
+        if self.room.is_over() && self.expire_exactly(now, most, gone) {
             self.tell_policy();
-        }
-        for _ in 0..most {
-            if !self.room.is_over() || !(self.cool_one() || self.shed_one(now, gone)) {
-                break;
+            for _ in gone.len() - before..most {
+                if !self.room.is_over() || !(self.cool_one() || self.shed_one(now, gone)) {
+                    break;
+                }
             }
         }
         // Neither more than is in use, nor more than before unless the grant is: what left does not come back.

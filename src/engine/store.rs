@@ -18,7 +18,6 @@ use super::moment::Moment;
 use super::nothings::{self, Nothings};
 use super::policy::{Choice, Eviction, Policy};
 use super::room::Room;
-use super::slice::CHANGES;
 use super::slots::{MarksOf, Slots};
 use super::tags::TagIndex;
 use super::view::View;
@@ -188,6 +187,8 @@ impl Store {
     ) -> bool {
         let replaced = self.put(entry, hash, about, gone);
         self.shed(now, gone);
+        // Their share has its own bound, and there, too, what has expired goes first.
+        self.expire_until(|store| !store.nothings.is_over(store.share_of_nothings()), now, gone);
         while let Some(slot) = self.surplus_nothing() {
             self.push_out(slot, now, gone);
         }
@@ -200,9 +201,7 @@ impl Store {
     /// `since` is the number of the warm run's ticket: a run that brings too much keeps what it brought first.
     pub fn insert_warm(&mut self, draft: Draft, since: u64, now: Moment, gone: &mut Vec<Gone>) -> bool {
         let weight = draft.weight();
-        if !self.has_room(&draft.key, weight) {
-            self.expire(now, CHANGES, gone);
-        }
+        self.expire_until(|store| store.has_room(&draft.key, weight), now, gone);
         let freed = self.find(draft.key.as_str()).map_or(0, |entry| entry.weight());
         let wanted = (self.used() - freed + weight).saturating_sub(self.limit);
         if wanted > 0 {
@@ -303,7 +302,12 @@ impl Store {
 
     fn surplus_nothing(&mut self) -> Option<u32> {
         let slots = &self.slots;
-        self.nothings.surplus(self.grant() / nothings::SHARE, |slot, seq| slots.holds(slot, seq))
+        self.nothings.surplus(self.share_of_nothings(), |slot, seq| slots.holds(slot, seq))
+    }
+
+    /// Bytes that entries which say "there is nothing" may take.
+    fn share_of_nothings(&self) -> u64 {
+        self.grant() / nothings::SHARE
     }
 
     fn note_left(&mut self, entry: &Entry) {
