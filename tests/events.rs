@@ -203,6 +203,36 @@ fn who_is_too_slow_is_told_how_much_was_lost_and_goes_on_with_what_is_left() {
 }
 
 #[test]
+fn what_had_expired_when_it_was_set_loaded_or_removed_is_told_as_expired() {
+    paused(async || {
+        let settings = Settings::default().cleanup_interval(Duration::from_secs(3_600));
+        let cache = cache_with(settings).await;
+        let mut events = cache.events();
+        let second = Duration::from_secs(1);
+        for key in ["user::1", "user::2", "user::3", "user::4"] {
+            cache.set(key, &1_u64).ttl(second).await.unwrap();
+        }
+        advance(second).await;
+        cache.set("user::1", &2_u64).await.unwrap();
+        cache.get_or_load("user::2", || async { Ok::<_, io::Error>(2_u64) }).await.unwrap();
+        cache.remove("user::3").await.unwrap();
+        cache.set("user::4", &2_u64).ttl(Duration::ZERO).await.unwrap();
+        cache.set("user::1", &3_u64).await.unwrap();
+        let wanted = [
+            "Expired user::1",
+            "Loaded user::2",
+            "Expired user::2",
+            "Expired user::3",
+            "Expired user::4",
+            "Replaced user::1",
+        ];
+        let mut words = words(&mut events).await;
+        words[1..3].sort_by_key(|word| word.starts_with("Expired"));
+        assert_eq!(words, wanted);
+    });
+}
+
+#[test]
 fn events_of_a_tier_come_in_the_order_in_which_things_took_place() {
     let seed = 11;
     paused(async || {

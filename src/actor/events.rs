@@ -189,7 +189,7 @@ fn of_turn<'a>(
     })
 }
 
-fn removed(tier: &Arc<str>, seq: u64, now: Moment, Gone { entry, cause }: &Gone) -> Event {
+fn removed(tier: &Arc<str>, seq: u64, now: Moment, Gone { entry, cause, .. }: &Gone) -> Event {
     Event::Removed {
         key: entry.to_key(),
         tier: Arc::clone(tier),

@@ -29,7 +29,7 @@ fn carry_out(store: &mut Store, seq: u64) {
     let draft = |origin| draft(key(of), value(seq, 0), Duration::MAX, Moment::START, seq, origin);
     let mut gone = Vec::new();
     match thread_rng().gen_range(0..8) {
-        0 | 1 => drop(store.remove(of, Cause::Removed, &mut gone)),
+        0 | 1 => drop(store.remove(of, Cause::Removed, Moment::START, &mut gone)),
         2 => drop(store.clear()),
         3 | 4 => drop(store.insert_warm(draft(Origin::Warm), seq, Moment::START, &mut gone)),
         _ => drop(store.insert(draft(Origin::Set), Moment::START, &mut gone)),

@@ -56,7 +56,9 @@ fn what_pays_for_copies_agrees_with_the_copies_whatever_readers_still_hold() {
             let of = rng.below(KEYS);
             match rng.below(20) {
                 0..5 => put(&mut store, of, seq),
-                5..8 => drop(store.remove(&format!("k::{of}"), Cause::Removed, &mut Vec::new())),
+                5..8 => {
+                    store.remove(&format!("k::{of}"), Cause::Removed, Moment::START, &mut Vec::new());
+                }
                 8 if rng.one_in(3) => drop(store.clear()),
                 9 => {
                     let grant = (2 + rng.below(2 * KEYS)) * (OVERHEAD + 20);
@@ -88,7 +90,7 @@ fn what_stands_in_front_of_a_key_is_a_copy_of_what_the_view_shows() {
             let name = format!("k::{of}");
             match rng.below(20) {
                 0..4 => put(&mut store, of, seq),
-                4 => drop(store.remove(&name, Cause::Removed, &mut Vec::new())),
+                4 => drop(store.remove(&name, Cause::Removed, Moment::START, &mut Vec::new())),
                 5 if rng.one_in(5) => drop(store.clear()),
                 6 => {
                     let grant = (KEYS + rng.below(3 * KEYS)) * (OVERHEAD + 20);
@@ -147,8 +149,8 @@ fn a_copy_whose_end_panics_takes_nobody_with_it() {
     }
     // Two together: the second would come while the first unwinds.
     let mut gone = Vec::new();
-    store.remove("k::0", Cause::Removed, &mut gone);
-    store.remove("k::1", Cause::Removed, &mut gone);
+    store.remove("k::0", Cause::Removed, Moment::START, &mut gone);
+    store.remove("k::1", Cause::Removed, Moment::START, &mut gone);
     drop(gone);
     assert_eq!(dropped.load(Relaxed), 2);
     let mut rest = store.clear().remains;

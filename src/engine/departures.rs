@@ -124,7 +124,10 @@ impl Departures {
 
     /// Notes that the entry whose key `hash` tells was taken, if its absence is worth a word: one that was replaced is there.
     pub fn gone(&mut self, gone: &Gone, hash: impl FnOnce() -> u64, seq: u64) {
-        let Gone { entry, cause } = gone;
+        let Gone { entry, cause, overwritten } = gone;
+        if *overwritten {
+            return;
+        }
         let (why, at) = match cause {
             // Noticed now, over since then.
             Cause::Expired => (Why::Expired, self.now.min(entry.life().dead_at)),

@@ -17,7 +17,6 @@ use crate::engine::kept::Kept;
 use crate::engine::key::Key;
 use crate::engine::marks::Marks;
 use crate::engine::moment::Moment;
-use crate::engine::often;
 use crate::engine::provenance::Provenance;
 use crate::engine::tag::Tags;
 use crate::engine::terms::{Lasting, Life};
@@ -217,10 +216,15 @@ pub trait ReadEntry {
         Lasting { ttl, stale, jitter: 0.0, eager: None, said: self.said() }
     }
 
-    /// How often it was served, its forerunners under the same key included: exact up to [`often::EXACT`], then within some
-    /// percent.
+    /// How often it was served, its forerunners under the same key included: exact up to
+    /// [`EXACT`](crate::engine::often::EXACT), then within some percent.
     fn hits(&self) -> u32 {
-        often::times(self.marks().hits.load(Relaxed))
+        self.marks().hits()
+    }
+
+    /// Whether it was served since it was stored; hits of its forerunners do not count.
+    fn was_read(&self) -> bool {
+        self.marks().was_read()
     }
 
     /// The decoded copy, if a reader made one.

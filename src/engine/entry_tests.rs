@@ -131,7 +131,7 @@ fn the_marks_of_a_copy_stand_for_those_of_its_entry_and_go_on_from_them() {
     assert!(entry.add_decoded(Arc::clone(&copy) as Decoded, 50).is_ok());
     assert_eq!((entry.stamp(), entry.hits()), (3, 1));
     copy.own_marks().read(4);
-    assert_eq!((entry.stamp(), entry.hits(), entry.raw_hits()), (4, 2, 2));
+    assert_eq!((entry.stamp(), entry.hits(), entry.was_read()), (4, 2, true));
     assert!(entry.take_read() && !entry.take_read() && entry.take_warm());
     assert_eq!((entry.without_copy().hits(), *copy.value()), (2, 7));
 }

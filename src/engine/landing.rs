@@ -351,7 +351,7 @@ impl<W: Waiter, J> Tier<W, J> {
         let seq = self.next_seq();
         self.journal.lost(seq, key.as_str());
         let first_gone = fx.gone.len();
-        self.store.remove(key.as_str(), Cause::Displaced, &mut fx.gone);
+        self.store.remove(key.as_str(), Cause::Displaced, self.now(), &mut fx.gone);
         self.note_gone(&fx.gone[first_gone..]);
     }
 

@@ -11,6 +11,9 @@ use super::often;
 /// In a mark: its decoded copy is in use. The stamp of the last read stands above it.
 const WARM: u32 = 1;
 
+/// In a count of hits: one of them came since the entry was stored. Those before are of its forerunners.
+const READ: u16 = 1 << 15;
+
 /// The marks of one entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Marks<'m> {
@@ -24,6 +27,11 @@ pub(super) fn first(stamp: u32) -> u32 {
     stamp << 1
 }
 
+/// What an entry begins with whose forerunner has counted `hits`.
+pub(super) fn of_forerunner(hits: u16) -> u16 {
+    hits & !READ
+}
+
 impl Marks<'_> {
     /// Marks a read with `stamp`, and counts it.
     #[inline]
@@ -34,9 +42,21 @@ impl Marks<'_> {
             self.mark.store(mark, Relaxed);
         }
         let hits = self.hits.load(Relaxed);
-        if let Some(more) = often::one_more(hits) {
-            self.hits.store(more, Relaxed);
+        match often::one_more(hits & !READ) {
+            Some(more) => self.hits.store(more | READ, Relaxed),
+            None if hits & READ == 0 => self.hits.store(hits | READ, Relaxed),
+            None => {}
         }
+    }
+
+    /// How often it was read, its forerunners included.
+    pub(super) fn hits(self) -> u32 {
+        often::times(self.hits.load(Relaxed) & !READ)
+    }
+
+    /// Whether it was read since it was stored.
+    pub(super) fn was_read(self) -> bool {
+        self.hits.load(Relaxed) & READ != 0
     }
 
     /// The stamp of the last read, or of the store.

@@ -61,7 +61,7 @@ impl<W: Waiter, J> Tier<W, J> {
         } else {
             self.journal.lost(seq, entry.key());
             self.departures.note(hash, refused.unwrap_or(NotStored::NotKept).into(), seq);
-            self.store.remove(entry.key(), Cause::Displaced, &mut fx.gone);
+            self.store.remove(entry.key(), Cause::Displaced, now, &mut fx.gone);
             if refused == Some(NotStored::TooLarge) {
                 self.note_gone(&fx.gone[first_gone..]);
                 let (key, limit) = (Shown::new(entry.key()), self.rules.max_entry);
@@ -92,7 +92,7 @@ impl<W: Waiter, J> Tier<W, J> {
         {
             let first_gone = fx.gone.len();
             done.push(self.set_one(item, now, fx));
-            let pushed_out = |gone: &&Gone| gone.cause != Cause::Replaced;
+            let pushed_out = |gone: &&Gone| !gone.overwritten;
             changed += 1 + fx.gone[first_gone..].iter().filter(pushed_out).count();
         }
         // Once for all. Order that bites when it is done for each:

@@ -5,7 +5,7 @@
 
 use super::{Cause, Gone, Store};
 use crate::engine::effects::{Effects, Waiter};
-use crate::engine::entry::{Entry, Freshness, ReadEntry};
+use crate::engine::entry::{Entry, ReadEntry};
 use crate::engine::moment::Moment;
 use crate::engine::slice::CHANGES;
 use crate::engine::slots::MarksOf;
@@ -84,8 +84,7 @@ impl Store {
     }
 
     pub(super) fn push_out(&mut self, slot: u32, now: Moment, gone: &mut Vec<Gone>) {
-        let dead = self.slots.entry(slot).freshness(now) == Freshness::Dead;
-        let cause = if dead { Cause::Expired } else { Cause::Evicted };
+        let cause = Cause::Evicted.unless_dead(self.slots.entry(slot), now);
         self.take(slot, cause, gone);
     }
 

@@ -200,11 +200,10 @@ fn nothing_that_can_be_served_is_evicted_while_an_expired_entry_is_held() {
                         bench.store.insert_warm(draft, since, now, &mut gone);
                         bench.judge(&gone);
                     }
-                    3 => drop(bench.store.remove(
-                        &format!("k::{}", rng.below(600)),
-                        Cause::Removed,
-                        &mut Vec::new(),
-                    )),
+                    3 => {
+                        let (key, now) = (format!("k::{}", rng.below(600)), bench.now);
+                        bench.store.remove(&key, Cause::Removed, now, &mut Vec::new());
+                    }
                     _ => {
                         let ttl = [3, 400, 1_000, 2_500, 60_000, u64::MAX][rng.below(6) as usize];
                         let bytes = if rng.one_in(20) { 30_000 } else { rng.below(1_500) };

@@ -14,6 +14,7 @@ use super::expiry::Expiry;
 use super::groups::Groups;
 use super::key::Key;
 use super::links::NONE;
+use super::marks;
 use super::moment::Moment;
 use super::nothings::{self, Nothings};
 use super::policy::{Choice, Eviction, Policy};
@@ -34,11 +35,12 @@ const WARM_LOOKS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
-    /// Its time to live was over.
+    /// Its time to live was over, and the time that it may be served stale: also where its key was set, loaded again or
+    /// removed before the sweep.
     Expired,
     /// Pushed out because the tier was at its grant.
     Evicted,
-    /// Overwritten by a newer value of its key.
+    /// Overwritten by a newer value of its key while it could still be served.
     Replaced,
     /// Taken by key.
     Removed,
@@ -50,6 +52,13 @@ pub enum Cause {
     Displaced,
 }
 
+impl Cause {
+    /// This cause, or `Expired` if `entry` had expired by `now`: the cause must not depend on when the sweep comes.
+    fn unless_dead(self, entry: &Entry, now: Moment) -> Self {
+        if entry.freshness(now) == Freshness::Dead { Self::Expired } else { self }
+    }
+}
+
 /// An entry that left, and why.
 #[derive(Debug)]
 pub struct Gone {
@@ -57,6 +66,8 @@ pub struct Gone {
     pub entry: Entry,
     /// Why it left.
     pub cause: Cause,
+    /// A newer value of its key stands in its place.
+    pub overwritten: bool,
 }
 
 /// As [`Store::draw`], for the key of `hash`.
@@ -185,7 +196,7 @@ impl Store {
         now: Moment,
         gone: &mut Vec<Gone>,
     ) -> bool {
-        let replaced = self.put(entry, hash, about, gone);
+        let replaced = self.put(entry, hash, about, now, gone);
         self.shed(now, gone);
         // Their share has its own bound, and there, too, what has expired goes first.
         self.expire_until(|store| !store.nothings.is_over(store.share_of_nothings()), now, gone);
@@ -224,7 +235,7 @@ impl Store {
         }
         let hash = self.hash(draft.key.as_str());
         let (entry, about) = draft.made();
-        self.put(entry, hash, &about, gone);
+        self.put(entry, hash, &about, now, gone);
         // Order that bites without it: 1 there is room 2 a reader takes it for a copy 3 the entry is stored all the same.
         self.shed(now, gone);
         true
@@ -237,7 +248,7 @@ impl Store {
     }
 
     /// Puts an entry in its slot and in everything that knows slots; returns whether it replaced one.
-    fn put(&mut self, entry: Entry, hash: u64, about: &About, gone: &mut Vec<Gone>) -> bool {
+    fn put(&mut self, entry: Entry, hash: u64, about: &About, now: Moment, gone: &mut Vec<Gone>) -> bool {
         let (view, slots, free) = (&self.view, &mut self.slots.0, &mut self.free);
         let (mut slot, mut before) = (NONE, None);
         let is_lru = self.choice.eviction == Eviction::Lru;
@@ -245,7 +256,7 @@ impl Store {
             // A policy that asks only whether there was a read needs no order of reads: then nothing that readers look at
             // changes. What is brought again counts as read.
             let stamp = if is_lru { view.next_stamp() } else { forerunner.is_some().into() };
-            let hits = forerunner.map_or(0, ReadEntry::raw_hits);
+            let hits = forerunner.map_or(0, |forerunner| marks::of_forerunner(forerunner.raw_hits()));
             let of_forerunner = forerunner.map(ReadEntry::slot);
             slot = of_forerunner.or_else(|| free.pop()).unwrap_or_else(|| slots.push(None));
             entry.store(about, slot, hits, stamp);
@@ -275,14 +286,16 @@ impl Store {
         };
         self.note_left(&before);
         self.room.give_copy(before.seal());
-        gone.push(Gone { entry: before, cause: Cause::Replaced });
+        let cause = Cause::Replaced.unless_dead(&before, now);
+        gone.push(Gone { entry: before, cause, overwritten: true });
         true
     }
 
-    /// Takes out the entry of `key`.
-    pub fn remove(&mut self, key: &str, cause: Cause, gone: &mut Vec<Gone>) -> bool {
-        let slot = self.view.find(key).map(|entry| entry.slot());
-        slot.inspect(|&slot| self.take(slot, cause, gone)).is_some()
+    /// Takes out the entry of `key`; one that had expired by `now` goes for that cause.
+    pub fn remove(&mut self, key: &str, cause: Cause, now: Moment, gone: &mut Vec<Gone>) -> bool {
+        let Some(entry) = self.view.find(key) else { return false };
+        self.take(entry.slot(), cause.unless_dead(&entry, now), gone);
+        true
     }
 
     fn take(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
@@ -297,7 +310,7 @@ impl Store {
         self.room.give_copy(entry.seal());
         self.len -= 1;
         self.free.push(slot);
-        gone.push(Gone { entry, cause });
+        gone.push(Gone { entry, cause, overwritten: false });
     }
 
     fn surplus_nothing(&mut self) -> Option<u32> {

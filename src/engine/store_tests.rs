@@ -112,7 +112,7 @@ impl Run {
         if warm {
             let before = self.model.clone();
             let stored = self.store.insert_warm(draft, since, self.now, &mut gone);
-            for Gone { entry, cause } in gone.iter().filter(|gone| gone.cause == Cause::Evicted) {
+            for Gone { entry, cause, .. } in gone.iter().filter(|gone| gone.cause == Cause::Evicted) {
                 assert!(stored, "a warm write that failed pushed {} out: {cause:?}", entry.key());
                 let pushed = &before[entry.key()];
                 assert!(pushed.unread_warm && pushed.seq < since, "a warm write pushed {} out", entry.key());
@@ -143,8 +143,10 @@ impl Run {
         known.used = self.writes;
         if let Some(before) = self.model.get(&key) {
             // A warm write may have swept the expired forerunner away instead of replacing it.
-            if let Some(place) = gone.iter().position(|gone| gone.cause == Cause::Replaced) {
+            if let Some(place) = gone.iter().position(|gone| gone.overwritten) {
                 let replaced = gone.remove(place);
+                let cause = if before.due <= self.now { Cause::Expired } else { Cause::Replaced };
+                assert_eq!(replaced.cause, cause, "{key}");
                 assert_eq!(number(&replaced.entry.value()), before.number);
                 known.unread_warm &= before.unread_warm || replaced.entry.hits() == 0;
             } else {
@@ -161,7 +163,7 @@ impl Run {
     /// Where least recently used goes first, nothing that stays was used before what was pushed out.
     fn judge_evictions(&self, gone: &[Gone]) {
         let mut left = self.model.clone();
-        for Gone { entry, cause } in gone {
+        for Gone { entry, cause, .. } in gone {
             let known = left.remove(entry.key()).expect("only what was held can leave");
             if *cause == Cause::Evicted && self.eviction == Eviction::Lru {
                 let oldest = left.values().map(|other| other.used).min();
@@ -171,7 +173,7 @@ impl Run {
     }
 
     fn leave(&mut self, gone: &[Gone]) {
-        for Gone { entry, cause } in gone {
+        for Gone { entry, cause, .. } in gone {
             let known = self.model.remove(entry.key()).expect("only what was held can leave");
             assert_eq!(known.number, number(&entry.value()));
             match cause {
@@ -202,7 +204,7 @@ impl Run {
     fn remove(&mut self) {
         let key = some_key(&mut self.rng);
         let mut gone = Vec::new();
-        let removed = self.store.remove(key.as_str(), Cause::Removed, &mut gone);
+        let removed = self.store.remove(key.as_str(), Cause::Removed, self.now, &mut gone);
         assert_eq!(removed, self.model.contains_key(&key));
         self.leave(&gone);
     }
@@ -349,7 +351,7 @@ fn entries_that_say_there_is_nothing_take_a_twentieth_and_the_oldest_go_first() 
             let mut gone = Vec::new();
             let some = format!("k::{}", rng.below(60));
             match rng.below(10) {
-                0 => drop(store.remove(&some, Cause::Removed, &mut gone)),
+                0 => drop(store.remove(&some, Cause::Removed, Moment::START, &mut gone)),
                 1 => drop(store.insert(draft(&some, seq, Origin::Set), Moment::START, &mut gone)),
                 _ => {
                     let nothing = Draft { value: Value::nothing(), ..draft(&some, seq, Origin::Load) };

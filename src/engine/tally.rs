@@ -34,12 +34,12 @@ impl<W: Waiter, J> Tier<W, J> {
     pub(super) fn note_taken(&mut self, gone: &[Gone], seq: u64) {
         let counters = &self.counters;
         for one in gone {
-            let Gone { entry, cause } = one;
+            let Gone { entry, cause, overwritten } = one;
             // What of it is not told is not asked for: most of it lies in memory that nobody else looks at.
             let hash = || self.store.view.hash_of(entry.key_bytes());
             self.departures.gone(one, hash, seq);
             let unread = entry.hits() == 0;
-            if *cause == Cause::Expired && unread {
+            if *cause == Cause::Expired && !entry.was_read() {
                 counters.expired_unread.one();
             }
             // What was taken away would have been read, perhaps.
@@ -57,6 +57,10 @@ impl<W: Waiter, J> Tier<W, J> {
                 Cause::Invalidated => counters.invalidated.one_alone(),
                 Cause::Cleared => counters.cleared.one_alone(),
                 Cause::Displaced => counters.displaced.one_alone(),
+            }
+            // Its key is not lost.
+            if *overwritten {
+                continue;
             }
             if matches!(cause, Cause::Expired | Cause::Removed | Cause::Invalidated | Cause::Displaced) {
                 counters.sampler.gone(hash());

@@ -184,7 +184,7 @@ impl<W: Waiter, J> Tier<W, J> {
         let forgotten = seeded::has(Bug::AbsentForgotten) && self.store.find(key.as_str()).is_none();
         let revoked_loads = if forgotten { 0 } else { self.flights.revoke(&scope) };
         let first_gone = fx.gone.len();
-        self.store.remove(key.as_str(), Cause::Removed, &mut fx.gone);
+        self.store.remove(key.as_str(), Cause::Removed, self.now(), &mut fx.gone);
         let gone = &fx.gone[first_gone..];
         self.note_gone(gone);
         let bytes = gone.iter().map(|gone| gone.entry.weight()).sum();

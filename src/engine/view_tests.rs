@@ -32,7 +32,7 @@ fn write(store: &mut Store, rng: &mut Rng, version: u64, now: Moment) {
     let of_key = rng.below(KEYS);
     let mut gone = Vec::new();
     match rng.below(12) {
-        0 => drop(store.remove(&format!("k::{of_key}"), Cause::Removed, &mut gone)),
+        0 => drop(store.remove(&format!("k::{of_key}"), Cause::Removed, Moment::START, &mut gone)),
         1 => drop(store.expire(now, 64, &mut gone)),
         2 if rng.one_in(50) => drop(store.clear()),
         3 if rng.one_in(20) => invalidate(store, &pattern("k::1*")),

@@ -21,7 +21,8 @@ use crate::error::ErrorKind;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// An entry left. One that expired is noticed at the next sweep or when room is needed, up to `cleanup_interval` later.
+    /// An entry left. One that expired is noticed at the next sweep, when room is needed, or when its key is set, loaded
+    /// or removed: up to `cleanup_interval` later, and always with the cause `Expired`, unless an invalidation takes it.
     #[non_exhaustive]
     Removed {
         /// Its key.

@@ -35,7 +35,7 @@ pub struct TierStats {
     pub stored_by_load: u64,
     /// Of `sets`, those stored by a warm run.
     pub stored_by_warm: u64,
-    /// Stores that replaced a value of the same key.
+    /// Stores that replaced a value of the same key that had not expired.
     pub replaced: u64,
     /// Values that were compressed on their way in.
     pub compressed: u64,
@@ -45,7 +45,7 @@ pub struct TierStats {
     pub compressed_to: u64,
     /// Entries that left, by cause.
     pub removals: Removals,
-    /// Of the entries that expired, those that had never been read.
+    /// Of the entries that expired, those that nobody read between their store and their end.
     pub expired_unread: u64,
     /// Entries of warm runs that expired, were evicted or replaced.
     pub warm_left: u64,
@@ -98,7 +98,8 @@ pub struct TierStats {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Removals {
-    /// Their time to live was over.
+    /// Their time to live was over, and the time that they may be served stale: they left at a sweep, to make room, or
+    /// because their key was set, loaded again or removed.
     pub expired: u64,
     /// Pushed out because the tier was at its grant.
     pub evicted: u64,

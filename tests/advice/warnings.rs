@@ -71,6 +71,61 @@ fn a_tier_whose_entries_expire_before_anybody_reads_them_is_warned_of() {
     });
 }
 
+/// A cache whose queries live for two minutes, and are not swept before they are asked for again.
+async fn short_lived() -> Cache {
+    let settings = Settings::default().cleanup_interval(HOUR);
+    cache_with(settings.tier("query", |tier| tier.ttl(HOUR / 30))).await
+}
+
+#[test]
+fn what_expires_unread_and_is_brought_again_counts_as_expired() {
+    for set in [false, true] {
+        paused(|| async move {
+            let cache = short_lived().await;
+            let bring = async |keys: u64| {
+                if set {
+                    for key in 0..keys {
+                        assert_eq!(cache.get::<u64>(format!("query::{key}")).await.expect("one type"), None);
+                        cache.set(format!("query::{key}"), &7_u64).await.expect("it fits");
+                    }
+                } else {
+                    load(&cache, keys, 1).await;
+                }
+            };
+            for _ in 0..19 {
+                bring(150).await;
+                advance(HOUR / 30).await;
+            }
+            bring(150).await;
+            let stats = cache.stats().await.expect("the stats actor answers").total();
+            let counts = (stats.removals.expired, stats.expired_unread, stats.replaced);
+            assert_eq!(counts, (2_850, 2_850, 0), "by sets: {set}");
+            let WarningKind::ExpireUnused { expired, unread, .. } = first(&cache).await else { panic!() };
+            assert!(expired >= 2_500 && unread == expired, "{unread} of {expired} in the last hour");
+        });
+    }
+}
+
+#[test]
+fn what_was_read_in_an_earlier_life_and_then_expires_unread_counts_as_unread() {
+    paused(|| async {
+        let cache = short_lived().await;
+        load(&cache, 300, 2).await;
+        for _ in 0..5 {
+            advance(HOUR / 30).await;
+            load(&cache, 300, 1).await;
+        }
+        advance(HOUR / 30).await;
+        // A key that is removed after its end was not there any more.
+        for key in 0..300 {
+            assert!(!cache.remove(format!("query::{key}")).await.expect("carried out").was_present);
+        }
+        let stats = cache.stats().await.expect("the stats actor answers").total();
+        assert_eq!((stats.removals.expired, stats.expired_unread), (1_800, 1_500));
+        assert_eq!((stats.removals.removed, stats.replaced, stats.entries), (0, 0, 0));
+    });
+}
+
 #[test]
 fn what_is_long_past_is_not_warned_of() {
     paused(|| async {

@@ -13,7 +13,7 @@ use crate::actor::request::{Accepted, Made, TierRequest};
 use crate::engine::entry::{Entry, ReadEntry};
 use crate::engine::key::Key;
 use crate::engine::slice::CHANGES;
-use crate::engine::store::{Cause, Gone};
+use crate::engine::store::Gone;
 use crate::engine::tier::{Stored, Taken};
 use crate::error::Result;
 use crate::message::TierState;
@@ -113,8 +113,8 @@ impl Queue {
 
     /// Drops what left, but what those are to drop who make entries.
     pub(super) fn drop_left(&mut self, gone: &mut Vec<Gone>) {
-        for Gone { entry, cause } in gone.drain(..) {
-            if cause == Cause::Replaced
+        for Gone { entry, overwritten, .. } in gone.drain(..) {
+            if overwritten
                 && self.left.len() < LEFT_MAX
                 && entry.is_bare()
                 && entry.weight() <= LEFT_WEIGHT_MAX
