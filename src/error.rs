@@ -1,15 +1,17 @@
 //! The one error type: sentences for people, kinds for programs.
 //!
 //! Owns: every way a call can fail, worded as what was tried, on what, and what to do now.
-//! Never: holds a cached value. Keys are shown, escaped and cut, because the host typed them; the cache's own
+//! Never: holds a cached value, or names another module of this crate: everything may name this one. Keys are shown, escaped and cut, because the host typed them; the cache's own
 //! log lines name no key.
 
+mod problem;
 mod shown;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use problem::{Problem, SettingsError};
 pub use shown::Shown;
 
 /// What every fallible call of this crate returns.
@@ -241,12 +243,12 @@ pub enum Error {
     },
     /// The settings are wrong; the text lists every problem.
     #[error(transparent)]
-    Settings(#[from] crate::settings::SettingsError),
+    Settings(#[from] SettingsError),
     /// The settings were read again and have problems, or say what cannot change while the cache runs; nothing was changed.
     #[error("nothing was changed, the settings before stay in force; {problems}")]
     NotReloaded {
         /// Every problem.
-        problems: crate::settings::SettingsError,
+        problems: SettingsError,
     },
     /// The cache could not be started.
     #[error("the cache did not start: {reason}")]
@@ -381,8 +383,8 @@ impl Error {
     }
 
     /// A load of `key` that failed in a way that is told in `words`.
-    pub(crate) fn load_failed(key: &crate::engine::key::Key, words: &'static str) -> Self {
-        Self::LoadFailed { key: Shown::new(key.as_str()), source: SharedError::from(BoxError::from(words)) }
+    pub(crate) fn load_failed(key: &str, words: &'static str) -> Self {
+        Self::LoadFailed { key: Shown::new(key), source: SharedError::from(BoxError::from(words)) }
     }
 
     /// Whether the cache itself is in trouble, rather than the input or the loader.

@@ -120,7 +120,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Reservation<T> {
     pub async fn fill_with(self, loaded: Loaded<T>) -> Result<Filled> {
         let Some(brought) = brought(loaded, None, encoded) else {
             let words = "a reservation cannot say `not modified`; use get_or_load_with";
-            return Err(Error::load_failed(&self.key, words));
+            return Err(Error::load_failed(self.key.as_str(), words));
         };
         Ok(self.end(Outcome::Loaded(brought)).await)
     }

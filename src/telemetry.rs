@@ -1,24 +1,24 @@
 //! Everything this crate logs: targets, words and fields, once; its spans are in `spans`.
 //!
-//! Owns: the events. Never: names a key or shows a value. In steady state nothing is logged.
+//! Owns: the events. Never: names a key or shows a value, or knows a type of this crate but its error: callers pass names
+//! and numbers. In steady state nothing is logged.
 
 pub(crate) mod spans;
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::actor::Who;
-use crate::admin::audit::AuditEvent;
-use crate::engine::tag::Tag;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 
 /// Who changed what by hand: clear, warm, revive, shut down.
 pub(crate) const AUDIT: &str = "apex_cache::audit";
 /// A tier broke, failed, or cannot serve.
 pub(crate) const TIER: &str = "apex_cache::tier";
 /// A fence was open for too long.
-pub(crate) fn fence_late(within: std::time::Duration) {
+pub(crate) fn fence_late(within: Duration) {
     tracing::warn!(
         target: TIER,
         within_ms = within.as_millis() as u64,
@@ -48,24 +48,24 @@ pub(crate) fn admin_listens(address: std::net::SocketAddr) {
 }
 
 /// Somebody changed something by hand. Text that came from outside is escaped by the caller.
-pub(crate) fn audited(event: &AuditEvent, who: &str, scope: &str) {
+pub(crate) fn audited(who: &str, what: &str, scope: &str, count: u64, took: Duration, ok: bool) {
     tracing::info!(
         target: AUDIT,
         who,
-        what = event.what.as_str(),
+        what,
         scope,
-        count = event.count,
-        took_us = u64::try_from(event.took.as_micros()).unwrap_or(u64::MAX),
-        ok = event.ok,
+        count,
+        took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        ok,
         "the cache was changed by hand"
     );
 }
 
 /// The host's audit callback panicked; the change itself was made.
-pub(crate) fn audit_callback_panicked(event: &AuditEvent) {
+pub(crate) fn audit_callback_panicked(what: &str) {
     tracing::error!(
         target: AUDIT,
-        what = event.what.as_str(),
+        what,
         "the audit callback of the host panicked and missed an event; mend the callback"
     );
 }
@@ -99,7 +99,7 @@ pub(crate) fn tier_broke(tier: &Arc<str>, words: &str, failed: bool) {
 }
 
 /// An actor died and is started again.
-pub(crate) fn actor_died(who: Who) {
+pub(crate) fn actor_died(who: &dyn fmt::Debug) {
     tracing::error!(
         target: SUPERVISOR,
         actor = ?who,
@@ -108,7 +108,7 @@ pub(crate) fn actor_died(who: Who) {
 }
 
 /// Loaders run in callers' tasks because the tier cannot serve them.
-pub(crate) fn bypassed(tier: &Arc<str>, reason: &crate::Error, left_out: u64) {
+pub(crate) fn bypassed(tier: &Arc<str>, reason: &Error, left_out: u64) {
     tracing::warn!(
         target: TIER,
         tier = &**tier,
@@ -119,11 +119,11 @@ pub(crate) fn bypassed(tier: &Arc<str>, reason: &crate::Error, left_out: u64) {
 }
 
 /// Values were given to their callers and not stored, because of their tags.
-pub(crate) fn too_many_tags(tier: &Arc<str>, left_out: u64) {
+pub(crate) fn too_many_tags(tier: &Arc<str>, limit: usize, left_out: u64) {
     tracing::warn!(
         target: TIER,
         tier = &**tier,
-        limit = Tag::PER_ENTRY_MAX,
+        limit,
         left_out,
         "a value has more tags than an entry may have, so it was not stored; give it fewer tags, or one tag for all of \
          what it depends on"
@@ -142,7 +142,7 @@ pub(crate) fn unawaited_failed(tier: &Arc<str>, count: u64, left_out: u64) {
 }
 
 /// The calls of a cached function go past the cache: told once for each kind of reason.
-pub(crate) fn not_cached(reason: &crate::Error) {
+pub(crate) fn not_cached(reason: &Error) {
     static TOLD: Mutex<Vec<ErrorKind>> = Mutex::new(Vec::new());
     let (kind, mut told) = (reason.kind(), TOLD.lock());
     if !told.contains(&kind) {
@@ -156,10 +156,10 @@ pub(crate) fn not_cached(reason: &crate::Error) {
 }
 
 /// A cached value is returned and not stored, as its tags cannot be told: logged once for each reason.
-pub(crate) fn not_tagged(error: &crate::Error) {
+pub(crate) fn not_tagged(error: &Error) {
     static TOLD: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
     let reason = match error {
-        crate::Error::InvalidTag { reason, .. } | crate::Error::InvalidKey { reason, .. } => reason,
+        Error::InvalidTag { reason, .. } | Error::InvalidKey { reason, .. } => reason,
         _ => "an argument cannot be written",
     };
     let mut told = TOLD.lock();
@@ -185,12 +185,12 @@ pub(crate) fn over_its_grant(tier: &Arc<str>, bytes: u64, counted: u64) {
 }
 
 /// More is granted than there is.
-pub(crate) fn overdrawn(error: &crate::engine::budget::Overdrawn) {
-    tracing::error!(target: TIER, granted = error.granted, limit = error.limit, "{error}");
+pub(crate) fn overdrawn(granted: u64, limit: u64, error: &dyn fmt::Display) {
+    tracing::error!(target: TIER, granted, limit, "{error}");
 }
 
 /// An invalidation did not take effect everywhere.
-pub(crate) fn not_invalidated(error: &crate::Error) {
+pub(crate) fn not_invalidated(error: &Error) {
     tracing::error!(
         target: TIER,
         reason = ?error.kind(),
@@ -221,9 +221,9 @@ pub(crate) fn wrong_type(tier: &Arc<str>, written_as: &str, read_as: &str) {
 }
 
 /// A value cannot be read back as the type that it was written from.
-pub(crate) fn unreadable(tier: &Arc<str>, of: &str, error: &crate::Error) {
+pub(crate) fn unreadable(tier: &Arc<str>, of: &str, error: &Error) {
     let reason: &str = match error {
-        crate::Error::Encode { reason, .. } | crate::Error::Decode { reason, .. } => reason,
+        Error::Encode { reason, .. } | Error::Decode { reason, .. } => reason,
         _ => "see the error that its reader was given",
     };
     tracing::warn!(

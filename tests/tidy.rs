@@ -166,6 +166,73 @@ fn imports_go_downward_only() {
     judge("Imports go downward only, and the engine knows no runtime, log, clock or file.", &problems);
 }
 
+/// Modules that everything may name, and the modules of ours that they may name themselves.
+const LOWEST: &[(&str, &[&str])] = &[("src/error", &[]), ("src/telemetry", &["error"])];
+
+#[test]
+fn error_and_telemetry_import_nothing_else_of_ours() {
+    let (mut problems, mut files) = (Vec::new(), 0);
+    for source in sources(&["src"]) {
+        let own = |start: &&(&str, &[&str])| {
+            source.path.strip_prefix(start.0).is_some_and(|rest| rest.starts_with(['.', '/', '_']))
+        };
+        let Some((start, allowed)) = LOWEST.iter().find(own) else { continue };
+        files += 1;
+        // In the module's own file `super` is the crate, but within the module of its tests.
+        let is_top = source.path.strip_prefix(start).is_some_and(|rest| rest == ".rs");
+        for (line, path) in ours(&source.code, is_top) {
+            if !allowed.contains(&path.as_str()) {
+                problems.push(format!("{}:{line} names {path}", source.path));
+            }
+        }
+    }
+    assert!(files >= 5, "only {files} files were looked at");
+    judge("What everything may name names nothing else of ours: callers pass names and numbers.", &problems);
+}
+
+/// The modules and items of this crate that `code` names by a path from its root, with the line of each; `?` where it names
+/// several at once, or the root itself. `is_top`: a `super` outside of a module is the root, too.
+fn ours(code: &str, is_top: bool) -> Vec<(usize, String)> {
+    let after = |at: usize, word: &str| {
+        let path = code[at + word.len()..].trim_start().strip_prefix("::")?.trim_start();
+        Some(path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>())
+    };
+    let mut found = Vec::new();
+    for root in ["crate", "apex_cache", "super"] {
+        for at in occurrences(code, root) {
+            let before = code[..at].trim_end();
+            let is_root = match root {
+                "super" => is_top && !before.contains("mod tests {") || before.ends_with("super::"),
+                // `pub(crate)` and `in crate` say who may look, and name nothing.
+                _ => !(before.ends_with('(') && code[at + root.len()..].starts_with(')')),
+            };
+            if is_root {
+                let path = after(at, root).filter(|path| !path.is_empty()).unwrap_or_else(|| "?".to_owned());
+                found.push((line_of(code, at), path));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_path_from_the_root_is_found_wherever_it_stands() {
+    let names = |code: &str, is_top| ours(code, is_top).into_iter().map(|(_, path)| path).collect::<Vec<_>>();
+    assert_eq!(
+        names("use crate::actor::Who;\nfn f(key: &crate :: engine::Key) {}", true),
+        ["actor", "engine"]
+    );
+    assert_eq!(names("macro_rules! m { () => { $crate::handle::get() } }", false), ["handle"]);
+    assert_eq!(names("use crate::{admin, engine};\nuse crate as root;", false), ["?", "?"]);
+    assert_eq!(
+        names("pub(crate) fn f() {}\nuse super::actor;\nuse apex_cache::Key;", true),
+        ["Key", "actor"]
+    );
+    assert_eq!(names("fn f() {\n    super::engine::f()\n}", true), ["engine"]);
+    assert_eq!(names("use super::Shown;\nuse super::super::engine;", false), ["engine"]);
+    assert!(names("pub(crate) mod m;\nmod tests {\n    use super::*;\n}", true).is_empty());
+}
+
 #[test]
 fn nothing_is_left_for_later() {
     let mut problems = Vec::new();

@@ -253,7 +253,7 @@ impl Wiring {
             }
             let span = spans::load(&tier.name, keys.len(), For::Bypass, loader.cause());
             let brought = loader.run(&keys, timeout, &self.spawner).instrument(span.clone()).await;
-            spans::loaded(&span, &brought.outcomes);
+            spans::loaded(&span, brought.outcomes.iter().map(Outcome::failed));
             brought
         };
         let Some(brought) = self.spawner.within(longest.saturating_sub(began.elapsed()), run).await else {

@@ -116,7 +116,7 @@ impl Drop for Landing {
             Brought { outcomes: self.members.iter().map(|_| Outcome::Lost).collect(), extras: Vec::new() }
         };
         let Brought { outcomes, extras } = self.brought.take().unwrap_or_else(lost);
-        spans::loaded(&self.span, &outcomes);
+        spans::loaded(&self.span, outcomes.iter().map(Outcome::failed));
         let mut members = VecDeque::with_capacity(outcomes.len());
         for (Running { flight, key, cell }, outcome) in self.members.iter().zip(outcomes) {
             let lost = || Err(Error::LoadLost { key: Shown::new(key.as_str()) });

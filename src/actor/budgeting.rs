@@ -113,7 +113,7 @@ pub(super) fn inspected(wiring: &Wiring) -> (u64, u64) {
         budget.check();
     }
     if let Err(overdrawn) = budget.sound() {
-        telemetry::overdrawn(&overdrawn);
+        telemetry::overdrawn(overdrawn.granted, overdrawn.limit, &overdrawn);
     }
     (budget.granted(), budget.total())
 }

@@ -180,7 +180,7 @@ impl Request for Remove {
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         match wiring.post_key(self.key, Lane::Control, |key, reply| TierRequest::Remove { key, reply }) {
             Ok(answer) => Pending::task(async move {
-                let span = spans::invalidation("key", spans::how(How::Remove), false, true);
+                let span = spans::invalidation("key", How::Remove.as_str(), false, true);
                 let taken = answer.instrument(span.clone()).await;
                 let taken = taken.unwrap_or(Err(Error::Closed)).map_err(partial);
                 let took =

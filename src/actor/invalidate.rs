@@ -73,7 +73,7 @@ impl Request for Invalidate {
         };
         let request = |reply| TierRequest::Invalidate { scope: scope.clone(), how, dry_run, reply };
         let answers = wiring.tell_all(places, request);
-        let (kind, how) = (spans::kind(&scope), spans::how(how));
+        let (kind, how) = (scope.kind(), how.as_str());
         // Made when it is first polled, in the task that waits: this may run in the supervisor's turn.
         Pending::task(async move {
             let span = spans::invalidation(kind, how, dry_run, true);
@@ -153,7 +153,7 @@ impl Open {
         let (id, scope) = (self.id, &self.scope);
         let answers =
             wiring.tell_all(tiers, |reply| TierRequest::CloseFence { id, scope: scope.clone(), end, reply });
-        let kind = spans::kind(scope);
+        let kind = scope.kind();
         Pending::task(async move {
             let span = match end {
                 End::Commit => spans::invalidation(kind, "commit", false, true),

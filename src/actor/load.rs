@@ -176,7 +176,7 @@ impl Drop for Landing {
             self.cell.finish(Err(Error::LoadLost { key: Shown::new(self.key.as_str()) }));
             Outcome::Lost
         });
-        spans::loaded(&self.span, [&outcome]);
+        spans::loaded(&self.span, [outcome.failed()]);
         let landed = ToTier::Landed {
             id: self.flight,
             incarnation: self.incarnation,

@@ -67,7 +67,7 @@ pub(super) fn remove(
     wiring.post(Parcel::Tiers(parcels));
     Ok(async move {
         let (tiers, span) =
-            (waits.len() as u64, spans::invalidation("keys", spans::how(How::Remove), false, true));
+            (waits.len() as u64, spans::invalidation("keys", How::Remove.as_str(), false, true));
         let removed = gather(count, waits).instrument(span.clone()).await;
         let took = |removed: &Vec<Removed>| Took {
             tiers,

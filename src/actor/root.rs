@@ -214,7 +214,7 @@ fn restart(wiring: &Arc<Wiring>, who: Who) {
         _ => None,
     };
     let span = spans::restart(who.as_str(), tier.map(|tier| &*tier.name), "death").entered();
-    telemetry::actor_died(who);
+    telemetry::actor_died(&who);
     let lost = wiring.bury(who);
     start(wiring, who);
     spans::restarted(&span, lost, tier.is_some_and(|tier| tier.state() == TierState::Failed));

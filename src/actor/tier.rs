@@ -27,6 +27,7 @@ use crate::engine::moment::Moment;
 use crate::engine::route::TierId;
 use crate::engine::slice::{CHANGES, DROPS};
 use crate::engine::store::{Gone, Remains};
+use crate::engine::tag::Tag;
 use crate::engine::tier::{Effects, Taken, Tier};
 use crate::env::{Stopwatch, has_runtime, spawn_local, yield_now};
 use crate::message::TierState;
@@ -162,7 +163,8 @@ impl TierActor {
         if too_many_tags > 0
             && let Some(left_out) = self.shared().warn_tags.pass(self.now())
         {
-            telemetry::too_many_tags(&self.shared().name, left_out + too_many_tags - 1);
+            let (limit, left_out) = (Tag::PER_ENTRY_MAX, left_out + too_many_tags - 1);
+            telemetry::too_many_tags(&self.shared().name, limit, left_out);
         }
         self.tier.publish();
         let incarnation = self.tier.incarnation();

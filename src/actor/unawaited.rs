@@ -34,7 +34,7 @@ impl Wiring {
     /// As [`Invalidate`], without an answer.
     pub(crate) fn send_invalidate(&self, invalidate: Invalidate) -> Result<()> {
         let Invalidate { scope, how, dry_run } = invalidate;
-        let _span = spans::invalidation(spans::kind(&scope), spans::how(how), dry_run, false).entered();
+        let _span = spans::invalidation(scope.kind(), how.as_str(), dry_run, false).entered();
         let part = |(id, permit): (_, Option<Permit>)| {
             let mut reply = nobody(self.tier(id));
             permit.into_iter().for_each(|permit| reply.hold(permit));

@@ -210,7 +210,8 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let Some(mut report) = self.report.take() else { return };
         report.took = self.began.elapsed();
-        spans::warmed(&self.span, &report);
+        let counts = [report.stored, report.revoked, report.refused];
+        spans::warmed(&self.span, counts, report.error.is_none());
         // Lost between asking and being answered. Closed before looking: either the ticket is here, or the tier learns
         // that nobody takes it and ends it itself.
         if self.ticket.is_none()

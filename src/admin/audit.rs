@@ -208,11 +208,12 @@ fn shortened(text: &str) -> String {
 /// Tells the log, at target `apex_cache::audit`, and then the host.
 pub fn emit(event: &AuditEvent, sink: Option<&AuditSink>) {
     let plain = |text| foreign(text, Style::Plain);
-    telemetry::audited(event, &plain(&event.who), &plain(&event.logged_scope));
+    let (who, scope) = (plain(&event.who), plain(&event.logged_scope));
+    telemetry::audited(&who, event.what.as_str(), &scope, event.count, event.took, event.ok);
     if let Some(sink) = sink
         && catch_unwind(AssertUnwindSafe(|| sink(event))).is_err()
     {
-        telemetry::audit_callback_panicked(event);
+        telemetry::audit_callback_panicked(event.what.as_str());
     }
 }
 

@@ -144,7 +144,31 @@ pub enum Reach<'a> {
     All,
 }
 
+impl How {
+    /// The word for it, which spans use.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Remove => "remove",
+            Self::Expire => "expire",
+        }
+    }
+}
+
 impl Scope {
+    /// The word for its kind, which spans use: what it names is not told.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "key",
+            Self::Keys(_) => "keys",
+            Self::Containing(_) => "containing",
+            Self::Prefix(_) => "prefix",
+            Self::Pattern(_) => "pattern",
+            Self::Tag(_) => "tag",
+            Self::Tier(_) => "tier",
+            Self::All => "all",
+        }
+    }
+
     /// Whether the scope takes an entry of `key` with `tags`. For `Tier` and `All` this is true of every key: routing
     /// decides the tier.
     pub fn takes(&self, key: &str, tags: &Tags) -> bool {

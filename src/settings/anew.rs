@@ -12,9 +12,10 @@ use super::Settings;
 use super::check::Notes;
 use super::listed::{Listed, Said, listed, path};
 use super::plan::Plan;
-use super::problem::{Problem, SettingsError, plain};
+use super::problem::plain;
 use super::read::Sources;
 use super::values::show_size;
+use super::{Problem, SettingsError};
 use crate::engine::budget::least;
 use crate::message::{Change, TtlOf};
 

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use config::{Value, ValueKind};
 
+use super::Problem;
 use super::check::{Note, Notes};
 use super::file::Table;
-use super::problem::{Problem, near, plain};
+use super::problem::{near, plain};
 use super::read::PREFIX;
 use super::values::{KEYS, Kind, Raw, Wrong};
 use super::{Settings, terms};

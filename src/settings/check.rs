@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Problem;
 use super::plan::{Plan, prefixes, tiers};
-use super::problem::{Problem, near, plain};
+use super::problem::{near, plain};
 use super::values::{Kind, MIB, show_size, show_time};
 use super::{Eviction, Settings, TierSettings};
 use crate::engine::budget::floor_of;

@@ -29,11 +29,11 @@ use std::time::Duration;
 pub use crate::codec::pack::Compression;
 pub use crate::engine::policy::Eviction;
 pub use crate::engine::weigh::Weigher;
+pub use crate::error::{Problem, SettingsError};
 pub use admin_section::AdminSettings;
 pub(crate) use anew::{Origin, read_anew};
 pub(crate) use change::{check_ttl, read_size, read_ttl};
 pub use plan::{Plan, PrefixPlan, TierPlan};
-pub use problem::{Problem, SettingsError};
 pub use read::Sources;
 
 use check::{Notes, Number};

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use super::apply::{Apply, Place};
 use super::check::Notes;
 use super::file::{self, Part};
-use super::problem::{Problem, SettingsError, near, plain, whole};
+use super::problem::{near, plain, whole};
 use super::values::{KEYS, Raw};
 use super::{AdminSettings, Origin, Settings, admin_keys, check};
+use super::{Problem, SettingsError};
 
 /// What the variables begin with.
 pub(super) const PREFIX: &str = "APEX_CACHE__";

@@ -12,10 +12,7 @@
 use tracing::field::Empty;
 use tracing::{Level, Span, span};
 
-use crate::engine::scope::{How, Scope};
-use crate::engine::tier::Outcome;
 use crate::error::{Error, ErrorKind, Result};
-use crate::message::SourceReport;
 
 /// One run of a loader, for one key or several, until what it brought is on its way to the tier. A child of the span in
 /// which it was asked for; a refresh, which may outlive that, follows from it.
@@ -65,10 +62,10 @@ fn word(failed: Option<ErrorKind>) -> &'static str {
     }
 }
 
-/// How the load of `span` ended. Of several keys the first that failed is told.
-pub(crate) fn loaded<'o>(span: &Span, outcomes: impl IntoIterator<Item = &'o Outcome>) {
+/// How the load of `span` ended. Of several keys the first failure counts.
+pub(crate) fn loaded(span: &Span, failures: impl IntoIterator<Item = Option<ErrorKind>>) {
     if !span.is_disabled() {
-        span.record("outcome", word(outcomes.into_iter().find_map(Outcome::failed)));
+        span.record("outcome", word(failures.into_iter().flatten().next()));
     }
 }
 
@@ -76,28 +73,6 @@ pub(crate) fn loaded<'o>(span: &Span, outcomes: impl IntoIterator<Item = &'o Out
 pub(crate) fn bypassed<T>(span: &Span, result: &Result<T>) {
     if !span.is_disabled() {
         span.record("outcome", word(result.as_ref().err().map(Error::kind)));
-    }
-}
-
-/// The kind of a scope: what it names is not told.
-pub(crate) fn kind(scope: &Scope) -> &'static str {
-    match scope {
-        Scope::Key(_) => "key",
-        Scope::Keys(_) => "keys",
-        Scope::Containing(_) => "containing",
-        Scope::Prefix(_) => "prefix",
-        Scope::Pattern(_) => "pattern",
-        Scope::Tag(_) => "tag",
-        Scope::Tier(_) => "tier",
-        Scope::All => "all",
-    }
-}
-
-/// The word for what becomes of the values.
-pub(crate) fn how(how: How) -> &'static str {
-    match how {
-        How::Remove => "remove",
-        How::Expire => "expire",
     }
 }
 
@@ -158,12 +133,12 @@ pub(crate) fn warm(source: &str, tier: &str, for_user: bool) -> Span {
     )
 }
 
-/// What the run of `span` came to.
-pub(crate) fn warmed(span: &Span, report: &SourceReport) {
-    span.record("stored", report.stored);
-    span.record("revoked", report.revoked);
-    span.record("refused", report.refused);
-    span.record("outcome", if report.error.is_none() { "ok" } else { "failed" });
+/// What the run of `span` came to: entries that were stored, revoked and refused, and whether it ended well.
+pub(crate) fn warmed(span: &Span, [stored, revoked, refused]: [u64; 3], ok: bool) {
+    span.record("stored", stored);
+    span.record("revoked", revoked);
+    span.record("refused", refused);
+    span.record("outcome", if ok { "ok" } else { "failed" });
 }
 
 /// The span in which an actor is put back in place: a tier whose turn panicked, or whichever died.
