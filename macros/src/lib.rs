@@ -166,11 +166,14 @@ mod template;
 ///
 /// # What it returns
 ///
-/// `T`, `Option<T>`, `Result<T, E>`, `Result<Option<T>, E>`. A hit is decoded for each call, which costs what `T` allocates:
+/// `T`, `Option<T>`, `Result<T, E>`, `Result<Option<T>, E>`. The first hit decodes the value and leaves the copy with the
+/// entry; all hits share it. (Where a tier has no room for copies, or `keep_decoded = false`, each hit is decoded.)
 ///
-/// - `T` has to be `Clone`, and is handed over without another copy while nobody shares it;
-/// - `Arc<T>` costs one allocation more, and clones cheaply from then on;
-/// - [`Hit<T>`] tells where the value came from. The body returns the `T` itself; `Hit<T>` or `Result<Hit<T>, E>`.
+/// - `T` has to be `Clone`: each hit clones it out of that copy. What a body returned is handed over without a clone
+///   while nobody shares it;
+/// - `Arc<T>` clones cheaply, whatever `T` holds;
+/// - [`Hit<T>`] clones nothing, and tells where the value came from. The body returns the `T` itself; `Hit<T>` or
+///   `Result<Hit<T>, E>`.
 ///
 /// `T` is `Serialize + DeserializeOwned + Send + Sync + 'static`, because threads share one decoded copy.
 /// Arguments are `Send` with all that they hold.
