@@ -165,8 +165,7 @@ async fn start_on_thread(
 ) -> Result<Arc<Wiring>> {
     let host = Spawner::current();
     let (started, wiring) = oneshot::channel();
-    let root = move || async move {
-        let Some(own) = Spawner::current() else { return };
+    let root = move |own: Spawner| async move {
         let wiring = Wiring::hosted(settings, plan, env, sources, own.clone(), host.unwrap_or(own));
         start_all(&wiring);
         // Nobody waits any more when the host gave up starting; the root then ends at once.

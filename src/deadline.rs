@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use crate::env::Stopwatch;
+use crate::env::{Spawner, Stopwatch};
 
 tokio::task_local! {
     /// The deadline in force.
@@ -21,13 +21,15 @@ tokio::task_local! {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     began: Stopwatch,
+    /// The same by the machine's clock: the clock of a test's runtime may jump while a cache on another thread works.
+    began_machine: Stopwatch,
     limit: Duration,
 }
 
 impl Deadline {
     /// The moment `limit` from now.
     pub(crate) fn after(limit: Duration) -> Self {
-        Self { began: Stopwatch::start(), limit }
+        Self { began: Stopwatch::start(), began_machine: Stopwatch::machine(), limit }
     }
 
     /// The one in force in this task.
@@ -38,6 +40,12 @@ impl Deadline {
     /// Time until then; zero when it has passed.
     pub(crate) fn left(self) -> Duration {
         self.limit.saturating_sub(self.began.elapsed())
+    }
+
+    /// As [`Deadline::left`], by the clock that `timers` measures limits with.
+    pub(crate) fn left_by(self, timers: &Spawner) -> Duration {
+        let began = if timers.is_machine() { self.began_machine } else { self.began };
+        self.limit.saturating_sub(began.elapsed())
     }
 
     /// Time there was in all.

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -97,6 +97,14 @@ impl Env {
         }
     }
 
+    /// Moves the machine's clock as this cache sees it forward; tokio's clock is moved by who paused it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn advance(&self, span: Duration) {
+        if let Clock::Machine { suspended_ms, .. } = &*self.clock {
+            suspended_ms.fetch_add(millis(span), Relaxed);
+        }
+    }
+
     /// Adds the time that the machine was suspended since the last call. Called at each sweep.
     pub fn observe_suspend(&self) {
         if let Clock::Machine { suspended_ms, meter, .. } = &*self.clock {
@@ -167,55 +175,93 @@ fn suspended_since_boot() -> Option<Duration> {
     None
 }
 
-/// A time in full resolution, to measure how long something took. tokio's, so that it stands still when tests pause it.
+/// A time in full resolution, to measure how long something took.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stopwatch(tokio::time::Instant);
+pub(crate) enum Stopwatch {
+    /// tokio's clock, which stands still when tests pause it.
+    Tokio(tokio::time::Instant),
+    /// The machine's clock: what one runtime starts, another may read.
+    Machine(std::time::Instant),
+}
 
 impl Stopwatch {
+    /// Of the calling task's runtime, for what that task alone reads. Across threads see [`Spawner::stopwatch`].
     pub(crate) fn start() -> Self {
-        Self(tokio::time::Instant::now())
+        Self::Tokio(tokio::time::Instant::now())
+    }
+
+    /// By the machine's clock.
+    pub(crate) fn machine() -> Self {
+        Self::Machine(std::time::Instant::now())
     }
 
     pub(crate) fn elapsed(self) -> Duration {
-        self.0.elapsed()
+        match self {
+            Self::Tokio(began) => began.elapsed(),
+            Self::Machine(began) => began.elapsed(),
+        }
     }
 }
 
 /// A runtime that tasks can be started on, from any thread.
 #[derive(Debug, Clone)]
-pub struct Spawner(Handle);
+pub struct Spawner {
+    handle: Handle,
+    /// Of the runtime of a cache with a thread of its own: whether that runtime has ended. `None` for any other.
+    ended: Option<Arc<AtomicBool>>,
+}
 
 impl Spawner {
     /// The runtime of the calling task, if there is one.
     #[must_use]
     pub fn current() -> Option<Self> {
-        Handle::try_current().ok().map(Self)
+        Handle::try_current().ok().map(|handle| Self { handle, ended: None })
     }
 
     /// Starts `task`. It is dropped with its runtime.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.spawn(task);
+        self.handle.spawn(task);
     }
 
     /// Runs `work` where it may take long without holding up a task; lost when the runtime ends first.
     pub(crate) fn run_aside(&self, work: impl FnOnce() + Send + 'static) {
-        drop(self.0.spawn_blocking(work));
+        drop(self.handle.spawn_blocking(work));
+    }
+
+    /// A stopwatch by the clock that [`Spawner::within`] measures with.
+    pub(crate) fn stopwatch(&self) -> Stopwatch {
+        if self.is_machine() { Stopwatch::machine() } else { Stopwatch::start() }
+    }
+
+    /// Whether its timers follow the machine's clock whatever a test does to that of its own runtime.
+    pub(crate) fn is_machine(&self) -> bool {
+        self.ended.is_some()
     }
 
     /// Waits for `future`, at most `limit`; `None` when that has passed.
     ///
-    /// The timer is that of the calling task's runtime, or of this one for callers outside any runtime, or on one without
-    /// timers.
+    /// The timer of a cache with a thread of its own is one of that thread, whichever runtime the caller is on: the clock of a
+    /// host's runtime may be paused, and then jumps to the next timer while the caller waits for another thread. Otherwise, and
+    /// once that thread has ended, it is one of the calling task's runtime, or of this one for callers outside any runtime, or
+    /// on one without timers.
     pub(crate) async fn within<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
-        let inside = Handle::try_current().is_ok();
-        let sleep = if inside { timer(limit) } else { None }.or_else(|| {
-            let _inside = self.0.enter();
+        let mut is_own = self.is_machine() && !self.has_ended();
+        let here = if !is_own && has_runtime() { timer(limit) } else { None };
+        let sleep = here.or_else(|| {
+            let _inside = self.handle.enter();
             timer(limit)
         });
         let Some(sleep) = sleep else { return Some(future.await) };
+        let stopwatch = self.stopwatch();
         tokio::pin!(sleep);
-        // A runtime that ends takes its timers along: tokio panics then, and there is no limit any more.
         let over = std::future::poll_fn(|cx| {
+            if is_own && self.has_ended() {
+                let left = limit.saturating_sub(stopwatch.elapsed());
+                let Some(other) = has_runtime().then(|| timer(left)).flatten() else { return Poll::Pending };
+                sleep.set(other);
+                is_own = false;
+            }
+            // A runtime that ends takes its timers along: tokio panics then, and there is no limit any more.
             let poll = || sleep.as_mut().poll(cx);
             catch_unwind(AssertUnwindSafe(poll)).unwrap_or(Poll::Pending)
         });
@@ -225,6 +271,21 @@ impl Spawner {
             () = over => None,
         }
     }
+
+    fn has_ended(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.load(Relaxed))
+    }
+}
+
+/// Whether the clock of the calling task's runtime is paused; tokio does not say. A clock that runs shows another time as
+/// soon as the machine's does.
+#[cfg(feature = "testing")]
+pub(crate) fn is_clock_paused() -> bool {
+    let (tokio, machine) = (tokio::time::Instant::now(), std::time::Instant::now());
+    while machine.elapsed() < Duration::from_micros(10) {
+        std::hint::spin_loop();
+    }
+    tokio.elapsed().is_zero()
 }
 
 /// A timer of the current runtime; `None` if that has none, which cannot be asked: tokio panics then.
@@ -251,20 +312,31 @@ pub(crate) async fn yield_now() {
     tokio::task::yield_now().await;
 }
 
-/// Runs `root` to its end in an actix system on a thread of its own.
+/// Runs `root` to its end in an actix system on a thread of its own. It is given the runtime of that system.
 pub(crate) fn thread_with_system<F>(
     name: &str,
-    root: impl FnOnce() -> F + Send + 'static,
+    root: impl FnOnce(Spawner) -> F + Send + 'static,
 ) -> std::io::Result<()>
 where
     F: Future<Output = ()> + 'static,
 {
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || {
-            actix::System::new().block_on(async move { root().await });
-        })
-        .map(drop)
+    let run = move || {
+        actix::System::new().block_on(async move {
+            let ended = Arc::new(AtomicBool::new(false));
+            let _end = EndsOnDrop(Arc::clone(&ended));
+            root(Spawner { handle: Handle::current(), ended: Some(ended) }).await;
+        });
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
+}
+
+/// Says that a runtime ends, before it does and on every way out: a timer of one that has ended panics when it is asked.
+struct EndsOnDrop(Arc<AtomicBool>);
+
+impl Drop for EndsOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
 }
 
 /// Runs a server to its end in an actix system on a thread of its own.
@@ -274,7 +346,7 @@ pub(crate) fn server_thread(
     server: impl Future<Output = std::io::Result<()>> + Send + 'static,
 ) -> std::io::Result<()> {
     // How it ended is nobody's business: who stopped it waits for that by its handle.
-    thread_with_system(name, move || async move { drop(server.await) })
+    thread_with_system(name, move |_| async move { drop(server.await) })
 }
 
 #[cfg(test)]
@@ -304,10 +376,22 @@ mod tests {
         let own =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("one");
         let host = tokio::runtime::Builder::new_current_thread().build().expect("another");
-        let spawner = Spawner(own.handle().clone());
+        let spawner = Spawner { handle: own.handle().clone(), ended: None };
         let limit = Duration::from_millis(1);
         assert_eq!(host.block_on(spawner.within(limit, std::future::pending::<()>())), None);
         assert_eq!(host.block_on(spawner.within(limit, async { 7 })), Some(7));
+    }
+
+    #[test]
+    fn a_limit_holds_also_once_the_runtime_of_its_timers_has_ended() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let root = move |own| async move { tell.send(own).expect("the test waits for it") };
+        thread_with_system("own", root).expect("a thread");
+        let spawner: Spawner = told.recv().expect("it has begun");
+        let host = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a host");
+        let limit = Duration::from_millis(20);
+        assert_eq!(host.block_on(spawner.within(limit, std::future::pending::<()>())), None);
+        assert_eq!(host.block_on(spawner.within(limit, std::future::pending::<()>())), None);
     }
 
     #[test]

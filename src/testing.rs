@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use crate::builder::{Builder, Placement};
 use crate::engine::key::IntoKey;
-use crate::env::{Env, yield_now};
+use crate::env::{Env, is_clock_paused, yield_now};
 use crate::handle::Cache;
 use crate::settings::Settings;
 
@@ -107,6 +107,32 @@ impl Cache {
         let settings = Settings::default().enabled(false);
         let started = builder().settings(settings).start().await;
         started.expect("a cache for tests runs in testing::paused, #[actix::test] or a LocalSet")
+    }
+
+    /// Moves the clock of this cache forward by `span`, and that of the calling runtime with it if that is paused.
+    ///
+    /// For tests of a host whose database cannot live under a paused clock alone, as its driver waits for a socket with
+    /// timers of tokio: start the cache with its default placement, on a thread of its own. Its limits
+    /// (`load_timeout`, deadlines) are then measured in real time, and how old an entry is moves with this call. What
+    /// has expired is no longer served when this returns; the sweep that frees it, and tells of it, comes in real time.
+    /// For a cache of [`Cache::for_tests`] it is [`testing::advance`](advance).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use apex_cache::Cache;
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    /// # runtime.block_on(async {
+    /// let cache = Cache::builder().start().await.unwrap();
+    /// cache.set("user::42::name", "Ann").await.unwrap();
+    /// cache.advance(Duration::from_secs(3_600)).await;
+    /// assert!(cache.get::<String>("user::42::name").await.unwrap().is_none());
+    /// # });
+    /// ```
+    pub async fn advance(&self, span: Duration) {
+        self.wiring().env.advance(span);
+        if is_clock_paused() {
+            advance(span).await;
+        }
     }
 
     /// How often a loader of `key` ran since this cache was started, wherever it ran and however it ended.

@@ -81,7 +81,7 @@ impl Wiring {
         self: &Arc<Self>,
         call: LoadMany,
     ) -> impl Future<Output = Vec<Result<Given>>> + Send + use<> {
-        let began = Stopwatch::start();
+        let began = self.spawner.stopwatch();
         let LoadMany { keys, loader, deadline, task, wanted } = call;
         let mut answers: Vec<Option<Result<Given>>> = keys.iter().map(|_| None).collect();
         let mut chunks: Vec<Chunk> = Vec::new();
@@ -93,7 +93,7 @@ impl Wiring {
                     continue;
                 }
             };
-            let limit = Limit::of(deadline, task, asked.terms.timeout);
+            let limit = Limit::of(deadline, task, asked.terms.timeout, &self.spawner);
             if limit.has_passed() {
                 answers[place] = Some(Err(limit.over(&key)));
                 continue;

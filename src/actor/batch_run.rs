@@ -46,7 +46,7 @@ pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut
         wiring: Arc::clone(wiring),
         tier: id,
         ticket,
-        began: Stopwatch::start(),
+        began: wiring.spawner.stopwatch(),
         span: Span::none(),
         members,
         brought: None,

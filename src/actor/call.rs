@@ -128,7 +128,7 @@ impl Wiring {
         let (tier, terms) = self.route_told(key.as_str())?;
         let terms = policy.said_over(&terms.now(), SaidBy::Call);
         let after = after.and_then(|stamp| stamp.of(tier.id));
-        let limit = Limit::of(deadline, task, terms.timeout);
+        let limit = Limit::of(deadline, task, terms.timeout, &self.spawner);
         if limit.has_passed() {
             return Err(limit.over(&key));
         }

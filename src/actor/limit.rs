@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::engine::key::Key;
+use crate::env::Spawner;
 use crate::error::{Error, Shown};
 
 /// How long a caller waits for a load, and whose limit that is.
@@ -26,11 +27,17 @@ enum Whose {
 }
 
 impl Limit {
-    /// The call's own `deadline` or the `timeout` of the load, but no longer than what is left to the `task`.
-    pub(super) fn of(deadline: Option<Duration>, task: Option<Deadline>, timeout: Duration) -> Self {
+    /// The call's own `deadline` or the `timeout` of the load, but no longer than what is left to the `task` by the clock
+    /// of `timers`.
+    pub(super) fn of(
+        deadline: Option<Duration>,
+        task: Option<Deadline>,
+        timeout: Duration,
+        timers: &Spawner,
+    ) -> Self {
         let whose = if deadline.is_some() { Whose::Call } else { Whose::Terms };
         let span = deadline.unwrap_or(timeout);
-        match task.map(|task| (task, task.left())) {
+        match task.map(|task| (task, task.left_by(timers))) {
             Some((task, left)) if left < span => Self { span: left, whose: Whose::Task(task) },
             _ => Self { span, whose },
         }

@@ -121,7 +121,7 @@ pub(crate) fn start(
         tier,
         flight,
         incarnation,
-        began: Stopwatch::start(),
+        began: wiring.spawner.stopwatch(),
         span: Span::none(),
         outcome: None,
         done: None,

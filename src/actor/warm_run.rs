@@ -78,11 +78,12 @@ impl Ending {
         let named = &wiring.sources[source];
         let lost = Some("the run was lost with the runtime it ran on".into());
         let report = SourceReport { error: lost, ..SourceReport::new(named.name(), named.tier()) };
+        let began = wiring.spawner.stopwatch();
         Self {
             wiring,
             source,
             user,
-            began: Stopwatch::start(),
+            began,
             span: Span::none(),
             report: Some(report),
             ticket: None,
