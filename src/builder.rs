@@ -80,7 +80,8 @@ impl Builder {
     /// Calls `listener` with every event, as they come from [`Cache::events`], until the cache ends. Each call adds one.
     ///
     /// It is called in a task of the cache on the runtime on which [`Builder::start`] is awaited (outside of any, on the
-    /// cache's own thread, which it must not hold up). When it falls behind it is told by [`Event::Missed`]; a panic in it
+    /// cache's own thread, which it must not hold up; there it also goes on when the host's runtime ends before the cache).
+    /// How far it may fall behind is told at [`Event`]; a panic in it
     /// is caught and logged, at most once a minute, and it is called with the next event all the same. It must not keep a
     /// [`Cache`] of this cache: that would live for ever.
     ///

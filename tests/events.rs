@@ -63,6 +63,7 @@ fn word(event: &Event) -> String {
         Event::LoadFailed { key, kind, .. } => format!("{kind:?} {key}"),
         Event::Cleared { tier, count, .. } => format!("Cleared {tier} {count}"),
         Event::Restarted { tier, count, .. } => format!("Restarted {tier} {count}"),
+        Event::RemovedMany { cause, count, .. } => format!("{cause:?} {count} entries"),
         Event::Missed(count) => format!("Missed {count}"),
         other => format!("{other:?}"),
     }
@@ -196,9 +197,41 @@ fn who_is_too_slow_is_told_how_much_was_lost_and_goes_on_with_what_is_left() {
             assert_eq!(heard(&mut quick).await.len(), told, "the slow one holds up nobody");
         }
         let words = words(&mut slow).await;
-        // 2,999 were replaced; the last 1,024 are kept.
-        assert_eq!((words.len(), words[0].as_str()), (1_025, "Missed 1975"));
-        assert!(words[1..].iter().all(|word| word == "Replaced user::42"));
+        assert_eq!(words.len(), 2_999);
+        assert!(words.iter().all(|word| word == "Replaced user::42"));
+    });
+}
+
+#[test]
+fn one_who_counts_is_told_of_every_entry_of_a_wide_invalidation() {
+    const ENTRIES: u64 = 70_000;
+    paused(async || {
+        let counted = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&counted);
+        let count = move |event: &Event| {
+            let count = match event {
+                Event::Removed { cause: Cause::Invalidated, .. } => 1,
+                Event::RemovedMany { cause: Cause::Invalidated, count, .. } => *count,
+                other => panic!("{other:?}"),
+            };
+            counter.fetch_add(count, SeqCst);
+        };
+        let settings = Settings::default().max_size_mb(512);
+        let cache = inline().settings(settings).on_event(count).start().await.unwrap();
+        let mut stuck = cache.events();
+        for number in 0..ENTRIES {
+            cache.set(format!("user::{number}"), &number).await.unwrap();
+        }
+        let taken = cache.invalidate(Pattern::parse("user::*").unwrap()).await.unwrap();
+        settle().await;
+        assert_eq!((taken.matched, counted.load(SeqCst)), (ENTRIES, ENTRIES));
+        // One who comes late is told of all of them too, of the oldest in sums.
+        let heard = heard(&mut stuck).await;
+        let first = heard[0].clone().unwrap();
+        let Event::RemovedMany { tier, count, .. } = first else { panic!("{first:?}") };
+        assert_eq!((&*tier, count), ("user", ENTRIES - 65_536));
+        assert_eq!(heard.len(), 65_537);
+        cache.shutdown().await.unwrap();
     });
 }
 

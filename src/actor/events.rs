@@ -1,17 +1,19 @@
 //! Events on their way from the tiers to those who listen.
 //!
-//! Owns: the one channel of a cache, who listens, and what events a turn makes. Never: waits for a listener, or makes an
-//! event when there is none.
+//! Owns: who listens to a cache, and what events a turn makes. Never: waits for a listener, or makes an event when there is
+//! none.
 //!
-//! The channel is made for the first listener. A tier asks one relaxed number whether anybody listens.
+//! Each listener has a queue of its own: one that is behind costs the others nothing. A tier asks one relaxed number
+//! whether anybody listens.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::Notify;
 
-use super::guard::guarded;
+use super::event_queue::{EVENTS_MAX, EventQueue};
+use super::guard::{drop_guarded, guarded};
 use super::throttle::Throttle;
 use super::wiring::Wiring;
 use crate::engine::entry::ReadEntry;
@@ -19,35 +21,42 @@ use crate::engine::flight::Class;
 use crate::engine::moment::Moment;
 use crate::engine::store::Gone;
 use crate::engine::tier::Happened;
-use crate::env::Env;
+use crate::env::{Env, Spawner};
 use crate::message::Event;
 use crate::telemetry;
-
-/// Events that a listener may be behind.
-pub(crate) const EVENTS_MAX: usize = 1_024;
 
 /// What a host calls with every event.
 pub(crate) type Listener = Box<dyn FnMut(&Event) + Send>;
 
 /// Who listens to one cache.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct EventHub {
     listeners: Arc<AtomicUsize>,
-    channel: Mutex<Channel>,
+    /// `None` once the cache has ended.
+    queues: Mutex<Option<Vec<Arc<Waiting>>>>,
     built: AtomicU64,
 }
 
-#[derive(Debug, Default)]
-enum Channel {
-    /// Nobody ever listened.
-    #[default]
-    Unused,
-    Open(broadcast::Sender<Event>),
-    /// The cache has ended.
-    Ended,
+/// What one listener waits for.
+#[derive(Debug)]
+struct Waiting {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: EventQueue,
+    /// The listener is gone, or the cache: nothing is added any more.
+    is_closed: bool,
 }
 
 impl EventHub {
+    pub(crate) fn new() -> Self {
+        let queues = Mutex::new(Some(Vec::new()));
+        Self { listeners: Arc::default(), queues, built: AtomicU64::new(0) }
+    }
+
     /// Whether anybody listens. Relaxed: who begins to listen is told what takes place from some turn on.
     pub(crate) fn is_watched(&self) -> bool {
         self.listeners.load(Relaxed) > 0
@@ -58,16 +67,18 @@ impl EventHub {
         if !self.is_watched() {
             return;
         }
-        // The lock is not held while receivers are woken: a waker of the host may come back here.
-        let sender = match &*self.channel.lock() {
-            Channel::Open(sender) => sender.clone(),
-            Channel::Unused | Channel::Ended => return,
-        };
+        let Some(queues) = self.queues.lock().clone() else { return };
         for event in events {
             self.built.fetch_add(1, Relaxed);
-            // Refused when the last has just gone, and then nobody misses it.
-            let _ = sender.send(event);
+            for waiting in &queues {
+                let mut state = waiting.state.lock();
+                if !state.is_closed {
+                    state.queue.push(event.clone());
+                }
+            }
         }
+        // No lock is held while listeners are woken: a waker of the host may come back here.
+        queues.iter().for_each(|waiting| waiting.changed.notify_one());
     }
 
     /// Tells what took place in a turn of `tier`, which ended at `now` with the number `seq`.
@@ -89,33 +100,39 @@ impl EventHub {
         self.send(std::iter::once_with(|| Event::Restarted { tier: Arc::clone(tier), count }));
     }
 
-    /// Events from now on; none when the cache has ended.
-    pub(crate) fn subscribe(&self) -> Events {
-        let mut channel = self.channel.lock();
-        let receiver = match &*channel {
-            Channel::Open(sender) => sender.subscribe(),
-            Channel::Ended => broadcast::channel(1).1,
-            Channel::Unused => {
-                let (sender, receiver) = broadcast::channel(EVENTS_MAX);
-                *channel = Channel::Open(sender);
-                receiver
-            }
-        };
+    /// Events from now on, of which up to `most` may wait one by one; none when the cache has ended.
+    pub(crate) fn subscribe(&self, most: usize) -> Events {
+        let mut queues = self.queues.lock();
+        let state = State { queue: EventQueue::new(most), is_closed: queues.is_none() };
+        let waiting = Arc::new(Waiting { state: Mutex::new(state), changed: Notify::new() });
+        if let Some(queues) = &mut *queues {
+            queues.retain(|waiting| !waiting.state.lock().is_closed);
+            queues.push(Arc::clone(&waiting));
+        }
         self.listeners.fetch_add(1, Relaxed);
-        Events { receiver, listeners: Arc::clone(&self.listeners) }
+        Events { waiting, listeners: Arc::clone(&self.listeners) }
     }
 
     /// The cache has ended: who listens is given what is left, and then `None`.
     pub(crate) fn end(&self) {
-        let channel = std::mem::replace(&mut *self.channel.lock(), Channel::Ended);
-        drop(channel);
+        let queues = self.queues.lock().take();
+        for waiting in queues.into_iter().flatten() {
+            waiting.state.lock().is_closed = true;
+            waiting.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for EventHub {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
 impl Wiring {
     /// Events from now on, see [`Cache::events`](crate::Cache::events).
     pub fn listen(&self) -> Events {
-        self.events.subscribe()
+        self.events.subscribe(EVENTS_MAX)
     }
 
     /// Events that were made so far: for tests of what they cost when nobody listens.
@@ -128,7 +145,7 @@ impl Wiring {
 /// the cache alive.
 #[derive(Debug)]
 pub struct Events {
-    receiver: broadcast::Receiver<Event>,
+    waiting: Arc<Waiting>,
     listeners: Arc<AtomicUsize>,
 }
 
@@ -136,10 +153,18 @@ impl Events {
     /// The next event; waits for it. `None` once the cache has ended and all was received. A call that is dropped loses
     /// nothing.
     pub async fn recv(&mut self) -> Option<Event> {
-        match self.receiver.recv().await {
-            Ok(event) => Some(event),
-            Err(RecvError::Lagged(lost)) => Some(Event::Missed(lost)),
-            Err(RecvError::Closed) => None,
+        // A listener that always finds something lets other tasks of its thread have their turn now and then.
+        tokio::task::consume_budget().await;
+        loop {
+            {
+                let mut state = self.waiting.state.lock();
+                let event = state.queue.pop();
+                if event.is_some() || state.is_closed {
+                    return event;
+                }
+            }
+            // Keeps a notice that came since the look: this listener is the only one to wait here.
+            self.waiting.changed.notified().await;
         }
     }
 }
@@ -147,27 +172,58 @@ impl Events {
 impl Drop for Events {
     fn drop(&mut self) {
         self.listeners.fetch_sub(1, Relaxed);
+        let mut state = self.waiting.state.lock();
+        *state = State { queue: EventQueue::new(0), is_closed: true };
     }
 }
 
 /// Calls `listener` with every event of the cache, in a task of its own, until the cache ends.
 pub(crate) fn listen(wiring: &Wiring, listener: Listener) {
     // The task holds no wiring: it must not keep the cache alive.
+    let own = Some(wiring.spawner.clone());
     let (events, env) = (wiring.listen(), wiring.env.clone());
-    wiring.host.spawn(call(events, env, listener));
+    let calling = Calling { task: Some(Task { events, env, listener }), own };
+    wiring.host.spawn(calling.run());
 }
 
-async fn call(mut events: Events, env: Env, mut listener: Listener) {
-    let throttle = Throttle::default();
-    while let Some(event) = events.recv().await {
-        // What it said is not logged: it may have been about a key.
-        if guarded(|| listener(&event)).is_err()
-            && let Some(left_out) = throttle.pass(env.now())
-        {
-            telemetry::listener_panicked(left_out);
+struct Task {
+    events: Events,
+    env: Env,
+    listener: Listener,
+}
+
+/// A listener and its task.
+struct Calling {
+    /// `None` at the end.
+    task: Option<Task>,
+    /// The runtime of the cache, on which it goes on when that of the host ends first, as those of tests do.
+    own: Option<Spawner>,
+}
+
+impl Calling {
+    async fn run(mut self) {
+        let throttle = Throttle::default();
+        while let Some(Task { events, env, listener }) = &mut self.task {
+            let Some(event) = events.recv().await else { break };
+            // What it said is not logged: it may have been about a key.
+            if guarded(|| listener(&event)).is_err()
+                && let Some(left_out) = throttle.pass(env.now())
+            {
+                telemetry::listener_panicked(left_out);
+            }
+        }
+        drop_guarded(self.task.take());
+    }
+}
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        let Some(task) = self.task.take() else { return };
+        match self.own.take() {
+            Some(own) => own.spawn(Self { task: Some(task), own: None }.run()),
+            None => drop_guarded(task),
         }
     }
-    super::guard::drop_guarded(listener);
 }
 
 /// The events of one turn of `tier`, in their order: entries that left, and between them what else took place.

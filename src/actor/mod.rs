@@ -13,6 +13,7 @@ mod budgeting;
 mod call;
 mod change;
 mod dispatch;
+mod event_queue;
 mod events;
 mod explain;
 #[cfg(feature = "fault-injection")]

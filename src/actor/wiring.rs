@@ -216,7 +216,7 @@ impl Wiring {
                 .iter()
                 .map(|one| LiveTerms::new(one.terms, one.ttl.is_some()))
                 .collect(),
-            events: EventHub::default(),
+            events: EventHub::new(),
             ready: watch::Sender::new(!required),
             closed: watch::Sender::new(false),
             address: RwLock::default(),

@@ -11,8 +11,10 @@ use crate::error::ErrorKind;
 /// [`Builder::on_event`](crate::Builder::on_event).
 ///
 /// Order: events of one tier come in the order in which they took place, each after the change itself; between two tiers
-/// there is no order. Each is told at most once. Loss: a listener is up to 1,024 events behind; the oldest of more are
-/// lost to it, and [`Event::Missed`] says how many. Cost: nothing is made when nobody listens; else about a hundred
+/// there is no order. Each is told at most once. A listener that falls behind: up to 65,536 events, with 8 MiB of keys, wait
+/// for it one by one. Of more, the oldest are told in sums, before those that wait: removals as [`Event::RemovedMany`], so
+/// that whoever adds up both counts every removal; clears and restarts of a tier as one each; loads as [`Event::Missed`].
+/// What waits is given back when it was received. Cost: nothing is made when nobody listens; else about a hundred
 /// nanoseconds in the tier for each event, and no more when a listener is slow. Events name keys and show no values; a key
 /// may name a person, so mind where you write it.
 ///
@@ -93,6 +95,18 @@ pub enum Event {
         /// Entries that were lost.
         count: u64,
     },
-    /// So many events were lost to this listener, because it was too slow.
+    /// Older removals of one tier and cause, in place of an [`Event::Removed`] each: this listener was too far behind.
+    #[non_exhaustive]
+    RemovedMany {
+        /// Their tier.
+        tier: Arc<str>,
+        /// Why they left.
+        cause: Cause,
+        /// How many.
+        count: u64,
+        /// Bytes that they were charged with.
+        bytes: u64,
+    },
+    /// So many older events of loads were dropped: this listener was too far behind.
     Missed(u64),
 }

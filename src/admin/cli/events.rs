@@ -83,6 +83,9 @@ fn words(kind: &str, data: &Value, out: &Out) -> String {
         "restarted" => {
             format!("{} so far, see the log of the host", counted(number("count"), "time", "times"))
         }
+        "missed" if data["of"] == json!("removed") => {
+            format!("{}: {} {}", text("tier"), counted(number("count"), "entry", "entries"), text("cause"))
+        }
         "missed" => format!(
             "{} left out here, as they came faster than they were told",
             counted(number("count"), "event", "events")

@@ -23,6 +23,8 @@ use crate::message::{Event, NotStored};
 
 /// Events of the cache that are told within a second.
 const EVENTS_A_SECOND: u32 = 200;
+/// Events that may wait one by one: what is told is of this moment, not of minutes ago.
+const WAITING_MAX: usize = 1_024;
 /// Silence after which a sign of life is sent, so that proxies and we notice a listener that is gone.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
@@ -101,7 +103,7 @@ impl Feed {
         let now = wiring.env.now();
         Self {
             // Where nobody wants events, none are made: see `EventHub`.
-            events: (kinds != Kinds(0)).then(|| cache.events()),
+            events: (kinds != Kinds(0)).then(|| wiring.events.subscribe(WAITING_MAX)),
             wiring: Arc::downgrade(wiring),
             kinds,
             tier,
@@ -179,8 +181,9 @@ impl Feed {
     /// An event as it is sent, if the listener wants it.
     fn piece(&mut self, event: &Event) -> Option<Bytes> {
         let (kind, data) = shown(event, self.granted)?;
-        let wanted = self.kinds.has(kind) && self.tier.as_deref().is_none_or(|tier| data["tier"] == *tier);
-        if kind != "missed" && !wanted {
+        let asked = if matches!(event, Event::RemovedMany { .. }) { "removed" } else { kind };
+        let wanted = self.kinds.has(asked) && self.tier.as_deref().is_none_or(|tier| data["tier"] == *tier);
+        if !matches!(event, Event::Missed(_)) && !wanted {
             return None;
         }
         self.told.1 += 1;
@@ -224,6 +227,12 @@ fn shown(event: &Event, granted: bool) -> Option<(&'static str, Value)> {
         }
         Event::Restarted { tier, count, .. } => {
             ("restarted", None, json!({ "tier": &**tier, "count": count }))
+        }
+        Event::RemovedMany { tier, cause, count, bytes, .. } => {
+            let cause = format!("{cause:?}").to_ascii_lowercase();
+            let data =
+                json!({ "tier": &**tier, "cause": cause, "count": count, "bytes": bytes, "of": "removed" });
+            ("missed", None, data)
         }
         Event::Missed(count) => ("missed", None, json!({ "count": count })),
         #[allow(unreachable_patterns)] // a kind that this page does not know yet

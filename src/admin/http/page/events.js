@@ -32,7 +32,12 @@ const KINDS = {
     words: (times, lost) => `${tier}: broke and was put back in place, empty${times === 1 ? "" : `, ${times} times`}; `
       + `${counted(lost, "entry", "entries")} lost`,
   }),
-  missed: ({ count }) => ({ tone: "quiet", words: () => `${counted(count, "event", "events")} left out here: there were too many` }),
+  missed: ({ count, tier, cause }) => ({
+    tone: "quiet",
+    words: () => (tier === undefined
+      ? `${counted(count, "event", "events")} of loads left out here: there were too many`
+      : `${tier}: ${counted(count, "entry", "entries")} ${cause}`),
+  }),
 };
 
 /// What stands in the list, the newest first.
