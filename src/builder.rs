@@ -120,7 +120,7 @@ impl Builder {
     /// Starts the cache. It serves when this returns; [`Cache::ready`] waits for required warm sources.
     ///
     /// Errors: `Settings` with every problem at once; `Start` when a warm source names no tier, two have one name, no thread
-    /// could be started, or the admin that the settings switch on cannot listen.
+    /// could be started, or the admin that the settings switch on and require cannot listen.
     pub async fn start(self) -> Result<Cache> {
         let plan = self.settings.check()?;
         check_sources(&plan, &self.sources)?;

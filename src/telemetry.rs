@@ -47,6 +47,16 @@ pub(crate) fn admin_listens(address: std::net::SocketAddr) {
     tracing::info!(target: ADMIN, %address, "the admin listens, as the settings say; its token opens all of it");
 }
 
+/// The admin that the settings switch on cannot listen.
+#[cfg(feature = "admin-http")]
+pub(crate) fn admin_failed(error: &(dyn std::error::Error + 'static)) {
+    tracing::error!(
+        target: ADMIN,
+        error,
+        "the cache runs without its admin; set admin.required where that shall stop the start"
+    );
+}
+
 /// Somebody changed something by hand. Text that came from outside is escaped by the caller.
 pub(crate) fn audited(who: &str, what: &str, scope: &str, count: u64, took: Duration, ok: bool) {
     tracing::info!(

@@ -195,7 +195,8 @@ pub(crate) fn info(wiring: &Wiring) -> InfoSnapshot {
         max_entry: plan.max_entry,
         cleanup_interval: plan.cleanup_interval,
         warm_interval: plan.warm_interval,
-        admin: wiring.admin.get().copied(),
+        admin: wiring.admin.get().and_then(|admin| admin.clone().ok()),
+        admin_error: wiring.admin.get().and_then(|admin| admin.clone().err()),
         default_tier: plan.default_tier.map(|index| Arc::clone(&wiring.tiers[index].name)),
         tiers: wiring.tiers.iter().enumerate().map(tier).collect(),
     }

@@ -84,8 +84,8 @@ pub struct Wiring {
     pub(crate) settings: Settings,
     /// Held by who reads them again.
     pub(crate) reloading: Mutex<()>,
-    /// Where the admin listens that the settings switched on.
-    pub(crate) admin: OnceLock<SocketAddr>,
+    /// Where the admin listens that the settings switched on, or why it does not.
+    pub(crate) admin: OnceLock<Result<SocketAddr, Arc<str>>>,
     /// The checked settings.
     pub plan: Plan,
     /// Which tier takes which key.

@@ -49,7 +49,11 @@ fn settings(snapshot: &InfoSnapshot, style: Style) -> String {
         ("Periodic warming", format!("every {}", time(snapshot.warm_interval))),
         ("Keys with unknown prefix", unknown),
     ];
-    let admin = snapshot.admin.map(|address| ("Admin", format!("http://{address}/")));
+    let admin = match (&snapshot.admin, &snapshot.admin_error) {
+        (Some(address), _) => Some(("Admin", format!("http://{address}/"))),
+        (None, Some(error)) => Some(("Admin", error.to_string())),
+        (None, None) => None,
+    };
     let mut text = style.heading("🔧", "Settings");
     for (name, value) in facts.into_iter().chain(admin) {
         let _ = writeln!(text, "  {name}: {value}");

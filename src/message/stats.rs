@@ -297,6 +297,8 @@ pub struct InfoSnapshot {
     pub default_tier: Option<Arc<str>>,
     /// Where the admin over HTTP listens that the settings switch on.
     pub admin: Option<SocketAddr>,
+    /// Why it does not listen, where the settings switch it on and the address cannot be had.
+    pub admin_error: Option<Arc<str>>,
     /// One for each tier, in the order of the settings.
     pub tiers: Vec<TierInfo>,
 }

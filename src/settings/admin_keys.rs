@@ -17,7 +17,7 @@ use super::values::{Kind, Raw, Wrong};
 use crate::error::Shown;
 
 /// The keys of the section.
-const KEYS: [&str; 4] = ["enabled", "address", "hosts", "token_file"];
+const KEYS: [&str; 5] = ["enabled", "required", "address", "hosts", "token_file"];
 
 const ADDRESS: &str = "expected an address with a port, such as \"127.0.0.1:9120\" or \"[::1]:9120\"";
 const HOSTS: &str = "expected a list of names such as [\"cache.example.com\"], without scheme, port and path";
@@ -34,15 +34,17 @@ impl Apply {
                 let allowed = format!("expected a table with {}", KEYS.join(", "));
                 self.wrong(place, path, raw, &allowed, None);
             }
-            ["enabled"] => match raw.switch() {
-                Ok(enabled) => {
-                    self.note(place, path, "admin.enabled", raw, false);
-                    self.settings.admin.enabled = enabled;
+            ["enabled" | "required"] => {
+                let (of_enabled, admin) = (path[1] == "enabled", &mut self.settings.admin);
+                let key = if of_enabled { "admin.enabled" } else { "admin.required" };
+                match raw.switch() {
+                    Ok(on) => {
+                        *(if of_enabled { &mut admin.enabled } else { &mut admin.required }) = on;
+                        self.note(place, path, key, raw, false);
+                    }
+                    Err(Wrong(guess)) => self.failed(place, path, key, raw, Kind::Switch.allowed(), guess),
                 }
-                Err(Wrong(guess)) => {
-                    self.failed(place, path, "admin.enabled", raw, Kind::Switch.allowed(), guess);
-                }
-            },
+            }
             ["address"] => self.admin_address(place, path, raw),
             ["hosts"] => self.admin_hosts(place, path, raw, list),
             ["token_file"] => match raw.text() {

@@ -15,6 +15,7 @@ use super::token::Token;
 #[derive(Clone, PartialEq, Eq)]
 pub struct AdminSettings {
     pub(crate) enabled: bool,
+    pub(crate) required: bool,
     pub(crate) bind: SocketAddr,
     pub(crate) token: Option<Token>,
     pub(crate) hosts: Vec<String>,
@@ -31,6 +32,7 @@ impl fmt::Debug for AdminSettings {
         let token = if self.token.is_some() { "set" } else { "none" };
         f.debug_struct("AdminSettings")
             .field("enabled", &self.enabled)
+            .field("required", &self.required)
             .field("bind", &self.bind)
             .field("token", &token)
             .field("hosts", &self.hosts)
@@ -48,13 +50,20 @@ impl AdminSettings {
     /// The defaults.
     pub fn new() -> Self {
         let bind = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Self::PORT);
-        Self { enabled: false, bind, token: None, hosts: Vec::new() }
+        Self { enabled: false, required: false, bind, token: None, hosts: Vec::new() }
     }
 
     /// Whether the cache listens on the address from its start to its end, by itself (key `admin.enabled`). Default: false. It
     /// plays no part where a host starts an [`AdminServer`](crate::admin) of its own or mounts the admin into its app.
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
+        self
+    }
+
+    /// Whether a cache that listens by itself does not start when its address cannot be listened on (key `admin.required`).
+    /// Default: false: the cache runs without its admin, logs why, and tells it in `/cache-info`.
+    pub fn required(mut self, required: bool) -> Self {
+        self.required = required;
         self
     }
 

@@ -68,6 +68,7 @@ pub(super) fn listed(settings: &Settings) -> Listed {
     add(&["unknown_prefix"], Shown::new(unknown_prefix).to_string());
     add(&["compression"], format!("{:?}", compression.as_str()));
     add(&["admin", "enabled"], admin.enabled.to_string());
+    add(&["admin", "required"], admin.required.to_string());
     add(&["admin", "address"], format!("\"{}\"", admin.bind));
     add(&["admin", "hosts"], format!("{:?}", admin.hosts));
     list.insert(path(["admin", "token"]), Said::Token(admin.token.clone()));

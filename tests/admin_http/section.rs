@@ -46,10 +46,10 @@ fn it_listens_from_the_start_of_the_cache_to_its_end() {
 }
 
 #[test]
-fn a_cache_whose_admin_cannot_listen_does_not_start() {
+fn a_cache_whose_admin_is_required_and_cannot_listen_does_not_start() {
     let runtime = Runtime::new().unwrap();
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let admin = AdminSettings::new().bind(taken.local_addr().unwrap());
+    let admin = AdminSettings::new().bind(taken.local_addr().unwrap()).required(true);
     let error = runtime.block_on(Cache::builder().settings(settings(admin)).start()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Start);
     assert!(error.to_string().contains("choose another address"), "{error}");
@@ -57,6 +57,23 @@ fn a_cache_whose_admin_cannot_listen_does_not_start() {
     let error = runtime.block_on(Cache::builder().settings(settings(unguarded)).start()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Settings);
     assert!(error.to_string().contains("needs a token"), "{error}");
+}
+
+#[test]
+fn a_taken_port_is_logged_and_told_and_the_cache_serves() {
+    let runtime = Runtime::new().unwrap();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let admin = AdminSettings::new().bind(taken.local_addr().unwrap());
+    runtime.block_on(async {
+        let cache = Cache::builder().settings(settings(admin)).start().await.unwrap();
+        cache.set("user::1", &1_u64).await.unwrap();
+        let info = cache.info().await.unwrap();
+        let error = info.admin_error.expect("it does not listen");
+        assert!(info.admin.is_none() && error.contains("choose another address"), "{error}");
+        let panel = cache.command("/cache-info", "ann").await;
+        assert!(panel.contains(&format!("Admin: {error}")), "{panel}");
+        cache.shutdown().await.unwrap();
+    });
 }
 
 #[test]

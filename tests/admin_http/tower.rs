@@ -144,9 +144,13 @@ fn the_host_may_stand_in_the_request_line_alone_from_http_2_on() {
         let request = Request::get(uri).version(version).body(Pieces(VecDeque::new())).unwrap();
         front.call(request).status().as_u16()
     };
-    assert_eq!(ask(Version::HTTP_2, "https://localhost/admin/cache/health"), 200);
-    assert_eq!(ask(Version::HTTP_2, "https://evil.example/admin/cache/health"), 403);
-    assert_eq!(ask(Version::HTTP_11, "http://localhost/admin/cache/health"), 403);
+    assert_eq!(ask(Version::HTTP_2, "https://localhost/admin/cache/api/stats"), 200);
+    assert_eq!(ask(Version::HTTP_2, "https://evil.example/admin/cache/api/stats"), 403);
+    assert_eq!(ask(Version::HTTP_11, "http://localhost/admin/cache/api/stats"), 403);
+    for probe in ["health", "ready", "metrics"] {
+        assert_eq!(ask(Version::HTTP_2, &format!("https://10.1.2.3/admin/cache/{probe}")), 200, "{probe}");
+        assert_eq!(ask(Version::HTTP_11, &format!("http://10.1.2.3/admin/cache/{probe}")), 200, "{probe}");
+    }
 }
 
 #[test]
@@ -172,4 +176,29 @@ fn events_come_as_a_stream_that_ends_with_the_cache() {
     }
     assert!(rest.ends_with("event: ended\ndata: {}\n\n"), "{rest}");
     assert!(!rest.contains("user::1"), "no key without the token");
+}
+
+#[test]
+fn open_streams_end_when_the_server_stops_and_none_begins_after_that() {
+    let front = Front::new();
+    let admin = Admin::new(&front.cache, &AdminSettings::new()).expect("good settings");
+    let front = Front { service: admin.service("/admin/cache"), ..front };
+    let ask = |query: &str| {
+        let path = format!("/admin/cache/api/events{query}");
+        let request = Request::builder().uri(path).header("host", "localhost:3000");
+        front.call(request.body(Pieces(VecDeque::new())).expect("a request"))
+    };
+    // One that waits for events, one that waits for its next counters, one that nothing is told to.
+    let mut streams = [ask(""), ask("?stats=60&kinds=none"), ask("?kinds=none")];
+    assert!(front.piece(&mut streams[1]).is_some(), "its first counters");
+    admin.close_streams();
+    for stream in &mut streams {
+        assert!(front.piece(stream).is_none(), "no word of an end: the cache goes on");
+    }
+    assert_eq!(ask("").status(), 503);
+    let mut service = front.service.clone();
+    let stats = Request::builder().uri("/admin/cache/api/stats").header("host", "localhost");
+    let stats = stats.body(Pieces(VecDeque::new())).expect("a request");
+    let answer = front.runtime.block_on(async { service.call(stats).await });
+    assert_eq!(answer.map(|answer| answer.status().as_u16()), Ok(200), "all else is answered");
 }

@@ -13,6 +13,7 @@ fn the_admin_can_be_written_in_every_form() {
     let token = token.display();
     let admin = AdminSettings::new()
         .enabled(true)
+        .required(true)
         .bind(([0, 0, 0, 0], 9_000))
         .allow_host("cache.example.com")
         .allow_host("shop")
@@ -20,7 +21,7 @@ fn the_admin_can_be_written_in_every_form() {
     let expected = Settings::default().admin(admin);
     assert!(expected.check().expect("a plan").admin.is_enabled());
     let section = format!(
-        "admin]\nenabled = true\naddress = \"0.0.0.0:9000\"\nhosts = [\"cache.example.com\", \"shop\"]\ntoken_file = \"{token}\"\n"
+        "admin]\nenabled = true\nrequired = true\naddress = \"0.0.0.0:9000\"\nhosts = [\"cache.example.com\", \"shop\"]\ntoken_file = \"{token}\"\n"
     );
     for (extension, content) in [
         ("toml", format!("[cache.{section}")),
@@ -28,14 +29,14 @@ fn the_admin_can_be_written_in_every_form() {
         (
             "yaml",
             format!(
-                "cache:\n  admin:\n    enabled: true\n    address: 0.0.0.0:9000\n    hosts: [cache.example.com, shop]\n    \
+                "cache:\n  admin:\n    enabled: true\n    required: true\n    address: 0.0.0.0:9000\n    hosts: [cache.example.com, shop]\n    \
                  token_file: {token}\n"
             ),
         ),
         (
             "env",
             format!(
-                "APEX_CACHE__ADMIN__ENABLED=true\nAPEX_CACHE__ADMIN__ADDRESS=0.0.0.0:9000\n\
+                "APEX_CACHE__ADMIN__ENABLED=true\nAPEX_CACHE__ADMIN__REQUIRED=true\nAPEX_CACHE__ADMIN__ADDRESS=0.0.0.0:9000\n\
                  APEX_CACHE__ADMIN__HOSTS=cache.example.com,shop\nAPEX_CACHE_ADMIN_TOKEN={TOKEN}"
             ),
         ),

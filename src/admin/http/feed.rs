@@ -12,6 +12,7 @@ use actix_web::web::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::refusal::Refusal;
 use super::{look, shape};
@@ -60,6 +61,14 @@ impl Kinds {
     }
 }
 
+/// What a stream waits for.
+enum Told {
+    /// `None`: the cache has ended.
+    Event(Option<Event>),
+    /// The server stops.
+    Closing,
+}
+
 /// The stream of one listener.
 pub(super) struct Feed {
     /// Weak: who listens does not keep the cache alive.
@@ -75,6 +84,8 @@ pub(super) struct Feed {
     alive_until: Moment,
     ended: bool,
     count: Arc<AtomicUsize>,
+    /// Whether the server stops.
+    closing: watch::Receiver<bool>,
 }
 
 impl std::fmt::Debug for Feed {
@@ -98,6 +109,7 @@ impl Feed {
         stats: Option<Duration>,
         granted: bool,
         count: &Arc<AtomicUsize>,
+        closing: watch::Receiver<bool>,
     ) -> Self {
         let wiring = cache.wiring();
         let now = wiring.env.now();
@@ -113,6 +125,7 @@ impl Feed {
             alive_until: now.after(SIGN_OF_LIFE),
             ended: false,
             count: Arc::clone(count),
+            closing,
         }
     }
 
@@ -122,6 +135,9 @@ impl Feed {
             let Some(wiring) = self.wiring.upgrade().filter(|wiring| wiring.open().is_ok()) else {
                 return Some(self.end());
             };
+            if *self.closing.borrow() {
+                break; // not a word of an end: the cache goes on
+            }
             let now = wiring.env.now();
             if let Some((at, each)) = self.stats.filter(|(at, _)| *at <= now) {
                 // From now, not from when it was due: a slow listener gets fewer, not a burst.
@@ -136,18 +152,34 @@ impl Feed {
             let (spawner, wait) = (wiring.spawner.clone(), self.wait(now));
             drop(wiring);
             let full = self.told.1 >= EVENTS_A_SECOND;
-            let event = match &mut self.events {
-                Some(events) if !full => spawner.within(wait, events.recv()).await,
-                _ => spawner.within(wait, std::future::pending()).await,
+            let (events, closing) = (self.events.as_mut().filter(|_| !full), &mut self.closing);
+            let event = async {
+                match events {
+                    Some(events) => events.recv().await,
+                    None => std::future::pending().await,
+                }
             };
-            match event {
-                Some(Some(event)) => {
+            let closed = async {
+                // One whose admin is gone is not told any more, and ends with the cache.
+                if closing.wait_for(|closing| *closing).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let event = spawner.within(wait, async {
+                tokio::select! {
+                    biased;
+                    () = closed => Told::Closing,
+                    event = event => Told::Event(event),
+                }
+            });
+            match event.await {
+                Some(Told::Event(Some(event))) => {
                     if let Some(piece) = self.piece(&event) {
                         return Some(piece);
                     }
                 }
-                Some(None) => return Some(self.end()),
-                None => {}
+                Some(Told::Event(None)) => return Some(self.end()),
+                Some(Told::Closing) | None => {}
             }
         }
         None

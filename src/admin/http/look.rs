@@ -134,6 +134,10 @@ pub(super) async fn explain(admin: &Admin, query: &Query) -> Result<Answer, Refu
 pub(super) fn events(admin: &Admin, query: &Query, granted: bool) -> Result<Answer, Refusal> {
     let cache = admin.cache();
     cache.wiring().open()?;
+    let closing = admin.shared.closing.subscribe();
+    if *closing.borrow() {
+        return Err(Refusal::new(503, "Stopping", "the server stops, and begins no stream any more"));
+    }
     let stats = query.number("stats", (0, 60))?.filter(|seconds| *seconds > 0).map(Duration::from_secs);
     let kinds = Kinds::parse(query.text("kinds"))?;
     let tier = query.text("tier").map(|name| cache.wiring().routes.tier(name)).transpose()?;
@@ -144,7 +148,7 @@ pub(super) fn events(admin: &Admin, query: &Query, granted: bool) -> Result<Answ
         let words = format!("{LISTENERS_MAX} listen already, and no more may; close one, or try again later");
         return Err(Refusal::new(429, "TooManyListeners", words).with("retry-after", "5"));
     }
-    let feed = Feed::new(cache, kinds, tier, stats, granted, count);
+    let feed = Feed::new(cache, kinds, tier, stats, granted, count, closing);
     let headers = vec![("content-type", "text/event-stream".to_owned())];
     Ok(Answer { status: 200, headers, body: Body::Feed(Box::new(feed)) })
 }

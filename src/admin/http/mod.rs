@@ -33,6 +33,8 @@ mod shape;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use tokio::sync::watch;
+
 pub use crate::settings::AdminSettings;
 pub use crate::settings::token::random_token;
 pub use error::AdminError;
@@ -69,6 +71,8 @@ struct Shared {
     cache: Cache,
     access: Access,
     listeners: Arc<AtomicUsize>,
+    /// Whether streams end, and none begins any more.
+    closing: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Admin {
@@ -84,8 +88,26 @@ impl Admin {
     /// Errors: a token that is too easy to guess, a name of a host that is none.
     pub fn new(cache: &Cache, settings: &AdminSettings) -> Result<Self, AdminError> {
         let access = Access::of(settings)?;
-        let listeners = Arc::default();
-        Ok(Self { shared: Arc::new(Shared { cache: cache.clone(), access, listeners }) })
+        let (listeners, closing) = (Arc::default(), watch::Sender::new(false));
+        Ok(Self { shared: Arc::new(Shared { cache: cache.clone(), access, listeners, closing }) })
+    }
+
+    /// Ends every open stream of events at once, and answers 503 to those who ask for one from now on. Call it when your server
+    /// begins to stop: a server that waits for its connections waits for an open stream, which has no end of its own.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "tower")]
+    /// # async fn example(admin: apex_cache::admin::http::Admin, ctrl_c: impl Future<Output = ()> + Send + 'static) {
+    /// let service = admin.service("/admin/cache"); // axum: with_graceful_shutdown(stop)
+    /// let stop = async move {
+    ///     ctrl_c.await;
+    ///     admin.close_streams();
+    /// };
+    /// # let _ = (service, stop);
+    /// # }
+    /// ```
+    pub fn close_streams(&self) {
+        self.shared.closing.send_replace(true);
     }
 
     /// Every route that there is, as method and path: for tests that hold a description against the server.

@@ -44,6 +44,7 @@ const UNREAD_WITHIN: Duration = Duration::from_secs(10);
 pub struct AdminServer {
     address: SocketAddr,
     handle: Handle,
+    admin: Admin,
 }
 
 /// Ends the server when it is dropped.
@@ -76,23 +77,26 @@ impl AdminServer {
             return Err(AdminError::NoToken { bind });
         }
         let admin = Admin::new(cache, settings)?;
-        let server = HttpServer::new(move || App::new().service(admin.scope("")))
-            .workers(1)
-            .backlog(BACKLOG)
-            .max_connections(CONNECTIONS_MAX)
-            .client_request_timeout(HEAD_WITHIN)
-            .client_disconnect_timeout(Duration::from_secs(1))
-            .keep_alive(HEAD_WITHIN)
-            .shutdown_timeout(1)
-            .disable_signals()
-            .on_connect(|socket, _| cut_when_unread(socket))
-            .bind(bind)
-            .map_err(|source| AdminError::Bind { bind, source })?;
+        let server = {
+            let admin = admin.clone();
+            HttpServer::new(move || App::new().service(admin.scope("")))
+        }
+        .workers(1)
+        .backlog(BACKLOG)
+        .max_connections(CONNECTIONS_MAX)
+        .client_request_timeout(HEAD_WITHIN)
+        .client_disconnect_timeout(Duration::from_secs(1))
+        .keep_alive(HEAD_WITHIN)
+        .shutdown_timeout(1)
+        .disable_signals()
+        .on_connect(|socket, _| cut_when_unread(socket))
+        .bind(bind)
+        .map_err(|source| AdminError::Bind { bind, source })?;
         let address = server.addrs().first().copied().unwrap_or(bind);
         let server = server.run();
         let handle = Handle(server.handle());
         server_thread("apex-cache-admin", server).map_err(|source| AdminError::Bind { bind, source })?;
-        Ok(Self { address, handle })
+        Ok(Self { address, handle, admin })
     }
 
     /// The admin of a cache whose settings switch it on: from the start of the cache to its end, which it does not hold up.
@@ -112,8 +116,9 @@ impl AdminServer {
         self.address
     }
 
-    /// Ends it: what is under way has a second to end, streams of events are cut.
+    /// Ends it: streams of events end, and what else is under way has a second for it.
     pub async fn stop(self) {
+        self.admin.close_streams();
         self.handle.0.stop(true).await;
     }
 }
@@ -123,11 +128,20 @@ pub(crate) async fn start_with(cache: &Cache) -> Result<()> {
     let wiring = cache.wiring();
     let settings = &wiring.plan.admin;
     if settings.is_enabled() {
-        let failed = |error: AdminError| Error::Start { reason: error.to_string() };
-        let address = AdminServer::beside(cache, settings).await.map_err(failed)?;
+        let listens = match AdminServer::beside(cache, settings).await {
+            Ok(address) => {
+                telemetry::admin_listens(address);
+                Ok(address)
+            }
+            // A port that another process has is no reason to serve nobody.
+            Err(error @ AdminError::Bind { .. }) if !settings.required => {
+                telemetry::admin_failed(&error);
+                Err(error.to_string().into())
+            }
+            Err(error) => return Err(Error::Start { reason: error.to_string() }),
+        };
         // Set once: a cache starts once.
-        let _ = wiring.admin.set(address);
-        telemetry::admin_listens(address);
+        let _ = wiring.admin.set(listens);
     }
     Ok(())
 }

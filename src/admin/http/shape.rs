@@ -218,6 +218,8 @@ pub(super) fn info(info: &InfoSnapshot, has_token: bool, granted: bool) -> Value
         "cleanup_interval_s": seconds(info.cleanup_interval),
         "warm_interval_s": seconds(info.warm_interval),
         "default_tier": info.default_tier.as_deref(),
+        "admin": info.admin.map(|address| address.to_string()),
+        "admin_error": info.admin_error.as_deref().filter(|_| granted),
         "access": { "token_configured": has_token, "granted": granted },
         "tiers": info.tiers.iter().map(tier_info).collect::<Vec<_>>(),
     })

@@ -10,9 +10,12 @@ mod timetable;
 mod web;
 
 use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use actix_web::rt::System;
+use actix_web::rt::{System, signal};
 use actix_web::web::scope;
 use actix_web::{App, HttpServer};
 use apex_cache::admin::http::{Admin, AdminSettings, random_token};
@@ -46,30 +49,52 @@ async fn run(check: bool) -> Result<(), Box<dyn Error>> {
     // of a user.
     let admin = Admin::new(&cache, &AdminSettings::new().token(&token))?;
     let factory = {
-        let board = board.clone();
+        let (board, admin) = (board.clone(), admin.clone());
         move || {
             let routes = scope("").configure(web::routes).wrap(middleware.clone());
             App::new().app_data(board.data()).service(admin.scope(ADMIN)).service(routes)
         }
     };
-    let server = HttpServer::new(factory).workers(2);
-    let server = if check { server.disable_signals() } else { server };
+    // The signals are waited for below: the streams of the page must end first.
+    let server = HttpServer::new(factory).workers(2).disable_signals();
     let server = server.bind(("127.0.0.1", if check { 0 } else { 3001 }))?;
     let address = server.addrs().first().copied().ok_or("no address was bound")?;
     println!("serving on http://{address}");
     println!("the cache: http://{address}{ADMIN}/#token={token}");
 
     let server = server.run();
-    if check {
-        let handle = server.handle();
-        let server = actix_web::rt::spawn(server);
-        let checked = check::requests(address, &board, &token).await;
-        handle.stop(true).await;
-        server.await??;
-        checked?;
+    let handle = server.handle();
+    let server = actix_web::rt::spawn(server);
+    let checked = if check {
+        check::requests(address, &board, &token).await
     } else {
-        server.await?;
+        interrupted().await;
+        Ok(())
+    };
+    let stream = if check { Some(probe::listen(address, ADMIN).await?) } else { None };
+    // A page that is open listens to a stream that has no end: the server would wait for it, up to its shutdown_timeout.
+    admin.close_streams();
+    handle.stop(true).await;
+    server.await??;
+    checked?;
+    if let Some(stream) = stream {
+        probe::ended(stream).await?;
     }
     cache.shutdown().await?;
     Ok(())
+}
+
+/// Waits for Ctrl-C, or for what a service manager sends.
+async fn interrupted() {
+    let mut interrupt = pin!(signal::ctrl_c());
+    #[cfg(unix)]
+    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate()).ok();
+    poll_fn(|cx| {
+        #[cfg(unix)]
+        if terminate.as_mut().is_some_and(|terminate| terminate.poll_recv(cx).is_ready()) {
+            return Poll::Ready(());
+        }
+        interrupt.as_mut().poll(cx).map(drop)
+    })
+    .await;
 }

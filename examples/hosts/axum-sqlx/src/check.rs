@@ -5,12 +5,14 @@
 use std::error::Error;
 use std::net::SocketAddr;
 
+use apex_cache::admin::http::Admin;
 use apex_cache::web::TIMEOUT_HEADER;
 use apex_cache::{Cache, WarmScope};
 use axum::Router;
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use probe::{ask, found};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 type App = IntoMakeServiceWithConnectInfo<Router, SocketAddr>;
 
@@ -18,18 +20,26 @@ pub(crate) async fn run(
     listener: TcpListener,
     app: App,
     cache: &Cache,
+    admin: Admin,
     token: &str,
 ) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
-    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stop_streams = async move {
+        let _ = stopped.await;
+        admin.close_streams();
+    };
+    let server =
+        tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(stop_streams).await });
     let checked = async {
         requests(address, cache).await?;
         probe::admin(address, crate::admin::PATH, token, "books").await?;
-        Ok(())
+        let stream = probe::listen(address, crate::admin::PATH).await?;
+        drop(stop);
+        server.await??;
+        Ok(probe::ended(stream).await?)
     };
-    let checked = checked.await;
-    server.abort();
-    checked
+    checked.await
 }
 
 async fn requests(address: SocketAddr, cache: &Cache) -> Result<(), Box<dyn Error>> {

@@ -38,16 +38,34 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("serving {database} on http://{address}");
 
     let token = random_token();
-    let app = web::router(Shelf::new(cache.clone(), pool)).merge(admin::router(&cache, &token)?);
+    let (page, admin) = admin::router(&cache, &token)?;
+    let app = web::router(Shelf::new(cache.clone(), pool)).merge(page);
     println!("the cache: http://{address}{}/#token={token}", admin::PATH);
     // With the address of each client, which the audit is told.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     if check {
-        check::run(listener, app, &cache, &token).await?;
+        check::run(listener, app, &cache, admin, &token).await?;
     } else {
-        let interrupted = async { drop(tokio::signal::ctrl_c().await) };
-        axum::serve(listener, app).with_graceful_shutdown(interrupted).await?;
+        let stop = async move {
+            interrupted().await;
+            // A page that is open listens to a stream that has no end: the server would wait for it.
+            admin.close_streams();
+        };
+        axum::serve(listener, app).with_graceful_shutdown(stop).await?;
     }
     cache.shutdown().await?;
     Ok(())
+}
+
+/// Waits for Ctrl-C, or for what a service manager sends.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+        return;
+    }
+    drop(tokio::signal::ctrl_c().await);
 }

@@ -5,6 +5,7 @@
 
 use std::io::{Error, Result};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -62,6 +63,24 @@ pub async fn admin(address: SocketAddr, path: &str, token: &str, prefix: &str) -
     let foreign = [("authorization", bearer.as_str()), ("origin", "http://elsewhere.example")];
     let refused = ask(address, &entries, &foreign).await?;
     found("a page from elsewhere cannot ask", refused.status == 403)
+}
+
+/// Opens a stream of events of the page of the cache at `path`, as a browser that shows the page does.
+pub async fn listen(address: SocketAddr, path: &str) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(address).await?;
+    let text = format!("GET {path}/api/events?stats=1 HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    stream.write_all(text.as_bytes()).await?;
+    let mut first = [0; 1_024];
+    let read = stream.read(&mut first).await?;
+    found("events come as a stream", first[..read].starts_with(b"HTTP/1.1 200"))?;
+    Ok(stream)
+}
+
+/// Whether a stream of events has ended, after its server did.
+pub async fn ended(mut stream: TcpStream) -> Result<()> {
+    let mut rest = Vec::new();
+    let whole = tokio::time::timeout(Duration::from_secs(1), stream.read_to_end(&mut rest)).await;
+    found("the open stream ended with the server", whole.is_ok())
 }
 
 /// Prints a finding; one that does not hold is an error, and ends the check through `?`.
