@@ -3,10 +3,12 @@
 #[path = "common/source.rs"]
 mod source;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use apex_cache::message::{Break, Breaks, Remove, Set, SetMany};
-use apex_cache::{Cache, Error, Key, WarmEntries, WarmScope, WarmSource};
+use apex_cache::{Cache, Error, Event, Key, WarmEntries, WarmRun, WarmScope, WarmSource};
 use source::{go, soon, threads};
 
 fn key(number: u64) -> Key {
@@ -14,17 +16,55 @@ fn key(number: u64) -> Key {
 }
 
 #[test]
-fn a_warm_run_whose_runtime_is_gone_is_reported_and_can_be_asked_for_again() {
+fn warm_runs_and_listeners_go_on_when_the_runtime_of_their_host_is_gone() {
     let host = tokio::runtime::Runtime::new().expect("a runtime");
     let source =
         WarmSource::new("rows", "config", |_run| async { WarmEntries::new().with("config::rows", &1) });
-    let cache = host.block_on(Cache::builder().warm(source).start()).expect("it starts");
+    let row = |run: WarmRun| async move {
+        let user = run.user().to_owned();
+        WarmEntries::new().with(format!("user::{user}::row"), &user)
+    };
+    let users = WarmSource::new("users", "user", row).on_user_active();
+    // One that the cache waits for, and that hangs on the first runtime for good.
+    let hangs = Arc::new(AtomicBool::new(true));
+    let required = WarmSource::new("must", "config", {
+        let hangs = Arc::clone(&hangs);
+        move |_run| {
+            let hangs = hangs.swap(false, SeqCst);
+            async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                WarmEntries::new().with("config::must", &1)
+            }
+        }
+    });
+    let (tell, told) = std::sync::mpsc::channel();
+    let builder = Cache::builder().warm(source).warm(users).warm(required.required());
+    let builder = builder.on_event(move |event| {
+        if matches!(event, Event::Removed { .. }) {
+            let _ = tell.send(());
+        }
+    });
+    let cache = host.block_on(builder.start()).expect("it starts");
+    while hangs.load(SeqCst) {
+        std::thread::yield_now();
+    }
     host.shutdown_timeout(Duration::from_secs(5));
-    let other = tokio::runtime::Runtime::new().expect("another");
     for _ in 0..2 {
-        let report = other.block_on(cache.warm(WarmScope::All)).expect("it is answered");
-        let error = report.sources[0].error.as_deref().unwrap_or_default();
-        assert!(error.contains("was lost with the runtime"), "{error:?}");
+        let other = tokio::runtime::Runtime::new().expect("another");
+        other.block_on(async {
+            soon("the required source", cache.ready()).await.expect("it has run");
+            let report = cache.warm(WarmScope::Tier("config".into())).await.expect("it is answered");
+            assert!(report.sources.iter().all(|source| source.error.is_none()), "{report:?}");
+            assert!(cache.user_active("7").await.expect("it is answered"));
+            // Waits for that run, or runs it again.
+            cache.warm(WarmScope::Tier("user".into())).await.expect("it is answered");
+            assert!(cache.contains("user::7::row").expect("a key"));
+            cache.remove("user::7::row").await.expect("it is removed");
+            cache.clear().await.expect("everything goes, and who was warmed with it");
+        });
+        told.recv_timeout(Duration::from_secs(30)).expect("the listener is told");
     }
 }
 

@@ -13,8 +13,8 @@ use super::dispatch::{Pending, Request};
 use super::inbox::Parcel;
 use super::permit::{Lane, Permit};
 use super::reply::Reply;
-use super::request::{Accepted, TierRequest};
-use super::wiring::Wiring;
+use super::request::{Accepted, TierRequest, ToWarmer};
+use super::wiring::{Wiring, tell};
 use crate::engine::fences::{End, FenceId};
 use crate::engine::route::TierId;
 use crate::engine::scope::Scope;
@@ -73,6 +73,10 @@ impl Request for Invalidate {
         };
         let request = |reply| TierRequest::Invalidate { scope: scope.clone(), how, dry_run, reply };
         let answers = wiring.tell_all(places, request);
+        if scope == Scope::All && !dry_run {
+            // What was warmed for them is gone. No permit: those of the tiers bound it.
+            tell(&wiring.warmer, ToWarmer::Cleared);
+        }
         let (kind, how) = (scope.kind(), how.as_str());
         // Made when it is first polled, in the task that waits: this may run in the supervisor's turn.
         Pending::task(async move {

@@ -281,6 +281,8 @@ pub enum ToWarmer {
         /// What it came to.
         report: SourceReport,
     },
+    /// Everything was taken: forget who was warmed.
+    Cleared,
     /// Die, to see what happens.
     #[cfg(feature = "fault-injection")]
     Die,

@@ -13,7 +13,7 @@ use super::budgeting::{self, Awaited};
 use super::dispatch::{Pending, Request};
 use super::inbox::Parcel;
 use super::reply::Reply;
-use super::request::{Accepted, ChangeRequest, ControlRequest, TierRequest, ToSupervisor, ToTier};
+use super::request::{Accepted, ChangeRequest, ControlRequest, TierRequest, ToSupervisor, ToTier, ToWarmer};
 use super::root::{DeathWatch, Who};
 use super::tier_shared::TierShared;
 use super::wiring::{Wiring, tell};
@@ -115,6 +115,9 @@ impl Supervisor {
         };
         if tiers.len() == self.wiring.tiers.len() {
             let enabled = self.wiring.is_enabled();
+            if !enabled {
+                tell(&self.wiring.warmer, ToWarmer::Cleared); // what was warmed for users goes
+            }
             for (tier, reply) in tiers.into_iter().enumerate() {
                 self.tell_tier(tier, TierRequest::Enable { enabled, reply });
             }

@@ -40,22 +40,25 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// A run may take so many times `load_timeout`: it reads many rows, a load reads one.
 const PATIENCE: u32 = 10;
 
-/// Runs source number `source` and reports what it came to. Dropped early, with its runtime, it reports that.
+/// Runs source number `source` and reports what it came to. Dropped early, with the host's runtime, it begins again on that of
+/// the cache; dropped with that too, it reports it.
 pub(crate) fn run(
     wiring: Arc<Wiring>,
     source: usize,
     user: Option<Arc<str>>,
 ) -> impl Future<Output = ()> + Send {
     // Made before the first poll: a task that is dropped unpolled, with its runtime, reports too.
-    let mut ending = Ending::new(wiring, source, user);
-    async move {
-        let source = &ending.wiring.sources[ending.source];
-        ending.span = spans::warm(source.name(), source.tier(), ending.user.is_some());
-        let span = ending.span.clone();
-        let result = ending.fill().instrument(span).await;
-        if let Some(report) = &mut ending.report {
-            report.error = result.err().map(|error| error.to_string().into());
-        }
+    run_to(Ending::new(wiring, source, user))
+}
+
+async fn run_to(mut ending: Ending) {
+    let source = &ending.wiring.sources[ending.source];
+    ending.span = spans::warm(source.name(), source.tier(), ending.user.is_some());
+    let span = ending.span.clone();
+    let result = ending.fill().instrument(span).await;
+    ending.is_lost = false;
+    if let Some(report) = &mut ending.report {
+        report.error = result.err().map(|error| error.to_string().into());
     }
 }
 
@@ -68,6 +71,10 @@ struct Ending {
     /// Once it has begun.
     span: Span,
     report: Option<SourceReport>,
+    /// Whether it did not come to its end.
+    is_lost: bool,
+    /// Whether it may begin again where it is lost.
+    may_begin_again: bool,
     ticket: Option<Ticket>,
     /// A ticket was asked for and is not here yet.
     asked: Option<oneshot::Receiver<Result<Ticket>>>,
@@ -86,6 +93,8 @@ impl Ending {
             began,
             span: Span::none(),
             report: Some(report),
+            is_lost: true,
+            may_begin_again: true,
             ticket: None,
             asked: None,
         }
@@ -226,6 +235,12 @@ impl Drop for Ending {
         {
             // No permit: there is one such message for each run, and a ticket that stays open costs the tier memory.
             self.wiring.post(Parcel::Tier(id, Accepted::new(TierRequest::EndWarm { ticket })));
+        }
+        if self.is_lost && self.may_begin_again && self.wiring.open().is_ok() {
+            self.wiring.host_ended.store(true, Relaxed);
+            let mut again = Self::new(Arc::clone(&self.wiring), self.source, self.user.take());
+            again.may_begin_again = false;
+            return self.wiring.spawner.spawn(run_to(again));
         }
         self.wiring.warm[self.source].ended(&report);
         // Here, not in the warmer: it may die before it learns of the end.

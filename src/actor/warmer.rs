@@ -4,10 +4,13 @@
 //! entry itself (a task does), runs a source twice at a time, lets a failure be fatal.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, SpawnHandle};
+use foldhash::SharedSeed;
+use foldhash::fast::SeedableRandomState;
 
 use super::reply::Reply;
 use super::request::ToWarmer;
@@ -22,8 +25,14 @@ use crate::telemetry;
 
 /// Runs for users that may wait; past it a user is not warmed.
 pub(super) const USERS_QUEUED_MAX: usize = 1_024;
-/// Users that are remembered as warmed.
+/// Bytes of their ids.
+const QUEUED_BYTES_MAX: usize = 4 << 20;
+/// Users that are remembered as warmed, by a hash of each.
 pub(super) const USERS_KNOWN_MAX: usize = 100_000;
+/// Bytes of the ids of those for whom a command runs the sources again, what each takes besides included.
+const AGAIN_BYTES_MAX: usize = 4 << 20;
+/// What an id takes besides its text.
+const ID_BYTES: usize = 64;
 /// First pause after a failure; it doubles up to [`PAUSE_MAX`].
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// See [`PAUSE`].
@@ -44,6 +53,61 @@ struct Due {
     failures: u32,
 }
 
+/// A source, and a hash of the user it ran for.
+type UserHash = (usize, u64);
+
+/// Users of late: by a hash, for ids may be long and are not charged to the budget.
+#[derive(Debug, Default)]
+struct Known {
+    /// Until when a user needs no run of a source, and whether it is in `again`.
+    until: HashMap<UserHash, (Moment, bool)>,
+    /// The same in the order of entering.
+    order: VecDeque<UserHash>,
+    /// Those for whom a command runs the sources again: the last ones, as far as their ids have room.
+    again: VecDeque<(UserHash, Job)>,
+    again_bytes: usize,
+}
+
+impl Known {
+    fn is_fresh(&self, hash: UserHash, now: Moment) -> bool {
+        self.until.get(&hash).is_some_and(|(until, _)| *until > now)
+    }
+
+    fn note(&mut self, hash: UserHash, job: &Job, until: Moment) {
+        let before = self.until.insert(hash, (until, true));
+        if before.is_none() {
+            self.order.push_back(hash);
+        }
+        if !before.is_some_and(|(_, is_listed)| is_listed) {
+            self.again_bytes += id_bytes(job);
+            self.again.push_back((hash, job.clone()));
+        }
+        while self.order.len() > USERS_KNOWN_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.until.remove(&oldest);
+        }
+        while self.again_bytes > AGAIN_BYTES_MAX
+            && let Some((hash, dropped)) = self.again.pop_front()
+        {
+            self.again_bytes -= id_bytes(&dropped);
+            if let Some((_, is_listed)) = self.until.get_mut(&hash) {
+                *is_listed = false;
+            }
+        }
+    }
+
+    /// Users of `source` who need no run of it.
+    fn of_late(&self, source: usize, now: Moment) -> impl Iterator<Item = &Job> {
+        let fresh = move |(hash, _): &&(UserHash, Job)| hash.0 == source && self.is_fresh(*hash, now);
+        self.again.iter().filter(fresh).map(|(_, job)| job)
+    }
+}
+
+fn id_bytes((_, user): &Job) -> usize {
+    user.as_ref().map_or(0, |user| user.len() + ID_BYTES)
+}
+
 /// Runs warm sources.
 #[derive(Debug)]
 pub struct Warmer {
@@ -59,9 +123,11 @@ pub struct Warmer {
     active: HashMap<Job, Vec<u64>>,
     orders: HashMap<u64, Order>,
     last_order: u64,
-    /// Until when a user needs no run of a source, and the same in the order of entering.
-    known: HashMap<Job, Moment>,
-    known_order: VecDeque<Job>,
+    /// Bytes of the ids in `users`.
+    queued_bytes: usize,
+    /// Users of late.
+    known: Known,
+    hasher: SeedableRandomState,
     timer: Option<SpawnHandle>,
     _watch: DeathWatch,
 }
@@ -86,8 +152,9 @@ impl Warmer {
             active: HashMap::new(),
             orders: HashMap::new(),
             last_order: 0,
-            known: HashMap::new(),
-            known_order: VecDeque::new(),
+            queued_bytes: 0,
+            known: Known::default(),
+            hasher: SeedableRandomState::with_seed(wiring.env.seed(), SharedSeed::global_fixed()),
             timer: None,
             _watch: DeathWatch::new(wiring, Who::Warmer),
             wiring: Arc::clone(wiring),
@@ -129,6 +196,7 @@ impl Warmer {
         // What somebody waits for, or nobody has seen yet, goes first; then those who have just turned up; then what is only
         // done again.
         if job.1.is_some() {
+            self.queued_bytes += id_bytes(&job);
             self.users.push_back(job);
         } else if order.is_none() && self.wiring.warm[job.0].has_run() {
             self.again.push_back(job);
@@ -141,13 +209,22 @@ impl Warmer {
     fn begin(&mut self) {
         // To the source a run is a load like any other: as many at a time as a tier may have loads.
         while self.running < self.wiring.plan.load_concurrency {
-            let next = self.queue.pop_front().or_else(|| self.users.pop_front());
+            let next = self.queue.pop_front().or_else(|| self.next_user());
             let Some((source, user)) = next.or_else(|| self.again.pop_front()) else { return };
             self.running += 1;
             self.wiring.runs.lock().insert((source, user.clone()));
             let run = super::warm_run::run(Arc::clone(&self.wiring), source, user);
-            self.wiring.host.spawn(run);
+            self.wiring.host().spawn(run);
         }
+    }
+
+    fn next_user(&mut self) -> Option<Job> {
+        let job = self.users.pop_front()?;
+        self.queued_bytes -= id_bytes(&job);
+        if self.users.is_empty() {
+            self.users = VecDeque::new(); // as much room as a crowd took
+        }
+        Some(job)
     }
 
     fn warm(&mut self, scope: &WarmScope, reply: Reply<WarmReport>) {
@@ -195,9 +272,7 @@ impl Warmer {
             }
             if source.is_for_users() {
                 let now = self.wiring.env.now();
-                let of_late =
-                    |job: &&Job| job.0 == number && self.known.get(*job).is_some_and(|&until| until > now);
-                jobs.extend(self.known_order.iter().filter(of_late).cloned());
+                jobs.extend(self.known.of_late(number, now).cloned());
             } else {
                 jobs.push((number, None));
             }
@@ -215,13 +290,14 @@ impl Warmer {
         for number in 0..self.wiring.sources.len() {
             let job = (number, Some(Arc::clone(user)));
             let source = &self.wiring.sources[number];
-            let fresh = self.known.get(&job).is_some_and(|&until| until > now);
-            if !source.is_for_users() || fresh || self.users.len() >= USERS_QUEUED_MAX {
+            let has_room =
+                self.users.len() < USERS_QUEUED_MAX && self.queued_bytes + id_bytes(&job) <= QUEUED_BYTES_MAX;
+            if !source.is_for_users() || !has_room || self.known.is_fresh(self.hash(&job), now) {
                 continue;
             }
             let ttl =
                 self.wiring.routes.tier(source.tier()).map_or(PAUSE, |id| self.wiring.tier(id).terms.ttl());
-            self.know(job.clone(), now.after(ttl));
+            self.know(&job, now.after(ttl));
             self.request(job, None);
             begun = true;
         }
@@ -229,15 +305,13 @@ impl Warmer {
         begun
     }
 
-    fn know(&mut self, job: Job, until: Moment) {
-        if self.known.insert(job.clone(), until).is_none() {
-            self.known_order.push_back(job);
-        }
-        while self.known_order.len() > USERS_KNOWN_MAX {
-            if let Some(oldest) = self.known_order.pop_front() {
-                self.known.remove(&oldest);
-            }
-        }
+    fn know(&mut self, job: &Job, until: Moment) {
+        self.known.note(self.hash(job), job, until);
+    }
+
+    /// What a user is remembered by for a source.
+    fn hash(&self, (source, user): &Job) -> UserHash {
+        (*source, self.hasher.hash_one(user.as_deref().unwrap_or_default()))
     }
 
     fn ended(&mut self, source: usize, user: Option<Arc<str>>, report: &SourceReport) {
@@ -253,6 +327,9 @@ impl Warmer {
         for number in waiting {
             self.fulfil(number, report);
         }
+        if self.active.is_empty() {
+            (self.active, self.queue) = (HashMap::new(), VecDeque::new()); // as much room as a crowd took
+        }
         self.begin();
     }
 
@@ -261,7 +338,7 @@ impl Warmer {
         let (now, source) = (self.wiring.env.now(), &self.wiring.sources[job.0]);
         if job.1.is_some() {
             if !ok {
-                self.know(job.clone(), now.after(10 * PAUSE));
+                self.know(job, now.after(10 * PAUSE));
             }
             return;
         }
@@ -320,6 +397,7 @@ impl Handler<ToWarmer> for Warmer {
                 self.ended(source, user, &report);
                 self.look_at_clock(ctx);
             }
+            ToWarmer::Cleared => self.known = Known::default(),
             ToWarmer::End => ctx.stop(),
             #[cfg(feature = "fault-injection")]
             ToWarmer::Die => panic!("asked to die"),

@@ -115,6 +115,8 @@ pub struct Wiring {
     pub(crate) runs: Mutex<HashSet<Job>>,
     /// The runtime of the host, on which warm sources are read.
     pub(crate) host: Spawner,
+    /// That runtime has ended: it lost a run.
+    pub(super) host_ended: AtomicBool,
     /// The number of the next fence.
     pub(crate) next_fence: AtomicU64,
     /// Whether anything is cached now.
@@ -209,6 +211,7 @@ impl Wiring {
             stats: Place::default(),
             root: Root::default(),
             host,
+            host_ended: AtomicBool::new(false),
             next_fence: AtomicU64::new(0),
             enabled: AtomicBool::new(plan.enabled),
             prefix_terms: plan
@@ -228,6 +231,12 @@ impl Wiring {
             admin: OnceLock::new(),
             plan,
         })
+    }
+
+    /// Where warm sources are read: on the runtime of the host, and on that of the cache once that has ended, as those of
+    /// tests do.
+    pub(crate) fn host(&self) -> &Spawner {
+        if self.host_ended.load(Ordering::Relaxed) { &self.spawner } else { &self.host }
     }
 
     /// The tier of that number.

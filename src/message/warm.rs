@@ -93,8 +93,9 @@ impl SourceReport {
 /// the caller's back.
 ///
 /// Reply: whether a run was begun; it is not waited for. `false`: there is no such source, or the user was active within
-/// that time already (also when what was warmed has been invalidated since), or a run for the user failed in the last 10 s.
-/// Order: none. Cost: a message; the run has its own bound.
+/// that time already (also when what was warmed has been invalidated since, but not cleared), or a run for the user failed in the last 10 s.
+/// Order: none. Cost: a message; the run has its own bound. 100,000 users are remembered, by a hash; for those of them whose ids
+/// have room in 4 MiB, the last ones, a [`Warm`] runs the source again. As many bytes of ids wait for their runs.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<bool, Error>")]
 #[non_exhaustive]

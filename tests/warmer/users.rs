@@ -158,3 +158,22 @@ fn two_sources_for_users_both_run_for_a_user() {
         assert_eq!(runs.began(), 2);
     });
 }
+
+#[test]
+fn a_cache_that_was_cleared_or_switched_off_warms_its_users_again() {
+    paused(|| async {
+        let (source, runs) = free("u", "user");
+        let cache = super::common::inline().warm(source.on_user_active()).start().await.expect("it starts");
+        let active = async |user: &str| cache.user_active(user).await.expect("it is answered");
+        assert!(active("42").await && !active("42").await);
+        cache.invalidate(apex_cache::Scope::All).dry_run().await.expect("counted");
+        assert!(!active("42").await, "a dry run takes nothing");
+        cache.clear().await.expect("it is cleared");
+        assert!(active("42").await && !active("42").await);
+        cache.set_enabled(false).await.expect("it is switched");
+        cache.set_enabled(true).await.expect("and back");
+        assert!(active("42").await && !active("42").await);
+        settle().await;
+        assert_eq!(runs.began(), 3);
+    });
+}
