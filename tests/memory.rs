@@ -294,3 +294,71 @@ fn a_tier_that_says_so_keeps_what_is_often_read_through_a_scan() {
     assert_eq!(kept(Eviction::Lgtc), 5);
     assert_eq!(kept(Eviction::Lru), 0, "or the scan proves nothing");
 }
+
+/// A source for users that brings nothing.
+fn of_users() -> apex_cache::WarmSource {
+    apex_cache::WarmSource::new("u", "user", |_run| async {
+        Ok::<_, std::io::Error>(apex_cache::WarmEntries::new())
+    })
+    .on_user_active()
+}
+
+#[test]
+fn many_users_with_long_ids_take_little_and_a_clear_forgets_them() {
+    let _alone = alone();
+    paused(async || {
+        let cache = common::inline().warm(of_users()).start().await.unwrap();
+        assert!(cache.user_active("first").await.unwrap());
+        cache.clear().await.unwrap();
+        let (before, padding) = (live(), "x".repeat(7_000));
+        for number in 0..20_000 {
+            cache.user_active(format!("{number}{padding}")).await.unwrap();
+        }
+        settle().await;
+        let held = live() - before;
+        assert!(held < 8 << 20, "{held} bytes are held");
+        assert!(!cache.user_active(format!("7{padding}")).await.unwrap(), "it is known");
+        cache.clear().await.unwrap();
+        settle().await;
+        let held = live() - before;
+        assert!(held < 64 << 10, "{held} bytes are held after the clear");
+        assert!(cache.user_active(format!("7{padding}")).await.unwrap(), "what was warmed for it is gone");
+    });
+}
+
+#[test]
+fn the_room_that_a_burst_took_in_the_queues_is_given_back() {
+    let _alone = alone();
+    paused(async || {
+        let settings = Settings::default()
+            .queue_messages(100_000)
+            .queue_bytes(256 << 20)
+            .load_queue(50_000)
+            .load_concurrency(64);
+        let cache = common::inline().settings(settings).start().await.unwrap();
+        let burst = async || {
+            for number in 0..30_000_u64 {
+                cache.set(format!("user::{}", number % 10), &number).send().unwrap();
+            }
+            let loads: Vec<_> = (0..5_000_u64)
+                .map(|number| {
+                    let load = move || async move { Ok::<_, std::io::Error>(number) };
+                    cache.get_or_load(format!("query::{number}"), load).into_future()
+                })
+                .collect();
+            for load in loads {
+                load.await.unwrap();
+            }
+            cache.written().await.unwrap();
+            cache.clear().await.unwrap();
+            advance(Duration::from_secs(2)).await;
+        };
+        cache.set("user::1", &1).await.unwrap();
+        cache.clear().await.unwrap();
+        advance(Duration::from_secs(2)).await;
+        let before = live();
+        burst().await;
+        let held = live() - before;
+        assert!(held < 2 << 20, "{held} bytes are held after the burst");
+    });
+}

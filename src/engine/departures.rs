@@ -146,9 +146,16 @@ impl Departures {
         self.push(0, Departure { why, at: self.now, seq });
     }
 
-    /// Notes which scope the invalidation of number `seq` has, unless that is known.
+    /// Notes which scope the invalidation of number `seq` has, unless that is known, or is a long list: that is kept by nobody's
+    /// budget.
     pub fn scope(&mut self, seq: u64, scope: &Scope) {
-        if self.scope_of(seq).is_none() {
+        const LISTED_MAX: usize = 16;
+        let listed = match scope {
+            Scope::Keys(keys) => keys.as_slice().len(),
+            Scope::Containing(runs) => runs.as_slice().len(),
+            _ => 1,
+        };
+        if listed <= LISTED_MAX && self.scope_of(seq).is_none() {
             if self.scopes.len() == SCOPES_MAX {
                 self.scopes.pop_front();
             }

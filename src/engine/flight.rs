@@ -244,6 +244,7 @@ impl<W> Flights<W> {
         };
         let class = self.trips.class(trip);
         self.trips.land(trip, id);
+        self.give_room_back();
         Some(Landed { key, terms, ticket, began, class, waiters })
     }
 
@@ -309,6 +310,21 @@ impl<W> Flights<W> {
         true
     }
 
+    /// With the last load goes the room that a burst took.
+    fn give_room_back(&mut self) {
+        const SPARE: usize = 1_024;
+        if !self.by_id.is_empty() {
+            return;
+        }
+        if self.attached.capacity() > SPARE {
+            self.attached = HashMap::new();
+        }
+        if self.detached.capacity() > SPARE {
+            self.detached = HashMap::new();
+        }
+        self.trips.give_room_back(SPARE);
+    }
+
     /// A set came for `key`: its load may store nothing, and those who waited are returned, to be given the set value.
     pub fn supersede(&mut self, key: &str) -> Vec<W> {
         let Some(id) = self.attached(key) else { return Vec::new() };
@@ -325,6 +341,7 @@ impl<W> Flights<W> {
         self.attached.remove(key);
         let Some(flight) = self.by_id.remove(&id) else { return Vec::new() };
         self.trips.leave(flight.trip, id);
+        self.give_room_back();
         flight.waiters.into_iter().map(|asked| asked.who).collect()
     }
 

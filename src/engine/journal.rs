@@ -100,6 +100,9 @@ impl Journal {
         let needed = |seq: u64| oldest.is_some_and(|oldest| seq > oldest);
         self.scopes.retain(|(seq, _)| needed(*seq));
         self.keys.retain(|_, seq| needed(*seq));
+        if oldest.is_none() {
+            (self.scopes, self.keys) = (Vec::new(), HashMap::new()); // with the room that they took
+        }
     }
 
     /// Looks whether the records are within their bound and are kept for somebody.

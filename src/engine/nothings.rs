@@ -34,7 +34,7 @@ impl Nothings {
         self.len -= 1;
         self.bytes -= weight;
         if self.len == 0 {
-            self.order.clear();
+            self.order = VecDeque::new(); // as much room as they took
         }
     }
 

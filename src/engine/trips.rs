@@ -224,6 +224,15 @@ impl Trips {
         *self = Self::new(self.running_max, self.queue_max);
     }
 
+    /// Queues that are empty keep room for `spare` at most.
+    pub fn give_room_back(&mut self, spare: usize) {
+        for queue in &mut self.queues {
+            if queue.is_empty() && queue.capacity() > spare {
+                *queue = VecDeque::new();
+            }
+        }
+    }
+
     /// Every flight, with its trip and whether that has started.
     pub fn all(&self) -> impl Iterator<Item = (TripId, bool, FlightId)> {
         self.by_id

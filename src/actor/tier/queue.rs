@@ -19,6 +19,9 @@ use crate::error::Result;
 use crate::message::TierState;
 use crate::telemetry;
 
+/// Requests that an empty queue keeps room for at most.
+const SPARE: usize = 1_024;
+
 /// What is to be done next.
 #[derive(Debug)]
 enum Job {
@@ -160,6 +163,9 @@ impl TierActor {
             places.leave(&mut self.queue.left);
         }
         self.queue.left.clear();
+        if self.queue.jobs.is_empty() && self.queue.jobs.capacity() > SPARE {
+            self.queue.jobs = VecDeque::new(); // as much room as a burst took
+        }
         let mut stored = std::mem::take(&mut self.queue.stored);
         stored.drain(..).for_each(|(reply, stored)| reply.answer(stored));
         self.queue.stored = stored;
