@@ -123,8 +123,8 @@ impl Fence {
         self.end(End::Commit).await
     }
 
-    /// Ends the fence and leaves what is cached: call it when the transaction was taken back. Loads that ran meanwhile
-    /// store nothing. A fence that its time ended before, or whose tier began anew, kept nothing out: there what the scope
+    /// Ends the fence and leaves what is cached: call it when the transaction was certainly taken back. After a COMMIT whose
+    /// outcome is unknown call [`commit`](Self::commit). Loads that ran meanwhile store nothing. A fence that its time ended before, or whose tier began anew, kept nothing out: there what the scope
     /// matches is taken away.
     pub async fn abort(self) -> Result<()> {
         self.end(End::Abort).await.map(drop)

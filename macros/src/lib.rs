@@ -295,15 +295,16 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # When
 ///
-/// After success: what a `Result` says; any other type is success. With `on = always` after an error as well. And when
-/// the function was dropped midway or panicked, because nobody knows then what it had changed: one invalidation too many
-/// costs a miss, one too few a stale answer.
+/// Whenever the function ends: after success, after an error, after a panic, and when it was dropped midway. An error does not
+/// say that nothing changed: it may come after the COMMIT, or be the COMMIT whose answer was lost. One invalidation too many
+/// costs a miss, one too few a stale answer until the time to live is over. With `on = ok` an `Err` invalidates nothing; write
+/// it where every error of the function means that the source is as it was.
 ///
 /// # Options
 ///
 /// | option | means | default |
 /// | --- | --- | --- |
-/// | `on = always` | after errors too | `on = ok` |
+/// | `on = ok` | not after errors | `on = always` |
 /// | `tags = ["author:{id}"]` | takes what has these tags, in all tiers; alone or beside templates | |
 /// | `after = ["issue::{ret.id}::*"]` | templates over what the function returned, see below | |
 /// | `fence` | from before the body until the invalidation nothing that matches is stored, see below | |
@@ -312,7 +313,7 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```
 /// # use apex_cache::{Cache, Error, cache_invalidate, message::Invalidated};
-/// #[cache_invalidate("products:*", "categories:*", on = always, report = note)]
+/// #[cache_invalidate("products:*", "categories:*", report = note)]
 /// async fn update_product(cache: &Cache, id: u32) {}
 ///
 /// fn note(taken: &Result<Invalidated, Error>) {
@@ -324,8 +325,8 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// **Around a transaction, write `fence`.** Without it a load that begins after the body wrote and before it committed may
 /// read the old row and store it; the invalidation that follows takes it out again, so nobody is served it afterwards. With
-/// it such a row is not stored at all: what is loaded meanwhile is served and forgotten. A function that fails ends
-/// the fence and leaves the cache as it is.
+/// it such a row is not stored at all: what is loaded meanwhile is served and forgotten. With `on = ok` a function that
+/// fails ends the fence and leaves the cache as it is.
 ///
 /// ```
 /// # use apex_cache::{Cache, cache_invalidate};
@@ -353,7 +354,7 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 /// The first segment is plain text, and all keys below it are fenced while the body runs, because nobody
 /// knows yet which of them it changes. Then the fence ends, and only what the templates name is invalidated.
 /// Without a value the whole first segment is: when the body panics, when its caller gives up, and after an
-/// error with `on = always`. With `on = ok` an error invalidates nothing. Arguments may stand next to `ret`;
+/// error. With `on = ok` an error invalidates nothing. Arguments may stand next to `ret`;
 /// they are written before the body takes them, and need `Display`. An argument called `ret` is hidden in
 /// `after`, and nowhere else.
 ///

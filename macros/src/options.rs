@@ -377,8 +377,9 @@ impl FromMeta for Run {
 /// When to invalidate.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum On {
-    #[default]
     Ok,
+    /// A commit whose outcome is unknown ends in an error too, and may have gone through.
+    #[default]
     Always,
 }
 
@@ -388,7 +389,7 @@ impl FromMeta for On {
             Some("ok") => Ok(Self::Ok),
             Some("always") => Ok(Self::Always),
             _ => Err(darling::Error::custom(
-                "`on` is `ok` (after success) or `always` (after an error as well)",
+                "`on` is `always` (after an error as well) or `ok` (after success)",
             )
             .with_span(expr)),
         }

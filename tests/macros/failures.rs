@@ -24,7 +24,7 @@ async fn late(cache: &Cache, id: u32, took: Duration) -> Result<u32, NoError> {
     Ok(id)
 }
 
-#[cache_invalidate("user::{id}::*", on = always)]
+#[cache_invalidate("user::{id}::*")]
 async fn change(cache: &Cache, id: u32) -> Result<(), NoError> {
     Err(NoError)
 }
@@ -107,12 +107,19 @@ fn a_body_that_asks_for_itself_runs_through() {
 }
 
 #[test]
-fn an_invalidation_happens_after_errors_when_always_and_when_the_caller_gave_up() {
+fn an_invalidation_happens_after_an_error_a_panic_and_a_caller_that_gave_up() {
     paused(|| async {
         let (cache, count): (_, Arc<AtomicU32>) = (Cache::for_tests().await, Arc::default());
         assert_eq!(runs(&cache, 1, Arc::clone(&count)).await, Ok(1));
         assert_eq!(change(&cache, 1).await, Err(NoError));
         assert_eq!(runs(&cache, 1, Arc::clone(&count)).await, Ok(2));
+
+        #[cache_invalidate("user::{id}::*", on = ok)]
+        async fn unchanged(cache: &Cache, id: u32) -> Result<(), NoError> {
+            Err(NoError)
+        }
+        assert_eq!(unchanged(&cache, 1).await, Err(NoError));
+        assert_eq!(runs(&cache, 1, Arc::clone(&count)).await, Ok(2), "its error says that nothing changed");
 
         #[cache_invalidate("user::{id}::*")]
         async fn hangs(cache: &Cache, id: u32) {

@@ -41,12 +41,12 @@ async fn issue(end: End) -> Answer<Issue> {
     }
 }
 
-#[cache_invalidate(after = ["issue::{ret.id}::*", "project::{ret.project.name}"])]
+#[cache_invalidate(after = ["issue::{ret.id}::*", "project::{ret.project.name}"], on = ok)]
 async fn close(cache: &Cache, end: End) -> Answer<Issue> {
     issue(end).await
 }
 
-#[cache_invalidate("user::{user}", after = ["issue::{ret.id}::*", "project::{ret.project.name}"], on = always)]
+#[cache_invalidate("user::{user}", after = ["issue::{ret.id}::*", "project::{ret.project.name}"])]
 async fn reopen(cache: &Cache, end: End, user: u32) -> Result<Issue, String> {
     issue(end).await
 }

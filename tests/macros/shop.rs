@@ -271,7 +271,7 @@ fn a_purchase_renews_the_user_and_the_orders() {
 }
 
 #[test]
-fn a_change_that_failed_invalidates_nothing() {
+fn an_error_after_a_change_that_failed_is_not_cached() {
     paused(|| async {
         let db = database().await;
         db.get_orders_for_user(7).await.unwrap();
