@@ -154,12 +154,10 @@ pub(crate) fn unawaited_failed(tier: &Arc<str>, count: u64, left_out: u64) {
 /// The calls of a cached function go past the cache: told once for each kind of reason.
 pub(crate) fn not_cached(reason: &Error) {
     static TOLD: Mutex<Vec<ErrorKind>> = Mutex::new(Vec::new());
-    let (kind, mut told) = (reason.kind(), TOLD.lock());
-    if !told.contains(&kind) {
-        told.push(kind);
+    if first_time(&TOLD, reason.kind()) {
         tracing::warn!(
             target: ROUTE,
-            reason = ?kind,
+            reason = ?reason.kind(),
             "a cached function runs uncached, as its key cannot be used; call its `_key` companion to see why"
         );
     }
@@ -172,9 +170,7 @@ pub(crate) fn not_tagged(error: &Error) {
         Error::InvalidTag { reason, .. } | Error::InvalidKey { reason, .. } => reason,
         _ => "an argument cannot be written",
     };
-    let mut told = TOLD.lock();
-    if !told.contains(&reason) {
-        told.push(reason);
+    if first_time(&TOLD, reason) {
         tracing::warn!(
             target: ROUTE,
             reason,
@@ -197,6 +193,56 @@ pub(crate) fn over_its_grant(tier: &Arc<str>, bytes: u64, counted: u64) {
 /// More is granted than there is.
 pub(crate) fn overdrawn(granted: u64, limit: u64, error: &dyn fmt::Display) {
     tracing::error!(target: TIER, granted, limit, "{error}");
+}
+
+/// A template of `#[cache_invalidate]` made no scope: logged once for each template and reason.
+pub(crate) fn invalidation_widened(template: &'static str, reason: &'static str) {
+    static TOLD: Mutex<Vec<(&'static str, &'static str)>> = Mutex::new(Vec::new());
+    if first_time(&TOLD, (template, reason)) {
+        tracing::warn!(
+            target: ROUTE,
+            template,
+            reason,
+            "a template of `#[cache_invalidate]` made no scope, so all below its first segment was invalidated, or \
+             everything where that is no plain text; write an argument that `Display` or serde can write, and fewer or shorter \
+             ones. This is told once for each template and reason"
+        );
+    }
+}
+
+/// A function of `#[cache_invalidate(.., fence)]` runs without its fence: logged once for each kind of reason.
+pub(crate) fn invalidation_unfenced(reason: &crate::Error) {
+    static TOLD: Mutex<Vec<ErrorKind>> = Mutex::new(Vec::new());
+    if first_time(&TOLD, reason.kind()) {
+        tracing::warn!(
+            target: ROUTE,
+            reason = ?reason.kind(),
+            "no fence could be opened around a function of `#[cache_invalidate]`, so old rows may be stored while it runs; they are \
+             invalidated when it ends. Look at Queue in /cache-info. This is told once for each reason"
+        );
+    }
+}
+
+/// A function of `#[cache_invalidate]` found no cache: logged once.
+pub(crate) fn invalidation_without_cache() {
+    static TOLD: Mutex<Vec<()>> = Mutex::new(Vec::new());
+    if first_time(&TOLD, ()) {
+        tracing::warn!(
+            target: ROUTE,
+            "a function of `#[cache_invalidate]` found no cache, so it invalidated nothing; call `apex_cache::install` before \
+             the first change, or give it the cache that holds the values. Leave it where caching is off on purpose"
+        );
+    }
+}
+
+/// Whether `told` did not hold `what`, which it does now. Callers log after that: a host's subscriber may call the cache.
+fn first_time<T: PartialEq>(told: &Mutex<Vec<T>>, what: T) -> bool {
+    let mut told = told.lock();
+    let is_new = !told.contains(&what);
+    if is_new {
+        told.push(what);
+    }
+    is_new
 }
 
 /// An invalidation did not take effect everywhere.
@@ -254,6 +300,25 @@ pub(crate) fn unknown_prefix(prefix: &str, tier: &Arc<str>) {
         tier = &**tier,
         "no tier takes keys with this prefix, they go to the default tier; add it to the prefixes of a tier"
     );
+}
+
+/// An invalidation has a first segment that no tier takes; `tier`: where such keys go, if they are taken at all.
+pub(crate) fn unknown_scope(prefix: &str, tier: Option<&str>) {
+    match tier {
+        Some(tier) => tracing::warn!(
+            target: ROUTE,
+            prefix,
+            tier,
+            "no tier was made for the keys that an invalidation names, so it looks in the default tier alone; compare it with \
+             the keys that are stored, or add the prefix to a tier. This is told once for each prefix"
+        ),
+        None => tracing::warn!(
+            target: ROUTE,
+            prefix,
+            "no tier takes the keys that an invalidation names, so it is refused; compare it with the keys that are stored, \
+             or add the prefix to a tier. This is told once for each prefix"
+        ),
+    }
 }
 
 /// As [`unknown_prefix`], and from now on no more of these.

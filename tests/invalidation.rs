@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used)] // what cannot be had fails the test, in helpers too
 
 mod common;
+#[path = "common/log.rs"]
+mod log;
 #[path = "common/source.rs"]
 mod source;
 
@@ -28,3 +30,5 @@ mod stamp;
 mod tags;
 #[path = "invalidation/transaction.rs"]
 mod transaction;
+#[path = "invalidation/unclaimed.rs"]
+mod unclaimed;

@@ -6,12 +6,16 @@
 mod caches;
 #[path = "macros/failures.rs"]
 mod failures;
+#[path = "macros/fallbacks.rs"]
+mod fallbacks;
 #[path = "macros/forms.rs"]
 mod forms;
 #[path = "macros/freshness.rs"]
 mod freshness;
 #[path = "macros/keys.rs"]
 mod keys;
+#[path = "common/log.rs"]
+mod log;
 #[path = "macros/names.rs"]
 mod names;
 #[path = "macros/native.rs"]

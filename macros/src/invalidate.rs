@@ -69,23 +69,25 @@ fn scopes(texts: &[LitStr], options: &Invalidate, function: &Function) -> Result
     let (krate, names) = (&options.krate.0, function.names());
     let mut scopes = Vec::new();
     for text in texts {
-        scopes.extend(scopes_of(&Template::parse(text, Use::Scope, &names)?, krate));
+        scopes.extend(scopes_of(&Template::parse(text, Use::Scope, &names)?, text, krate));
     }
     for tag in &options.tags.templates {
-        scopes.push(Template::parse(tag, Use::Tag, &names)?.tag_scope(krate));
+        scopes.push(Template::parse(tag, Use::Tag, &names)?.tag_scope(tag, krate));
     }
     Ok(scopes)
 }
 
-/// Expressions that are the scopes of `template`: of what it says, and of ids that it cannot look into.
-fn scopes_of(template: &Template, krate: &TokenStream) -> Vec<TokenStream> {
+/// Expressions that are the scopes of `template`, which is written as `text`: of what it says, and of ids that it cannot
+/// look into.
+fn scopes_of(template: &Template, text: &LitStr, krate: &TokenStream) -> Vec<TokenStream> {
     let hashed_ids = template.of_hashed_ids();
+    let wider = template.literal_first_segment().unwrap_or_default();
     let scope = |template: &Template| {
-        let (writes, wider) = (template.writes(krate), template.first_segment());
+        let writes = template.writes(krate);
         code!({
             let mut __text = #krate::__private::Text::new();
             #writes
-            __text.scope(#wider)
+            __text.scope(#wider, #text)
         })
     };
     [template].into_iter().chain(&hashed_ids).map(scope).collect()
@@ -119,7 +121,7 @@ impl After {
                 firsts.push(first);
             }
             kept.extend(template.keep_arguments(krate, scopes.len()));
-            scopes.extend(scopes_of(&template, krate));
+            scopes.extend(scopes_of(&template, text, krate));
         }
         let begin = code!(let __invalidation = __invalidation.fenced_after(&[#(#firsts),*]).await;);
         let found = code! {

@@ -360,7 +360,8 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// The function returns what it returned, of whatever type. An invalidation that a tier has no place for is sent again for
 /// a second; one that is never confirmed is logged as an error and told to `report`. A template that makes no scope
-/// (an argument that cannot be written) takes its whole first segment. Without a cache nothing happens.
+/// (an argument that cannot be written, or one too long) takes all below its first segment, or everything where that is no plain
+/// text; without a cache nothing is taken. Both are counted in `StatsSnapshot::invalidations` and logged once.
 ///
 /// Arguments are read before the body runs, so it may take them. Works on async functions and methods, also of traits
 /// and beside `#[async_trait]` on a method that it calls.

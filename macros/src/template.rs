@@ -97,17 +97,7 @@ impl Template {
         })
     }
 
-    /// The first segment, where that is certain: what an invalidation takes when its template makes no scope.
-    pub(crate) fn first_segment(&self) -> &str {
-        match self.pieces.first() {
-            Some(Piece::Literal(text)) => {
-                text.split_once("::").map_or("", |(first, _)| first).trim_end_matches(['*', '?'])
-            }
-            _ => "",
-        }
-    }
-
-    /// The first segment, if nothing but text stands in it.
+    /// The first segment, if nothing but text stands in it: what an invalidation takes when its template makes no scope.
     pub(crate) fn literal_first_segment(&self) -> Option<String> {
         let Some(Piece::Literal(text)) = self.pieces.first() else { return None };
         let (first, _) = text.split_once(SEPARATOR)?;
@@ -138,10 +128,10 @@ impl Template {
         quote!(#text.tag())
     }
 
-    /// An expression that is the scope of the tag.
-    pub(crate) fn tag_scope(&self, krate: &TokenStream) -> TokenStream {
+    /// An expression that is the scope of the tag, which is written as `written`.
+    pub(crate) fn tag_scope(&self, written: &LitStr, krate: &TokenStream) -> TokenStream {
         let text = self.tag_text(krate);
-        quote!(#text.tag_scope())
+        quote!(#text.tag_scope(#written))
     }
 
     /// A tag is not cut into segments: arguments stand in it as they are, and all of it is encoded as one.

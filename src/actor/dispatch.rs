@@ -66,6 +66,11 @@ impl<R> Pending<R> {
         Self(Waiting::Known(Some(answer)))
     }
 
+    /// Why the request was refused, if it was: then it is in no inbox.
+    pub(crate) fn refusal(&self) -> Option<&Error> {
+        if let Waiting::Known(Some(Err(error))) = &self.0 { Some(error) } else { None }
+    }
+
     pub(crate) fn task(task: impl Future<Output = Result<R>> + Send + 'static) -> Self {
         Self(Waiting::Task(Box::pin(task)))
     }
@@ -178,7 +183,12 @@ impl Request for Set {
 impl Request for Remove {
     type Reply = Removed;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        match wiring.post_key(self.key, Lane::Control, |key, reply| TierRequest::Remove { key, reply }) {
+        let Self { key } = self;
+        let bytes = key.as_str().len() as u64;
+        let posted = wiring.route_removal(key.as_str()).and_then(|tier| {
+            wiring.post_to(tier.id, Lane::Control, bytes, |reply| TierRequest::Remove { key, reply })
+        });
+        match posted {
             Ok(answer) => Pending::task(async move {
                 let span = spans::invalidation("key", How::Remove.as_str(), false, true);
                 let taken = answer.instrument(span.clone()).await;

@@ -38,7 +38,7 @@ impl Wiring {
             _ => 0,
         };
         let take = |id: TierId| Ok((id, Some(self.permit(id, Lane::Control, bytes)?)));
-        self.reached(scope)?.into_iter().map(take).collect()
+        self.reached_told(scope)?.into_iter().map(take).collect()
     }
 
     /// Tells each of these tiers what `request` makes of a reply slot, at one moment of the inbox.

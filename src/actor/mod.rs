@@ -16,6 +16,7 @@ mod dispatch;
 mod event_queue;
 mod events;
 mod explain;
+mod fallbacks;
 #[cfg(feature = "fault-injection")]
 mod fault;
 mod guard;
@@ -59,6 +60,7 @@ pub use change::Was;
 pub use dispatch::{Pending, Request};
 pub use events::Events;
 pub(crate) use events::{Listener, listen};
+pub(crate) use fallbacks::without_cache;
 pub(crate) use guard::guarded;
 pub(crate) use invalidate::Open;
 pub use live_terms::LiveTerms;

@@ -43,7 +43,7 @@ pub(super) fn remove(
     let count = keys.len();
     let mut parts: Vec<Part> = Vec::new();
     for (place, key) in keys.into_iter().enumerate() {
-        let tier = wiring.route_told(key.as_str())?.0.id;
+        let tier = wiring.route_removal(key.as_str())?.id;
         match parts.iter_mut().find(|part| part.tier == tier) {
             Some(part) => {
                 part.keys.push(key);

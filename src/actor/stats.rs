@@ -159,7 +159,9 @@ async fn snapshot(wiring: Arc<Wiring>, reply: Reply<StatsSnapshot>) {
     let budget = wiring.budget.lock().total();
     let supervisor_turns = wiring.supervisor_turns.read();
     let (uptime, tiers) = (uptime(&wiring), tiers(&wiring));
-    reply.answer(Ok(StatsSnapshot { uptime, budget, tiers, supervisor_turns, top, warm }));
+    let invalidations = wiring.fallbacks.read();
+    let snapshot = StatsSnapshot { uptime, budget, tiers, supervisor_turns, top, warm, invalidations };
+    reply.answer(Ok(snapshot));
 }
 
 impl Actor for StatsActor {

@@ -14,6 +14,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, watch};
 
 use super::events::EventHub;
+use super::fallbacks::Fallbacks;
 use super::inbox::{Inbox, Parcel};
 use super::live_terms::LiveTerms;
 use super::look::KeyAt;
@@ -22,7 +23,7 @@ use super::permit::Permits;
 use super::reply::Answerer;
 use super::request::{ToStats, ToSupervisor, ToTier, ToWarmer};
 use super::root::Root;
-use super::strangers::Strangers;
+use super::strangers::{ONE_SEGMENT, Strangers};
 use super::supervisor::Supervisor;
 use super::throttle::Throttle;
 use super::tier_shared::TierShared;
@@ -131,6 +132,8 @@ pub struct Wiring {
     /// How long the supervisor's turns took.
     pub(crate) supervisor_turns: Recorder,
     pub(crate) strangers: Strangers,
+    /// Invalidations that were not carried out as they were asked for.
+    pub(crate) fallbacks: Fallbacks,
     phase: AtomicU8,
 }
 
@@ -225,6 +228,7 @@ impl Wiring {
             address: RwLock::default(),
             supervisor_turns: Recorder::default(),
             strangers: Strangers::default(),
+            fallbacks: Fallbacks::default(),
             phase: AtomicU8::new(Phase::Open as u8),
             settings,
             reloading: Mutex::default(),
@@ -297,9 +301,44 @@ impl Wiring {
         Ok((tier, terms))
     }
 
+    /// As [`Wiring::route`], for a key that is to be taken away.
+    pub(super) fn route_removal(&self, key: &str) -> Result<&TierShared> {
+        let found = self.routed(key);
+        if !matches!(found, Ok((_, _, true))) {
+            self.note_unclaimed(first_segment(key), first_segment(key) == key);
+        }
+        found.map(|(tier, _, _)| tier)
+    }
+
     /// The tiers that `scope` can reach.
     pub(crate) fn reached(&self, scope: &Scope) -> Result<Vec<TierId>> {
         self.routes.reached(scope)
+    }
+
+    /// As [`Wiring::reached`], for an invalidation on its way. Errors: `UnknownPrefix`, where the settings refuse the keys that
+    /// it names; `UnknownTier`.
+    pub(super) fn reached_told(&self, scope: &Scope) -> Result<Vec<TierId>> {
+        if let Some(first) = self.routes.unclaimed(scope) {
+            let is_key = |key: &Key| key.as_str() == first;
+            let is_whole = match scope {
+                Scope::Key(key) => is_key(key),
+                Scope::Keys(keys) => keys.as_slice().iter().any(is_key),
+                _ => false,
+            };
+            self.note_unclaimed(first, is_whole);
+            if self.routes.default_tier().is_none() {
+                return Err(Error::UnknownPrefix { prefix: Shown::new(first) });
+            }
+        }
+        self.reached(scope)
+    }
+
+    /// An invalidation names keys that begin with `first`, for which no tier was made: mostly a slip of the pen.
+    /// `is_whole`: it is all of a key, which may be anything; logs name no keys.
+    fn note_unclaimed(&self, first: &str, is_whole: bool) {
+        self.fallbacks.unknown_prefix.one();
+        let tier = self.routes.default_tier().map(|id| &*self.tier(id).name);
+        self.strangers.meet_scope(if is_whole { ONE_SEGMENT } else { first }, tier);
     }
 
     /// What a tier is told once.

@@ -44,7 +44,7 @@ pub fn stats_panel_top(snapshot: &StatsSnapshot, style: Style, top: usize) -> St
     sections.extend(loads(&snapshot.tiers, style));
     sections.extend(removals(&snapshot.tiers, style));
     sections.extend(warm(&snapshot.warm, style));
-    sections.extend(troubles(&snapshot.tiers, style));
+    sections.extend(troubles(snapshot, style));
     sections.join("\n")
 }
 
@@ -191,7 +191,7 @@ fn warm(sources: &[WarmStats], style: Style) -> Option<String> {
 }
 
 /// What should be zero, with what to do about it.
-fn troubles(tiers: &[NamedTierStats], style: Style) -> Option<String> {
+fn troubles(StatsSnapshot { tiers, invalidations, .. }: &StatsSnapshot, style: Style) -> Option<String> {
     let total = |field: fn(&TierStats) -> u64| sum(tiers, field);
     section(
         style.heading("🚨", "Trouble"),
@@ -204,6 +204,17 @@ fn troubles(tiers: &[NamedTierStats], style: Style) -> Option<String> {
                 "Writes that nobody awaited and that were lost (await what must not be lost)",
                 total(|t| t.unawaited_failed),
             ),
+            (
+                "Invalidations of keys that no tier was made for (the log names them)",
+                invalidations.unknown_prefix,
+            ),
+            ("Invalidations wider than their template (the log names it)", invalidations.widened),
+            ("Changes without their fence (look at Queue in /cache-info)", invalidations.unfenced),
+            (
+                "Invalidations of an attribute that were not confirmed (see the log)",
+                invalidations.unconfirmed,
+            ),
+            ("Invalidations of an attribute that found no cache (see the log)", invalidations.without_cache),
             ("Too large for max_entry_size", total(|t| t.too_large)),
             ("Read as another type (use one type per key)", total(|t| t.wrong_type)),
             ("Cannot be read back (the log names type and field)", total(|t| t.unreadable)),

@@ -7,12 +7,15 @@ use std::fmt::{self, Display, Write as _};
 use std::future::pending;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
+use super::text::Target;
+use crate::actor::{Pending, without_cache};
 use crate::engine::scope::{Prefix, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fence::Fence;
 use crate::handle::Cache;
 use crate::message::{Invalidate, Invalidated};
-use crate::telemetry;
 
 /// How often a tier that is flooded is asked again, and how long it is left alone in between.
 const TRIES_MAX: usize = 100;
@@ -40,21 +43,31 @@ struct Around {
 }
 
 impl Invalidation {
-    /// Of `scopes` in `cache`.
-    pub fn new(cache: Option<&Cache>, scopes: Vec<Scope>) -> Self {
+    /// Of `targets` in `cache`.
+    pub fn new(cache: Option<&Cache>, targets: Vec<Target>) -> Self {
+        let scopes = match cache {
+            Some(cache) => scopes_of(cache, targets),
+            None => {
+                without_cache();
+                Vec::new()
+            }
+        };
         Self { cache: cache.cloned(), scopes, fences: Vec::new(), around: Around::default() }
     }
 
     /// As [`Invalidation::new`], and keeps out of the cache from now on what is loaded while the function runs. A scope
     /// that no fence can be had for is invalidated afterwards all the same.
-    pub async fn fenced(cache: Option<&Cache>, scopes: Vec<Scope>) -> Self {
-        let mut this = Self::new(cache, scopes);
+    pub async fn fenced(cache: Option<&Cache>, targets: Vec<Target>) -> Self {
+        let mut this = Self::new(cache, targets);
         let Some(cache) = cache else { return this };
         let mut left = Vec::new();
         for scope in &this.scopes {
             match cache.begin(scope.clone()).await {
                 Ok(fence) => this.fences.push(fence),
-                Err(_) => left.push(scope.clone()),
+                Err(error) => {
+                    note_unfenced(cache, &error);
+                    left.push(scope.clone());
+                }
             }
         }
         this.scopes = left;
@@ -69,7 +82,10 @@ impl Invalidation {
             let scope = Prefix::parse(first).map_or(Scope::All, Scope::from);
             match cache.begin(scope.clone()).await {
                 Ok(fence) => self.around.fences.push(fence),
-                Err(_) => self.around.unfenced.push(scope),
+                Err(error) => {
+                    note_unfenced(&cache, &error);
+                    self.around.unfenced.push(scope);
+                }
             }
         }
         self
@@ -78,7 +94,7 @@ impl Invalidation {
     /// Invalidates, when that is `wanted`, and waits until nothing older is served; of what was
     /// [fenced](Self::fenced_after) only what was `found` in the value, or all where there is no value.
     /// Counts are summed over all scopes. `None`: it was not wanted, or there is no cache.
-    pub async fn finish(mut self, wanted: bool, found: Option<Vec<Scope>>) -> Option<Result<Invalidated>> {
+    pub async fn finish(mut self, wanted: bool, found: Option<Vec<Target>>) -> Option<Result<Invalidated>> {
         let (mut scopes, mut fences) = (std::mem::take(&mut self.scopes), std::mem::take(&mut self.fences));
         let mut around = std::mem::take(&mut self.around);
         if !wanted {
@@ -90,19 +106,19 @@ impl Invalidation {
         }
         let cache = self.cache.as_ref()?;
         if let Some(found) = found {
-            scopes.extend(found);
+            scopes.extend(scopes_of(cache, found));
         } else {
             scopes.append(&mut around.unfenced);
             fences.append(&mut around.fences);
         }
         // All are under way before the first is waited for: dropped from here on, this takes nothing back.
-        let sent: Vec<_> = scopes.iter().map(|scope| cache.send(Invalidate::new(scope.clone()))).collect();
+        let sent: Vec<_> = scopes.into_iter().map(|scope| send(cache, scope)).collect();
         let mut sum = Ok(Invalidated::default());
         for fence in fences {
-            add(&mut sum, fence.commit().await);
+            add(&mut sum, noted(cache, fence.commit().await));
         }
-        for (answer, scope) in sent.into_iter().zip(&scopes) {
-            add(&mut sum, again_while_full(cache, scope, answer.await).await);
+        for answer in sent {
+            add(&mut sum, answer.await);
         }
         for fence in around.fences {
             // One that is dropped takes the whole segment: so does a caller who gives up here, and so an
@@ -115,17 +131,58 @@ impl Invalidation {
     }
 }
 
+/// What is taken for `targets`; notes those that take more than their templates say.
+fn scopes_of(cache: &Cache, targets: Vec<Target>) -> Vec<Scope> {
+    let scope = |Target { scope, widened }: Target| {
+        if let Some(widened) = widened {
+            cache.wiring().fallbacks.widened(widened.template, widened.reason);
+        }
+        scope
+    };
+    targets.into_iter().map(scope).collect()
+}
+
+fn note_unfenced(cache: &Cache, error: &Error) {
+    // A cache that has ended stores nothing that a fence would have to keep out.
+    if error.kind() != ErrorKind::Closed {
+        cache.wiring().fallbacks.unfenced(error);
+    }
+}
+
+/// Notes an invalidation that was not confirmed. A cache that has ended serves nothing old any more.
+fn noted(cache: &Cache, taken: Result<Invalidated>) -> Result<Invalidated> {
+    match taken {
+        Err(Error::Closed) => Ok(Invalidated::default()),
+        taken => taken.inspect_err(|error| cache.wiring().fallbacks.unconfirmed(error)),
+    }
+}
+
 /// Adds what one scope took; the last failure stays.
 fn add(sum: &mut Result<Invalidated>, taken: Result<Invalidated>) {
     match (sum, taken) {
         (Ok(sum), Ok(taken)) => {
             sum.add(&taken);
         }
-        (sum, Err(error)) => {
-            telemetry::not_invalidated(&error);
-            *sum = Err(error);
-        }
+        (sum, Err(error)) => *sum = Err(error),
         (Err(_), Ok(_)) => {}
+    }
+}
+
+/// Sends an invalidation. It is carried out, or its failure is noted, whether anybody waits for the answer or not: where a
+/// tier is full, it is sent again by a task of its own.
+fn send(cache: &Cache, scope: Scope) -> Pending<Invalidated> {
+    let (answer, own) = (cache.send(Invalidate::new(scope.clone())), cache.clone());
+    match answer.refusal() {
+        None => Pending::task(async move { noted(&own, answer.await) }),
+        Some(error) if error.kind() == ErrorKind::Overloaded => {
+            let (tell, told) = oneshot::channel();
+            cache.wiring().spawner.spawn(async move {
+                let _ = tell.send(noted(&own, again_while_full(&own, &scope, answer.await).await));
+            });
+            Pending::task(async move { told.await.unwrap_or(Err(Error::Closed)) })
+        }
+        // Noted here, for a caller who is gone waits for no answer.
+        Some(error) => Pending::known(noted(cache, Err(error.clone()))),
     }
 }
 
@@ -141,8 +198,6 @@ async fn again_while_full(
                 cache.wiring().spawner.within(PAUSE, pending::<()>()).await;
                 answer = cache.send(Invalidate::new(scope.clone())).await;
             }
-            // Nothing is served any more.
-            Err(Error::Closed) => return Ok(Invalidated::default()),
             _ => break,
         }
     }
@@ -152,8 +207,9 @@ async fn again_while_full(
 impl Drop for Invalidation {
     fn drop(&mut self) {
         if let Some(cache) = &self.cache {
-            for scope in self.scopes.iter().chain(&self.around.unfenced) {
-                drop(cache.send(Invalidate::new(scope.clone()))); // accepted before this returns
+            let scopes = std::mem::take(&mut self.scopes).into_iter();
+            for scope in scopes.chain(std::mem::take(&mut self.around.unfenced)) {
+                drop(send(cache, scope)); // accepted before this returns, or sent again by a task
             }
         }
     }

@@ -27,4 +27,4 @@ pub use tags::{
     Bare, InArc, InOption, InnerProbe, IntoTag, Layers, LayersProbe, OuterProbe, Tagging, Within, tags_of,
     tags_with,
 };
-pub use text::{Hole, KeyPart, SerializedHole, Text};
+pub use text::{Hole, KeyPart, SerializedHole, Target, Text};

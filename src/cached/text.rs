@@ -110,8 +110,8 @@ impl Text {
     /// The text as the scope of a tag. Text that makes none, because an argument cannot be shown, gives everything: one
     /// key too many costs a miss, one too few a stale answer.
     #[must_use]
-    pub fn tag_scope(self) -> Scope {
-        self.tag().map_or(Scope::All, Scope::Tag)
+    pub fn tag_scope(self, template: &'static str) -> Target {
+        Target::of(self.tag().map(Scope::Tag), template, || Scope::All)
     }
 
     /// The text as a key, which is looked up as it is and checked when it is stored.
@@ -131,15 +131,45 @@ impl Text {
     /// The text as what an invalidation takes. Text that makes no scope gives one that takes more: `wider` and all below
     /// it, or everything. One key too many costs a miss, one too few a stale answer.
     #[must_use]
-    pub fn scope(self, wider: &str) -> Scope {
-        let wider = || Prefix::parse(wider).map_or(Scope::All, Scope::from);
-        let Ok(text) = self.finish() else { return wider() };
-        let exact = match text.strip_suffix("::*") {
+    pub fn scope(self, wider: &str, template: &'static str) -> Target {
+        let exact = self.finish().and_then(|text| match text.strip_suffix("::*") {
             _ if !text.contains(['*', '?']) => Key::parse(&text).map(Scope::from),
             Some(before) if !before.contains(['*', '?']) => Prefix::parse(before).map(Scope::from),
             _ => Pattern::parse(&text).map(Scope::from),
-        };
-        exact.unwrap_or_else(|_| wider())
+        });
+        Target::of(exact, template, || Prefix::parse(wider).map_or(Scope::All, Scope::from))
+    }
+}
+
+/// What an attribute takes away, and whether that is more than its template says.
+#[derive(Debug)]
+pub struct Target {
+    pub(super) scope: Scope,
+    pub(super) widened: Option<Widened>,
+}
+
+/// A template that made no scope, and why.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Widened {
+    /// As it stands in the source: no argument is in it.
+    pub(super) template: &'static str,
+    pub(super) reason: &'static str,
+}
+
+impl Target {
+    fn of(exact: Result<Scope>, template: &'static str, wider: impl FnOnce() -> Scope) -> Self {
+        match exact {
+            Ok(scope) => Self { scope, widened: None },
+            Err(error) => {
+                let reason = match error {
+                    Error::InvalidKey { reason, .. }
+                    | Error::InvalidPattern { reason, .. }
+                    | Error::InvalidTag { reason, .. } => reason,
+                    _ => "serde cannot write an argument",
+                };
+                Self { scope: wider(), widened: Some(Widened { template, reason }) }
+            }
+        }
     }
 }
 
@@ -256,7 +286,9 @@ mod tests {
         assert!(text.key().is_err());
         let mut text = Text::new();
         text.shown(&Fails);
-        assert_eq!(text.scope("user").to_string(), "prefix:user");
+        let target = text.scope("user", "user::{id}");
+        assert_eq!(target.scope.to_string(), "prefix:user");
+        assert_eq!(target.widened.map(|widened| widened.template), Some("user::{id}"));
     }
 
     #[test]
@@ -264,7 +296,7 @@ mod tests {
         let scope = |literal: &str| {
             let mut text = Text::new();
             text.literal(literal);
-            text.scope("").to_string()
+            text.scope("", "").scope.to_string()
         };
         assert_eq!(scope("user::42::*"), "prefix:user::42");
         assert_eq!(scope("products:*"), "products:*");

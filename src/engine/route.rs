@@ -125,6 +125,22 @@ impl Routes {
         Ok(self.ids().filter(|tier| reached[tier.index()]).collect())
     }
 
+    /// The first segment of all keys that `scope` takes, if no tier was made for it: of several keys, the first such one.
+    /// `None` also for a scope that has no whole first segment, as `*::profile`, `us*` and tags have none.
+    pub fn unclaimed<'s>(&self, scope: &'s Scope) -> Option<&'s str> {
+        let unclaimed = |text: &'s str| {
+            let first = first_segment(text);
+            (!self.by_segment.contains_key(first)).then_some(first)
+        };
+        match scope.reach() {
+            Reach::Key(text) | Reach::Group(text) | Reach::Segment(text) => unclaimed(text),
+            Reach::Literal(_) | Reach::All => match scope {
+                Scope::Keys(keys) => keys.as_slice().iter().find_map(|key| unclaimed(key.as_str())),
+                _ => None,
+            },
+        }
+    }
+
     /// The tier of that name. Errors: `UnknownTier`, which lists the names.
     pub fn tier(&self, name: &str) -> Result<TierId> {
         self.ids()
@@ -220,6 +236,28 @@ mod tests {
         assert_eq!(reached(&table(None), "us*"), [1]);
         assert_eq!(routes.reached(&Scope::All).unwrap().len(), 3);
         assert_eq!(routes.reached(&Scope::Tier("query".into())).unwrap(), [TierId(2)]);
+    }
+
+    #[test]
+    fn a_scope_with_a_first_segment_of_no_tier_is_unclaimed() {
+        let routes = table(Some(2));
+        for (text, unclaimed) in [
+            ("users::7::*", Some("users")),
+            ("users::*", Some("users")),
+            ("users", Some("users")),
+            ("query::*", Some("query")),
+            ("user::7::*", None),
+            ("user", None),
+            ("us*", None),
+            ("users:*", None),
+            ("*::7", None),
+        ] {
+            assert_eq!(routes.unclaimed(&Pattern::parse(text).unwrap().into()), unclaimed, "{text}");
+        }
+        let key = |text: &str| Key::parse(text).unwrap();
+        assert_eq!(routes.unclaimed(&Scope::from(vec![key("user::1"), key("usr::1")])), Some("usr"));
+        assert_eq!(routes.unclaimed(&Scope::from(Prefix::parse("usr").unwrap())), Some("usr"));
+        assert_eq!(routes.unclaimed(&Scope::All), None);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 /// Cost: in proportion to the matches for keys, a tag, a prefix, a tier, all, and patterns that begin with a whole segment;
 /// other patterns look at every entry of the tiers they reach, in slices between other messages. Accepted, it is applied
 /// even when you stop waiting.
+/// A scope whose first segment no tier was made for is logged once and counted, for it may be a slip of the pen; where the
+/// settings refuse such keys it is refused with `UnknownPrefix`.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Invalidated, Error>")]
 #[non_exhaustive]

@@ -35,8 +35,8 @@ pub use fault::{Break, Breaks};
 pub use invalidate::{Invalidate, Invalidated};
 pub use load::GetOrLoad;
 pub use stats::{
-    Histogram, InfoSnapshot, NamedTierStats, Removals, StatsSnapshot, TierInfo, TierState, TierStats,
-    TopEntry, WarmStats,
+    Histogram, InfoSnapshot, InvalidationStats, NamedTierStats, Removals, StatsSnapshot, TierInfo, TierState,
+    TierStats, TopEntry, WarmStats,
 };
 pub use warm::{SourceReport, UserActive, Warm, WarmReport, WarmScope};
 pub use warning::{Warning, WarningKind};

@@ -18,6 +18,8 @@ impl StatsSnapshot {
         for (now, before) in between.warm.iter_mut().zip(&earlier.warm) {
             less!(now, before, runs, failures, stored);
         }
+        let (now, before) = (&mut between.invalidations, &earlier.invalidations);
+        less!(now, before, widened, unfenced, unknown_prefix, unconfirmed, without_cache);
         between
     }
 

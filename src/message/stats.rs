@@ -211,6 +211,25 @@ pub struct StatsSnapshot {
     pub top: Vec<TopEntry>,
     /// One for each warm source, in the order in which they were given.
     pub warm: Vec<WarmStats>,
+    /// Invalidations that were not carried out as they were asked for.
+    pub invalidations: InvalidationStats,
+}
+
+/// Invalidations that were not carried out as they were asked for. Each is logged once with what to do; zero is right.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvalidationStats {
+    /// Templates of an attribute that made no scope, so that their whole first segment, or everything, was taken: an argument
+    /// cannot be written, or the text is too long.
+    pub widened: u64,
+    /// Fences of an attribute that could not be opened, so that its scope was invalidated after the function alone.
+    pub unfenced: u64,
+    /// Scopes with a first segment that no tier was made for. With `unknown_prefix = "refuse"` they were refused.
+    pub unknown_prefix: u64,
+    /// Invalidations of an attribute that were not confirmed.
+    pub unconfirmed: u64,
+    /// Calls in this process, of any attribute, that found no cache to invalidate.
+    pub without_cache: u64,
 }
 
 impl TierStats {

@@ -89,6 +89,19 @@ fn whole(made: &mut Families, info: &InfoSnapshot, wiring: &Wiring) {
         "First segments of keys that no tier was made for, as far as they are told apart: 33 at most.",
         wiring.strangers.count() as f64,
     );
+    let fallbacks = wiring.fallbacks.read();
+    let fallbacks = [
+        ("unknown_prefix", fallbacks.unknown_prefix),
+        ("widened", fallbacks.widened),
+        ("unfenced", fallbacks.unfenced),
+        ("unconfirmed", fallbacks.unconfirmed),
+        ("without_cache", fallbacks.without_cache),
+    ];
+    made.counters(
+        "invalidation_fallbacks_total",
+        "Invalidations that were not carried out as they were asked for; those without a cache are of the whole process.",
+        fallbacks.map(|(reason, count)| ([("reason", reason)], count)),
+    );
     let restarts = wiring.root.restarts();
     let restarts = restarts.map(|(actor, count)| ([("actor", actor)], count));
     made.counters(
