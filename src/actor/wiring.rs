@@ -31,6 +31,7 @@ use super::warm_progress::{Job, WarmProgress};
 use crate::codec::pack::Packer;
 use crate::engine::budget::{Budget, Told};
 use crate::engine::counters::Counters;
+use crate::engine::fruitless::Fruitless;
 use crate::engine::histogram::Recorder;
 use crate::engine::key::{IntoKey, Key, first_segment};
 use crate::engine::moment::Moment;
@@ -140,7 +141,10 @@ pub struct Wiring {
 /// What all share of one tier.
 fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan, misreads: &Arc<Misreads>) -> TierShared {
     let view = Arc::new(View::new(env.seed().wrapping_add(id.index() as u64)));
-    let counters = Arc::new(Counters::sampled());
+    let counters = Counters::sampled();
+    let own = plan.prefixes.iter().filter(|one| one.tier == id.index());
+    *counters.fruitless.lock() = Fruitless::claiming(own.map(|one| Arc::clone(&one.prefix)).collect());
+    let counters = Arc::new(counters);
     TierShared {
         id,
         name: Arc::clone(&tier.name),

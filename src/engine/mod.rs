@@ -34,7 +34,7 @@ mod fence_race_tests;
 pub mod fences;
 pub mod flight;
 mod front;
-mod fruitless;
+pub(crate) mod fruitless;
 pub mod given;
 mod groups;
 #[cfg(test)]

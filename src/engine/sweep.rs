@@ -5,9 +5,11 @@
 //! An invalidation takes its number first. Entries stored since carry a higher one and are left alone, so it may take
 //! its time without touching what is newer; readers need no check, for until the answer either value is legal.
 
+use std::sync::Arc;
+
 use super::departures::Why;
 use super::entry::ReadEntry;
-use super::fruitless::{self, Asked};
+use super::fruitless::{Asked, first_of};
 use super::groups::Step;
 use super::moment::Moment;
 use super::path::Path;
@@ -18,6 +20,10 @@ use super::tier::{Effects, Happened, Taken, Tier, Waiter};
 
 /// Entries taken at once after which loads start slowly, see [`Flights::slow_start`](super::flight::Flights::slow_start).
 pub const MANY: u64 = 1_000;
+/// Entries that are looked at for one that a shape takes, before it counts as one that nothing has.
+const LOOKED_AT: usize = 1_024;
+/// Keys of an invalidation of several that are noted, if none of them was there.
+const KEYS_NOTED: usize = 16;
 
 /// What an invalidation is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,15 +116,40 @@ impl<W: Waiter, J> Tier<W, J> {
     }
 
     /// Notes whether `scope` took anything, for the advice.
-    fn note_asked(&self, scope: &Scope, matched: u64, now: Moment) {
-        let Some((text, first)) = fruitless::named(scope).filter(|_| matched > 0 || !self.store.is_empty())
-        else {
+    pub(super) fn note_asked(&mut self, scope: &Scope, matched: u64, now: Moment) {
+        if !self.rules.enabled {
+            return; // nothing can be held
+        }
+        if let Scope::Keys(keys) = scope {
+            for key in keys.as_slice().iter().filter(|_| matched == 0).take(KEYS_NOTED) {
+                self.note_asked(&Scope::Key(key.clone()), 0, now);
+            }
             return;
-        };
-        let hashes = (self.store.hash(text), self.store.hash(first));
-        let holds_first = self.store.holds_segment(first);
-        let asked = Asked { scope, first, hashes, holds_first, matched };
-        self.counters.fruitless.lock().note(&asked, now);
+        }
+        let counters = Arc::clone(&self.counters);
+        let mut fruitless = counters.fruitless.lock();
+        if matched > 0 && fruitless.is_empty() {
+            return;
+        }
+        let holds_first = first_of(scope).is_some_and(|first| self.store.holds_segment(first));
+        let (is_empty, view) = (self.store.is_empty(), Arc::clone(&self.store.view));
+        let holds = |scope: &Scope| self.holds_any(scope);
+        fruitless.note(&Asked { scope, holds_first, is_empty, matched }, now, |text| view.hash(text), holds);
+    }
+
+    /// Whether a key is held that `scope` takes, as far as a bounded look shows.
+    fn holds_any(&mut self, scope: &Scope) -> bool {
+        let mut path = self.store.begin_walk(scope);
+        let mut found = false;
+        for _ in 0..LOOKED_AT {
+            let (step, entry) = self.store.step(&mut path, scope, u64::MAX);
+            found = entry.is_some_and(|entry| scope.matches(entry.key()));
+            if found || step == Step::Done {
+                break;
+            }
+        }
+        self.store.end_walk(&path);
+        found
     }
 
     /// The last match is gone.
@@ -205,6 +236,7 @@ impl<W: Waiter, J> Tier<W, J> {
         fx.taken.extend(std::mem::take(&mut self.walking).into_iter().map(Walking::abandon));
         let Emptied { entries, bytes, remains } = self.store.clear();
         self.note_cleared(entries, seq);
+        self.counters.fruitless.lock().clear();
         self.tell(fx, || Happened::Cleared { entries, bytes });
         fx.remains.push(remains);
         Taken { matched: entries, bytes, revoked_loads, at: self.at() }

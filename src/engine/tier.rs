@@ -188,7 +188,11 @@ impl<W: Waiter, J> Tier<W, J> {
         let gone = &fx.gone[first_gone..];
         self.note_gone(gone);
         let bytes = gone.iter().map(|gone| gone.entry.weight()).sum();
-        Taken { matched: gone.len() as u64, bytes, revoked_loads, at: self.at() }
+        let matched = gone.len() as u64;
+        if revoked_loads == 0 {
+            self.note_asked(&scope, matched, self.now());
+        }
+        Taken { matched, bytes, revoked_loads, at: self.at() }
     }
 
     /// Why a value of that weight with those tags is never stored, if so; notes it.

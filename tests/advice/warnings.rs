@@ -184,6 +184,92 @@ fn scopes_of_a_first_segment_that_no_key_has_are_warned_of_together_and_dry_runs
     });
 }
 
+/// What is warned of as never taking anything: tier, shape, times.
+async fn fruitless(cache: &Cache) -> Vec<(String, String, u64)> {
+    let told = |warning: apex_cache::message::Warning| match warning.kind {
+        WarningKind::TakesNothing { shape, times } => {
+            Some((warning.tier.map_or_else(String::new, |tier| tier.to_string()), shape.to_string(), times))
+        }
+        _ => None,
+    };
+    advice(cache).await.warnings.into_iter().filter_map(told).collect()
+}
+
+#[test]
+fn scopes_that_differ_in_their_ids_are_warned_of_though_their_tier_is_empty() {
+    paused(|| async {
+        let cache = cache().await;
+        for user in 0..10 {
+            cache.set(format!("user::{user}::row"), &1).await.expect("it fits");
+        }
+        for id in 0..1_000 {
+            invalidate(&cache, &format!("users::{id}::*")).await;
+            invalidate(&cache, &format!("user::{id}::rowz::*")).await;
+        }
+        let told = |tier: &str, shape: &str| (tier.to_owned(), shape.to_owned(), 1_000);
+        let mut expected = vec![told("query", "users::.."), told("user", "user::..::..::*")];
+        let mut all = fruitless(&cache).await;
+        all.sort();
+        assert_eq!(all, expected);
+        for id in 0..1_000 {
+            invalidate(&cache, &format!("user::{id}::rowz")).await;
+        }
+        expected.push(told("user", "user::..::.."));
+        expected.sort();
+        let mut all = fruitless(&cache).await;
+        all.sort();
+        assert_eq!(all, expected);
+    });
+}
+
+#[test]
+fn keys_that_are_removed_in_vain_are_warned_of_at_every_entrance() {
+    paused(|| async {
+        for entrance in 0..4 {
+            let cache = cache().await;
+            cache.set("user::1::row", &1).await.expect("it fits");
+            for id in 0..1_000 {
+                let key = apex_cache::Key::parse(&format!("user::{id}::rowz")).expect("a key");
+                match entrance {
+                    0 => drop(cache.remove(&key).await.expect("carried out")),
+                    1 => drop(cache.remove_many([&key]).await.expect("carried out")),
+                    2 => drop(cache.invalidate(key).await.expect("carried out")),
+                    _ => drop(cache.invalidate(vec![key]).await.expect("carried out")),
+                }
+            }
+            let told = ("user".to_owned(), "user::..::..".to_owned(), 1_000);
+            assert_eq!(fruitless(&cache).await, [told], "{entrance}");
+        }
+    });
+}
+
+#[test]
+fn ids_that_are_not_cached_just_now_are_no_reason_to_warn_where_others_are() {
+    paused(|| async {
+        let cache = cache().await;
+        for user in 0..10 {
+            cache.set(format!("user::{user}::row"), &1).await.expect("it fits");
+        }
+        for id in 1_000..2_000 {
+            invalidate(&cache, &format!("user::{id}::*")).await;
+            invalidate(&cache, &format!("user::{id}::row")).await;
+            cache.remove(format!("user::{id}::row")).await.expect("carried out");
+        }
+        assert_eq!(fruitless(&cache).await, []);
+    });
+}
+
+#[test]
+fn what_a_cache_that_is_off_does_not_hold_is_no_reason_to_warn() {
+    paused(|| async {
+        let cache = cache_with(Settings::default().enabled(false)).await;
+        for id in 0..1_000 {
+            invalidate(&cache, &format!("user::{id}::*")).await;
+        }
+        assert_eq!(fruitless(&cache).await, []);
+    });
+}
+
 #[test]
 fn prefixes_that_no_tier_was_made_for_are_warned_of_by_name() {
     paused(|| async {
