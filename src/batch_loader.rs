@@ -19,7 +19,8 @@ use crate::engine::tier::{Brought as One, Outcome};
 use crate::env::Spawner;
 use crate::error::{BoxError, Error, SharedError, Shown};
 use crate::load_policy::LoadPolicy;
-use crate::loader::{Loader, chain, within_chain};
+use crate::loader::{Chain, Loader, chain, within_chain};
+use crate::waits::Place;
 
 type Found = Vec<(Key, One)>;
 type FoundFuture = Pin<Box<dyn Future<Output = Result<Found, SharedError>> + Send>>;
@@ -34,7 +35,7 @@ pub struct BatchLoader {
     /// Whether a key that it leaves out is one that the source does not have.
     absent_is_not_found: bool,
     /// Keys whose loaders wait for this one.
-    chain: Vec<Key>,
+    chain: Vec<Place>,
     /// The span of the task that asked for them; a refresh of several keys keeps it open until it has ended. Taken out by the
     /// drop alone.
     cause: Option<Span>,
@@ -115,9 +116,10 @@ impl BatchLoader {
         })
     }
 
-    /// Brings `keys` within `limit`; every way in which that can end is an outcome of each.
-    pub(crate) async fn run(&self, keys: &[Key], limit: Duration, spawner: &Spawner) -> Brought {
-        let chain = self.chain.iter().chain(keys).cloned().collect();
+    /// Brings `keys` of the cache `owner` within `limit`; every way in which that can end is an outcome of each.
+    pub(crate) async fn run(&self, owner: u64, keys: &[Key], limit: Duration, spawner: &Spawner) -> Brought {
+        let own = keys.iter().map(|key| (owner, key.clone())).collect();
+        let chain = Chain::of(self.chain.clone(), own);
         let load = within_chain(chain, || self.begin(keys));
         let fail = |error: fn(Shown, Duration) -> Error| {
             let failed = |key: &Key| Outcome::Failed(error(Shown::new(key.as_str()), limit));

@@ -182,8 +182,10 @@ pub enum Error {
         /// The deadline.
         after: Duration,
     },
-    /// The loader of this key asked for the key itself, directly or through other loaders.
-    #[error("the loader of {key} asks for {key} itself; load what it needs from the source instead")]
+    /// A loader asked for a key whose load waits for that loader: for its own, or for one of a cycle of loads.
+    #[error(
+        "a loader asks for {key}, whose load waits for that loader; load what it needs from the source instead"
+    )]
     Reentrant {
         /// The key, escaped and cut.
         key: Shown,

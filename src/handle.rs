@@ -132,6 +132,10 @@ impl Cache {
     /// returned as `LoadFailed` to all who wait, and is not cached. Trouble of the cache itself is no error here: then
     /// the loader runs in your task and nothing is stored. See [`GetOrLoad`](crate::message::GetOrLoad).
     ///
+    /// A loader may ask for other keys. Of loaders that would wait for each other in a cycle, over however many keys, tiers and
+    /// callers, the call that closes the cycle is refused at once with `Reentrant`. Seen are the waits of the loader's own task:
+    /// calls in tasks that it spawns are not, and a cycle through them ends at `load_timeout`.
+    ///
     /// ```no_run
     /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
     /// let name = cache.get_or_load("user::42::name", || async { Ok::<_, std::io::Error>("Ann".to_owned()) }).await?;

@@ -85,6 +85,7 @@ mod sync;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod waits;
 mod warm;
 #[cfg(any(feature = "tower", feature = "actix-web"))]
 pub mod web;

@@ -25,6 +25,7 @@ use crate::env::Spawner;
 use crate::error::{Error, SharedError, Shown};
 use crate::loaded::{Loaded, What};
 use crate::sync::{Mutex, Notify};
+use crate::waits::{self, Bringing, Place, Run, Waiting};
 
 type LoadFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type LoadFn = Box<dyn FnOnce() -> LoadFuture + Send>;
@@ -33,8 +34,9 @@ type LoadFn = Box<dyn FnOnce() -> LoadFuture + Send>;
 pub struct Loader {
     key: Key,
     run: LoadFn,
-    /// Keys whose loaders wait for this one.
-    chain: Vec<Key>,
+    /// The cache that it runs for, and keys whose loaders wait for this one.
+    owner: u64,
+    chain: Vec<Place>,
     /// The span of the task that asked for it. Here, and not with the request: a request may end within an actor's turn, and
     /// where a span ends the host's subscriber is told.
     cause: Span,
@@ -124,7 +126,7 @@ impl Loader {
         Fut: Future<Output = Outcome> + Send + 'static,
     {
         let run: LoadFn = Box::new(move || Box::pin(load()));
-        Self { key, run, chain: Vec::new(), cause: Span::current(), is_lost_when_late: false }
+        Self { key, run, owner: 0, chain: Vec::new(), cause: Span::current(), is_lost_when_late: false }
     }
 
     /// The span of the task that asked for it.
@@ -163,6 +165,11 @@ impl Loader {
         Self { run, ..self }
     }
 
+    /// For the cache `owner`: its loaders may wait for each other.
+    pub(crate) fn of_cache(self, owner: u64) -> Self {
+        Self { owner, ..self }
+    }
+
     /// Counts as gone when its time is over. For what waits for a host that may never come back.
     pub(crate) fn lost_when_late(self) -> Self {
         Self { is_lost_when_late: true, ..self }
@@ -170,9 +177,9 @@ impl Loader {
 
     /// Runs the load for at most `limit`, and turns every way in which it can end into a result.
     async fn run(self, limit: Duration, spawner: &Spawner) -> Outcome {
-        let Self { key, run, mut chain, is_lost_when_late, cause } = self;
+        let Self { key, run, owner, chain, is_lost_when_late, cause } = self;
         drop(cause); // a refresh outlives it
-        chain.push(key.clone());
+        let chain = Chain::of(chain, vec![(owner, key.clone())]);
         let shown = Shown::new(key.as_str());
         let load = within_chain(chain, run);
         match spawner.within(limit, load).await {
@@ -225,10 +232,9 @@ pub(crate) fn brought<T>(mut loaded: Loaded<T>, old: Option<Old>, encode: Encode
     Some(Brought { ttl, never_stale, tags, ..brought })
 }
 
-/// Drives what `run` returns as what the loader of the last key of `chain` does, or of several; `Err` with the panic's
-/// payload when either of the two panics.
+/// Drives what `run` returns as what the last loader of `chain` does; `Err` with the panic's payload when either of the two panics.
 pub(crate) async fn within_chain<R>(
-    chain: Vec<Key>,
+    chain: Chain,
     run: impl FnOnce() -> Pin<Box<dyn Future<Output = R> + Send>>,
 ) -> Result<R, Box<dyn Any + Send>> {
     CHAIN.scope(chain, guarded(run)).await
@@ -250,45 +256,73 @@ async fn guarded<R>(
     result
 }
 
-tokio::task_local! {
-    /// Keys whose loaders wait for what this task is doing.
-    static CHAIN: Vec<Key>;
+/// What a task does that is a loader.
+#[derive(Debug, Clone)]
+pub(crate) struct Chain {
+    /// The loader.
+    run: Arc<Run>,
+    /// Its keys, behind those whose loaders wait for it.
+    keys: Vec<Place>,
 }
+
+impl Chain {
+    /// A loader of `own`, for which the loaders of `outer` wait.
+    pub(crate) fn of(mut outer: Vec<Place>, own: Vec<Place>) -> Self {
+        outer.extend_from_slice(&own);
+        Self { run: Run::new(own), keys: outer }
+    }
+}
+
+tokio::task_local! {
+    static CHAIN: Chain;
+}
+
+/// How often one chain may come to the same key with bodies of cached functions that run beside the cache.
+const MEETINGS_MAX: usize = 3;
 
 /// Keys whose loaders wait for what this task is doing.
-pub(crate) fn chain() -> Vec<Key> {
-    CHAIN.try_with(Clone::clone).unwrap_or_default()
+pub(crate) fn chain() -> Vec<Place> {
+    CHAIN.try_with(|chain| chain.keys.clone()).unwrap_or_default()
 }
 
-fn chain_with(key: &Key) -> Vec<Key> {
-    let mut chain = chain();
-    chain.push(key.clone());
-    chain
+/// Drives `body` as what the loader of `place` does.
+pub(crate) async fn inside<F: Future>(place: Place, body: F) -> F::Output {
+    CHAIN.scope(Chain::of(chain(), vec![place]), body).await
 }
 
-/// Drives `body` as what the loader of `key` does.
-pub(crate) async fn inside<F: Future>(key: &Key, body: F) -> F::Output {
-    CHAIN.scope(chain_with(key), body).await
+/// Drives the body of a cached function whose own load this loader must not wait for, as a part of this loader.
+///
+/// # Panics
+/// When the chain comes to the same key again and again: without a cache it would recurse for ever.
+pub(crate) async fn beside<F: Future>(place: Place, body: impl FnOnce() -> F) -> F::Output {
+    let Ok(mut chain) = CHAIN.try_with(Clone::clone) else { return body().await };
+    let times = chain.keys.iter().filter(|other| **other == place).count();
+    chain.keys.push(place);
+    if times >= MEETINGS_MAX {
+        let first = chain.keys.iter().position(|other| Some(other) == chain.keys.last()).unwrap_or_default();
+        let turn = chain.keys[first + 1..].iter().position(|other| *other == chain.keys[first]);
+        let cycle = &chain.keys[first..=turn.map_or(first, |turn| first + 1 + turn)];
+        let cycle: Vec<String> = cycle.iter().map(|(_, key)| Shown::new(key.as_str()).to_string()).collect();
+        panic!(
+            "cached functions call each other in a cycle that would never end, with or without a cache: {}",
+            cycle.join(" calls ")
+        );
+    }
+    CHAIN.scope(chain, async move { body().await }).await
 }
 
-/// Whether the calling task is itself a loader, and whether of `key` among others.
-pub(crate) fn nesting(key: &str) -> Nesting {
-    CHAIN
-        .try_with(|chain| {
-            if chain.iter().any(|other| other.as_str() == key) { Nesting::Itself } else { Nesting::Inside }
-        })
-        .unwrap_or(Nesting::Outside)
+/// Has this task wait for `place`, if it is a loader. Errors: `Reentrant`, when it would wait for itself.
+pub(crate) fn wait_for(place: &Place) -> Result<Option<Waiting>, Error> {
+    let wait = |chain: &Chain| {
+        let refused = || Error::Reentrant { key: Shown::new(place.1.as_str()) };
+        waits::wait(&chain.run, place).map(Some).ok_or_else(refused)
+    };
+    CHAIN.try_with(wait).unwrap_or(Ok(None))
 }
 
-/// Where a call comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Nesting {
-    /// From the host.
-    Outside,
-    /// From a loader of another key.
-    Inside,
-    /// From a loader of this very key, which can only wait for itself.
-    Itself,
+/// Notes that this task brings `place`, if it is a loader.
+pub(crate) fn bring(place: &Place) -> Option<Bringing> {
+    CHAIN.try_with(|chain| waits::bring(&chain.run, place)).ok()
 }
 
 /// Where a loader waits until somebody takes it, shared by the call and the message it sends.

@@ -304,20 +304,21 @@ pub(crate) fn unknown_prefix(prefix: &str, tier: &Arc<str>) {
 
 /// An invalidation has a first segment that no tier takes; `tier`: where such keys go, if they are taken at all.
 pub(crate) fn unknown_scope(prefix: &str, tier: Option<&str>) {
-    match tier {
-        Some(tier) => tracing::warn!(
+    if let Some(tier) = tier {
+        tracing::warn!(
             target: ROUTE,
             prefix,
             tier,
             "no tier was made for the keys that an invalidation names, so it looks in the default tier alone; compare it with \
              the keys that are stored, or add the prefix to a tier. This is told once for each prefix"
-        ),
-        None => tracing::warn!(
+        );
+    } else {
+        tracing::warn!(
             target: ROUTE,
             prefix,
             "no tier takes the keys that an invalidation names, so it is refused; compare it with the keys that are stored, \
              or add the prefix to a tier. This is told once for each prefix"
-        ),
+        );
     }
 }
 

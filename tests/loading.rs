@@ -15,6 +15,8 @@ mod batch_limits;
 mod bounds;
 #[path = "loading/callers.rs"]
 mod callers;
+#[path = "loading/cycles.rs"]
+mod cycles;
 #[path = "loading/endings.rs"]
 mod endings;
 #[path = "loading/nested.rs"]

@@ -195,6 +195,10 @@ mod template;
 /// trouble**, shut down, or cannot use the key, the body runs in the caller. A body that takes longer than `load_timeout`
 /// is dropped and runs again in the caller, without a limit.
 ///
+/// **Cached functions may call each other.** A call that would close a cycle of loads that wait for each other runs its body as
+/// a part of the function that makes it, and stores nothing. Where one chain of calls comes to the same key again and again, it
+/// panics and names the keys: without a cache it would recurse for ever. Calls in tasks that a body spawns are not seen.
+///
 /// # Native values
 ///
 /// With `native` the value needs no serde: the function returns `Arc<T>`, `Option<Arc<T>>`, or a `Result` of

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
-use super::call::{Asked, asked_inside, told};
+use super::call::{Asked, told};
 use super::inbox::Parcel;
 use super::limit::Limit;
 use super::load::Waiter;
@@ -32,7 +32,7 @@ use crate::engine::tier::{Member, Outcome};
 use crate::env::{Spawner, Stopwatch};
 use crate::error::{Error, Result, Shown};
 use crate::load_policy::LoadPolicy;
-use crate::loader::LoadCell;
+use crate::loader::{LoadCell, wait_for};
 use crate::telemetry::spans::{self, For};
 
 /// Keys that one run of a loader brings at most.
@@ -123,12 +123,12 @@ impl Wiring {
         wanted: Wanted,
         after: Option<&Stamp>,
     ) -> Result<(TierId, Asked)> {
-        let nested = asked_inside(key)?;
+        let waiting = wait_for(&(self.id, key.clone()))?.map(Arc::new);
         let (tier, terms) = self.route_told(key.as_str())?;
         let terms = terms_of_batch(&loader.policy, &terms.now());
-        let cell = LoadCell::new(loader.alone(key));
+        let cell = LoadCell::new(loader.alone(key).of_cache(self.id));
         let after = after.and_then(|stamp| stamp.of(tier.id));
-        Ok((tier.id, Asked { key: key.clone(), cell, nested, wanted, after, terms }))
+        Ok((tier.id, Asked { key: key.clone(), cell, waiting, wanted, after, terms }))
     }
 
     /// Puts the request for a chunk into the inbox.
@@ -142,11 +142,12 @@ impl Wiring {
                 return;
             }
         };
-        let nested = chunk.waits.iter().any(|wait| wait.asked.nested);
+        let nested = chunk.waits.iter().any(|wait| wait.asked.waiting.is_some());
         let member = |wait: &mut Wait| {
-            let (reply, answer) = Reply::of(&tier.answerer);
+            let (mut reply, answer) = Reply::of(&tier.answerer);
             wait.answer = Ok(answer);
-            let Asked { key, cell, terms, after, .. } = wait.asked.clone();
+            let Asked { key, cell, terms, after, waiting, .. } = wait.asked.clone();
+            reply.ends(waiting.as_deref());
             LoadMember { key, terms, after, cell, reply: Some(reply) }
         };
         let request = LoadManyRequest {
@@ -245,14 +246,15 @@ impl Wiring {
         let longest = left.iter().map(|(_, _, limit)| limit.span).max().unwrap_or_default();
         let timeout = left.iter().map(|(_, asked, _)| asked.terms.timeout).max().unwrap_or_default();
         let run = async {
-            let nested = left.iter().any(|(_, asked, _)| asked.nested);
+            let nested = left.iter().any(|(_, asked, _)| asked.waiting.is_some());
             let _place = if nested { None } else { Some(tier.bypass.acquire().await) };
             for (_, asked, _) in left {
+                asked.waiting.iter().for_each(|waiting| waiting.goes_on());
                 drop(asked.cell.take()); // all are brought by the one run
                 self.env.observe_load(&asked.key);
             }
             let span = spans::load(&tier.name, keys.len(), For::Bypass, loader.cause());
-            let brought = loader.run(&keys, timeout, &self.spawner).instrument(span.clone()).await;
+            let brought = loader.run(self.id, &keys, timeout, &self.spawner).instrument(span.clone()).await;
             spans::loaded(&span, brought.outcomes.iter().map(Outcome::failed));
             brought
         };
@@ -276,7 +278,7 @@ impl Wiring {
         for key in keys {
             let Ok((tier, terms)) = self.route(key.as_str()) else { continue };
             let terms = terms_of_batch(&loader.policy, &terms.now());
-            let cell = LoadCell::alone(loader.alone(&key));
+            let cell = LoadCell::alone(loader.alone(&key).of_cache(self.id));
             let member = LoadMember { key, terms, after: None, cell, reply: None };
             match chunks.iter_mut().rev().find(|chunk| chunk.0 == tier.id) {
                 Some((_, members)) if members.len() < MEMBERS_MAX => members.push(member),

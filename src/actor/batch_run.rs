@@ -63,7 +63,8 @@ pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut
         let (timers, shared) = (landing.wiring.spawner.clone(), landing.wiring.tier(id));
         let loader = landing.loader.insert(loader);
         landing.span = spans::load(&shared.name, keys.len(), whom, loader.cause());
-        let brought = loader.run(&keys, limit, &timers).instrument(landing.span.clone()).await;
+        let brought =
+            loader.run(landing.wiring.id, &keys, limit, &timers).instrument(landing.span.clone()).await;
         let brought = landing.wiring.pack_brought(shared, &keys, brought);
         let originals: Vec<Original> = brought.outcomes.iter().filter_map(Outcome::original).collect();
         landing.brought = Some(brought);

@@ -29,11 +29,12 @@ use crate::engine::route::TierId;
 use crate::engine::stamp::{At, Stamp};
 use crate::engine::terms::Terms;
 use crate::env::Spawner;
-use crate::error::{Error, ErrorKind, Result, Shown};
+use crate::error::{Error, ErrorKind, Result};
 use crate::load_policy::LoadPolicy;
-use crate::loader::{LoadCell, Loader, Nesting, nesting};
+use crate::loader::{LoadCell, Loader, wait_for};
 use crate::message::GetOrLoad;
 use crate::telemetry::{self, spans, spans::For};
+use crate::waits::Waiting;
 
 /// Waits for a tier. A slot answers when it is dropped, so a lost sender means that the cache is gone.
 pub(super) async fn told<R>(answer: oneshot::Receiver<Result<R>>) -> Result<R> {
@@ -60,8 +61,8 @@ pub(crate) struct LoadCall {
 pub(crate) struct Asked {
     pub(super) key: Key,
     pub(super) cell: Arc<LoadCell>,
-    /// Whether a loader asks.
-    pub(super) nested: bool,
+    /// That a loader waits for it, if one asks.
+    pub(super) waiting: Option<Arc<Waiting>>,
     pub(super) wanted: Wanted,
     pub(super) after: Option<At>,
     pub(super) terms: Terms,
@@ -74,15 +75,6 @@ pub(crate) struct Sent<F> {
     pub(super) limit: Limit,
     /// Its answer, without any limit on the wait.
     pub(super) answered: F,
-}
-
-/// Whether a loader asks. Errors: `Reentrant`, when it is that of `key` itself.
-pub(super) fn asked_inside(key: &Key) -> Result<bool> {
-    match nesting(key.as_str()) {
-        Nesting::Itself => Err(Error::Reentrant { key: Shown::new(key.as_str()) }),
-        Nesting::Inside => Ok(true),
-        Nesting::Outside => Ok(false),
-    }
 }
 
 impl Wiring {
@@ -98,7 +90,7 @@ impl Wiring {
             wanted,
             after: None,
             class: Class::Refresh,
-            cell: LoadCell::alone(loader),
+            cell: LoadCell::alone(loader.of_cache(self.id)),
             spawner: Spawner::current().unwrap_or_else(|| self.spawner.clone()),
             reply: None,
         };
@@ -124,7 +116,7 @@ impl Wiring {
         call: LoadCall,
     ) -> Result<Sent<impl Future<Output = Result<Given>> + Send + use<>>> {
         let LoadCall { key, loader, policy, deadline, task, wanted, after, patience } = call;
-        let nested = asked_inside(&key)?;
+        let own_wait = wait_for(&(self.id, key.clone()))?.map(Arc::new);
         let (tier, terms) = self.route_told(key.as_str())?;
         let terms = policy.said_over(&terms.now(), SaidBy::Call);
         let after = after.and_then(|stamp| stamp.of(tier.id));
@@ -132,14 +124,16 @@ impl Wiring {
         if limit.has_passed() {
             return Err(limit.over(&key));
         }
-        let (id, cell) = (tier.id, LoadCell::new(loader));
+        let (id, cell) = (tier.id, LoadCell::new(loader.of_cache(self.id)));
         let spawner = Spawner::current().unwrap_or_else(|| self.spawner.clone());
         let bytes = key.as_str().len() as u64;
-        let class = if nested { Class::Nested } else { Class::Caller };
+        let class = if own_wait.is_some() { Class::Nested } else { Class::Caller };
         let post = {
             let (wiring, key, cell) = (Arc::clone(self), key.clone(), Arc::clone(&cell));
+            let own_wait = own_wait.clone();
             move |permit: Permit| {
-                wiring.post_with(id, permit, |reply| {
+                wiring.post_with(id, permit, |mut reply| {
+                    reply.ends(own_wait.as_deref());
                     let reply = Some(reply);
                     let request = LoadRequest { key, terms, wanted, after, class, cell, spawner, reply };
                     TierRequest::Load(Box::new(request))
@@ -150,7 +144,7 @@ impl Wiring {
             Ok(permit) => (Ok(post(permit)), None),
             Err(error) => (Err(error), (!patience.is_zero()).then_some(post)),
         };
-        let asked = Asked { key, cell, nested, wanted, after, terms };
+        let asked = Asked { key, cell, waiting: own_wait, wanted, after, terms };
         let (wiring, own) = (Arc::clone(self), asked.clone());
         let answered = async move {
             let answer = match (posted, waiting) {
@@ -256,7 +250,8 @@ impl Wiring {
         tier.counters.bypassed.one();
         // A loader that asks for another key holds a place already, and would wait for itself. One that runs already, or has
         // ended, needs none: its caller would wait for loads of others though its value is there.
-        let needs_place = !asked.nested && asked.cell.is_loaded();
+        asked.waiting.iter().for_each(|waiting| waiting.goes_on());
+        let needs_place = asked.waiting.is_none() && asked.cell.is_loaded();
         let _place = if needs_place { Some(tier.bypass.acquire().await) } else { None };
         let mut span = Span::none();
         if asked.cell.is_loaded() {

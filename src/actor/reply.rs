@@ -4,6 +4,7 @@
 //! carries its own slot is applied all the same, and only the answer is lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::oneshot;
 
@@ -12,6 +13,7 @@ use crate::engine::counters::Counters;
 use crate::engine::seeded::{self, Bug};
 use crate::engine::view::View;
 use crate::error::Error;
+use crate::waits::Waiting;
 
 /// Whom an answer is from. All replies of a tier share one: a request counts one reference, not one for each part.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub struct Reply<R> {
     place: Option<Box<Permit>>,
     /// Nobody waits, so a failure is counted.
     counts: bool,
+    /// Set once there is an answer, for a loader that waits for it.
+    is_over: Option<Arc<AtomicBool>>,
 }
 
 impl<R> Reply<R> {
@@ -69,12 +73,12 @@ impl<R> Reply<R> {
     /// A slot that somebody else made.
     pub fn from_slot(slot: Option<oneshot::Sender<Result<R, Error>>>, tier: Arc<str>) -> Self {
         let from = Arc::new(Answerer { name: tier, of_tier: None });
-        Self { slot, from, place: None, counts: false }
+        Self { slot, from, place: None, counts: false, is_over: None }
     }
 
     /// For a request whose caller knows already what came of it.
     pub(crate) fn to_nobody(answerer: &Arc<Answerer>) -> Self {
-        Self { slot: None, from: Arc::clone(answerer), place: None, counts: false }
+        Self { slot: None, from: Arc::clone(answerer), place: None, counts: false, is_over: None }
     }
 
     /// For a request that nobody waits for: a failure, or the loss of the request, is counted.
@@ -87,6 +91,15 @@ impl<R> Reply<R> {
     /// Keeps `place` until there is an answer, whether anybody waits for it or not.
     pub(crate) fn hold(&mut self, place: Permit) {
         self.place = Some(Box::new(place));
+    }
+
+    /// Ends the wait of a loader with the answer.
+    pub(crate) fn ends(&mut self, waiting: Option<&Waiting>) {
+        self.is_over = waiting.map(Waiting::is_over);
+    }
+
+    fn note_over(&self) {
+        self.is_over.iter().for_each(|is_over| is_over.store(true, Ordering::Release));
     }
 
     /// Whether nobody waits any more.
@@ -102,6 +115,7 @@ impl<R> Reply<R> {
     /// As [`Reply::answer`]; returns whether somebody was still waiting.
     pub(crate) fn deliver(mut self, answer: Result<R, Error>) -> bool {
         self.counts &= answer.is_err();
+        self.note_over();
         // What cannot be delivered is dropped here; it holds only what this crate made.
         self.slot.take().is_some_and(|slot| slot.send(answer).is_ok())
     }
@@ -115,6 +129,7 @@ impl<R> Drop for Reply<R> {
         }
         // Every way out comes here: a panic in the turn, an actor that died, a queue that was thrown away.
         if let Some(slot) = self.slot.take() {
+            self.note_over();
             if std::thread::panicking()
                 && let Some(of_tier) = of_tier
                 && !seeded::has(Bug::ViewLeftOpen)

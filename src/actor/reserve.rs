@@ -18,12 +18,15 @@ use crate::engine::stamp::Stamp;
 use crate::engine::tier::Outcome;
 use crate::error::Result;
 use crate::load_policy::LoadPolicy;
-use crate::loader::Loader;
+use crate::loader::{Loader, bring};
+use crate::waits::Bringing;
 
 /// A flight that waits for the host. Dropped, it is lost: a caller who waits for it leads, or the key is free.
 pub(crate) struct Vacancy {
     tell: oneshot::Sender<Outcome>,
     answered: Pin<Box<dyn Future<Output = Result<Given>> + Send>>,
+    /// That the loader brings it which reserved it, if one did: who waits for it waits for that loader.
+    _bringing: Option<Bringing>,
 }
 
 /// What a reservation began with.
@@ -37,7 +40,7 @@ pub(crate) enum Begun {
 impl Vacancy {
     /// Ends the flight with `outcome`. `None`: its time was over before. Else whether the value is held now.
     pub(crate) async fn end(self, outcome: Outcome) -> Option<bool> {
-        let Self { tell, answered } = self;
+        let Self { tell, answered, _bringing } = self;
         tell.send(outcome).ok()?;
         // Joined: a set came first, and what it set is held. In cache trouble the answer is a bypass.
         let is_held = |given: Given| given.source == Source::Loaded && given.stored;
@@ -70,6 +73,7 @@ impl Wiring {
         let (loader, mut begun) = Loader::of_caller(key.clone());
         let loader = loader.lost_when_late();
         let (task, patience) = (Deadline::current(), Duration::ZERO);
+        let place = (self.id, key.clone());
         let sent = self.ask(LoadCall { key, loader, policy, deadline, task, wanted, after, patience })?;
         let Sent { tier, asked, limit, answered } = sent;
         let mut answered: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(answered);
@@ -83,7 +87,7 @@ impl Wiring {
         };
         Ok(match self.within(self.tier(tier), &asked, limit, Duration::ZERO, beginning).await? {
             Beginning::Given(given) => Begun::Given(given),
-            Beginning::Tell(tell) => Begun::Vacant(Vacancy { tell, answered }),
+            Beginning::Tell(tell) => Begun::Vacant(Vacancy { tell, answered, _bringing: bring(&place) }),
         })
     }
 }

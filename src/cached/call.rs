@@ -24,9 +24,10 @@ use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::{Hit, Undecoded};
 use crate::load_policy::LoadPolicy;
-use crate::loader::{Loader, inside};
+use crate::loader::{Loader, beside, inside};
 use crate::message::{Set, Stored};
 use crate::telemetry;
+use crate::waits::Place;
 
 /// How often a call asks the cache again, when the load that it waited for ended in a way that it cannot share.
 pub(super) const ROUNDS_MAX: usize = 3;
@@ -137,6 +138,8 @@ enum Next<V, E> {
     Again,
     /// The body runs in the caller's task.
     Here,
+    /// It runs there as a part of the loader that asks, which the load would wait for.
+    Beside,
 }
 
 impl<V: DeserializeOwned + Send + Sync + 'static, E: Send + 'static> Call<'_, V, E> {
@@ -170,8 +173,13 @@ impl<V: DeserializeOwned + Send + Sync + 'static, E: Send + 'static> Call<'_, V,
                 copy_of(&source, self.share).map_or(Next::Again, |error| Next::End(Err(error)))
             }
             Err(Error::LoadPanicked { .. } | Error::LoadLost { .. }) => Next::Again,
+            Err(Error::Reentrant { .. }) => Next::Beside,
             Err(_) => Next::Here,
         }
+    }
+
+    fn place(&self) -> Place {
+        (self.cache.wiring().id, self.key.clone())
     }
 }
 
@@ -247,10 +255,14 @@ where
                 Next::End(result) => return result,
                 Next::Again => {}
                 Next::Here => break,
+                Next::Beside => {
+                    return O::split(Box::pin(beside(call.place(), make)).await).map(Hit::unstored);
+                }
             }
         }
     }
-    O::split(make().await).map(Hit::unstored)
+    // In a box: the way of few calls, and the future of each call would have room for it.
+    O::split(Box::pin(make()).await).map(Hit::unstored)
 }
 
 /// The body, begun, as the loader of its key.
@@ -305,7 +317,7 @@ where
             let answer = tokio::select! {
                 biased;
                 Ok(tell) = begun => {
-                    let returned = caught(inside(&call.key, make())).await;
+                    let returned = caught(inside(call.place(), make())).await;
                     let (told, own) = call.telling().split::<O, A>(returned);
                     let _ = tell.send(told);
                     let value = match own {
@@ -322,6 +334,9 @@ where
                 Next::End(result) => return result,
                 Next::Again => {}
                 Next::Here => break,
+                Next::Beside => {
+                    return O::split(Box::pin(beside(call.place(), make)).await).map(Hit::unstored);
+                }
             }
         }
     }

@@ -45,13 +45,10 @@ struct Around {
 impl Invalidation {
     /// Of `targets` in `cache`.
     pub fn new(cache: Option<&Cache>, targets: Vec<Target>) -> Self {
-        let scopes = match cache {
-            Some(cache) => scopes_of(cache, targets),
-            None => {
-                without_cache();
-                Vec::new()
-            }
-        };
+        if cache.is_none() {
+            without_cache();
+        }
+        let scopes = cache.map(|cache| scopes_of(cache, targets)).unwrap_or_default();
         Self { cache: cache.cloned(), scopes, fences: Vec::new(), around: Around::default() }
     }
 

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
 use crate::load_policy::LoadPolicy;
-use crate::loader::Loader;
+use crate::loader::{Loader, beside};
 use crate::message::{Set, Stored};
 use crate::telemetry;
 
@@ -211,6 +211,10 @@ where
                     }
                 }
                 (Err(Error::LoadPanicked { .. } | Error::LoadLost { .. }), None) => {}
+                (Err(Error::Reentrant { .. }), None) => {
+                    let place = (call.cache.wiring().id, call.telling.key.clone());
+                    return O::split(Box::pin(beside(place, make)).await).map(Hit::unstored);
+                }
                 (Err(_), None) => break,
             }
         }

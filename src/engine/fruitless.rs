@@ -140,7 +140,10 @@ impl Fruitless {
             });
             // The scope itself took nothing: only what it does not say can.
             let is_wider = fixed != hashes.all_fixed();
-            if is_wider && times % LOOK_EVERY == 0 && cut.widened(fixed).is_none_or(|scope| holds(&scope)) {
+            if is_wider
+                && times.is_multiple_of(LOOK_EVERY)
+                && cut.widened(fixed).is_none_or(|scope| holds(&scope))
+            {
                 self.shapes.remove(&shape);
             }
         }

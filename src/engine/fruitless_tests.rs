@@ -18,18 +18,13 @@ fn hash(text: &str) -> u64 {
 }
 
 fn note(list: &mut Fruitless, text: &str, holds_first: bool, matched: u64, at: u64) {
-    note_held(list, scope(text), holds_first, matched, at, &[]);
+    note_held(list, &scope(text), holds_first, matched, at, &[]);
 }
 
 /// As [`note`], in a store with these keys.
-fn note_held(list: &mut Fruitless, scope: Scope, holds_first: bool, matched: u64, at: u64, keys: &[&str]) {
+fn note_held(list: &mut Fruitless, scope: &Scope, holds_first: bool, matched: u64, at: u64, keys: &[&str]) {
     let holds = |scope: &Scope| keys.iter().any(|key| scope.matches(key));
-    list.note(
-        &Asked { scope: &scope, holds_first, is_empty: false, matched },
-        Moment::from_millis(at),
-        hash,
-        holds,
-    );
+    list.note(&Asked { scope, holds_first, is_empty: false, matched }, Moment::from_millis(at), hash, holds);
 }
 
 fn shapes(list: &Fruitless, times: u64) -> Vec<(String, u64)> {
@@ -90,7 +85,7 @@ fn scopes_that_reach_beyond_a_segment_are_not_counted() {
     for text in ["*", "us*", "*::42"] {
         note(&mut list, text, true, 0, 0);
     }
-    note_held(&mut list, Scope::All, true, 0, 0, &[]);
+    note_held(&mut list, &Scope::All, true, 0, 0, &[]);
     assert!(shapes(&list, 1).is_empty());
 }
 
@@ -107,12 +102,12 @@ fn of_ids() -> [fn(u64, &str) -> Scope; 3] {
 fn scopes_that_differ_in_an_id_are_counted_together_unless_a_key_of_their_shape_is_held() {
     for make in of_ids() {
         let mut list = Fruitless::default();
-        (0..1_000).for_each(|id| note_held(&mut list, make(id, "rowz"), true, 0, id, &["user::1::row::a"]));
+        (0..1_000).for_each(|id| note_held(&mut list, &make(id, "rowz"), true, 0, id, &["user::1::row::a"]));
         assert_eq!(shapes(&list, 100).len(), 1, "{:?}", shapes(&list, 100));
         assert_eq!(shapes(&list, 100)[0].1, 1_000);
         let mut list = Fruitless::default();
         let held = ["user::x::row", "user::x::row::a"];
-        (0..1_000).for_each(|id| note_held(&mut list, make(id, "row"), true, 0, id, &held));
+        (0..1_000).for_each(|id| note_held(&mut list, &make(id, "row"), true, 0, id, &held));
         assert!(shapes(&list, 100).is_empty(), "those ids are not cached just now");
     }
 }
@@ -132,8 +127,8 @@ fn a_key_of_one_segment_is_counted_alone_and_not_shown() {
     let mut list = Fruitless::default();
     for at in 0..200 {
         let key = |text: &str| Scope::Key(crate::engine::key::Key::parse(text).unwrap());
-        note_held(&mut list, key("confg"), false, 0, at, &[]);
-        note_held(&mut list, key(&format!("user-{at}")), false, 0, at, &[]);
+        note_held(&mut list, &key("confg"), false, 0, at, &[]);
+        note_held(&mut list, &key(&format!("user-{at}")), false, 0, at, &[]);
     }
     assert_eq!(shapes(&list, 100), [("..".to_owned(), 200)]);
 }

@@ -15,7 +15,7 @@ use crate::loader::Loader;
 /// Reads the value of `key`, and loads it when it is not there: one load per key at a time, however many ask.
 ///
 /// Reply: the value and where it came from. Errors: `LoadFailed`, `LoadPanicked`, `LoadTimeout` (shared by all who
-/// waited), `LoadLost`, `Encode` (what the loader returned cannot be written), `Reentrant` (the loader of this key asks for it), `Timeout` (your own deadline). Trouble of the
+/// waited), `LoadLost`, `Encode` (what the loader returned cannot be written), `Reentrant` (a loader asks, and would wait for itself), `Timeout` (your own deadline). Trouble of the
 /// cache itself is none: then the loader runs in your task, and the source is `Bypass`.
 /// Order: you never get a value whose load began before an invalidation that was answered before you asked.
 /// Cost: a hit is a look-up; else a message, and the load, which goes on when you stop waiting.

@@ -107,31 +107,3 @@ fn nested_loads_do_not_wait_for_the_places_that_their_callers_hold() {
         }
     });
 }
-
-#[test]
-fn two_loaders_that_ask_for_each_others_keys_both_have_an_answer() {
-    // No chain shows this: each loader waits for a load that another task leads. The time limit ends it.
-    let settings = Settings::default().load_timeout(Duration::from_secs(5));
-    paused(async || {
-        let (cache, began) = (cache_with(settings).await, clock());
-        let ask = |own: &'static str, other: &'static str| {
-            let (cache, inner) = (cache.clone(), cache.clone());
-            go(async move {
-                let load = move || async move {
-                    tokio::task::yield_now().await;
-                    let other = inner.get_or_load(other, || async { Ok::<_, io::Error>(1_u64) }).await?;
-                    Ok::<_, Error>(*other)
-                };
-                cache.get_or_load(own, load).await.map(|hit| *hit)
-            })
-        };
-        let (one, two) = (ask("user::1::x", "user::2::x"), ask("user::2::x", "user::1::x"));
-        for answer in [join(one).await, join(two).await] {
-            assert!(answer.is_err(), "{answer:?}");
-        }
-        assert!(began.elapsed() <= Duration::from_millis(5_050), "{:?}", began.elapsed());
-        crate::common::settle().await;
-        let free = cache.get_or_load("user::1::x", || async { Ok::<_, io::Error>(7_u64) }).await.unwrap();
-        assert_eq!(*free, 7);
-    });
-}

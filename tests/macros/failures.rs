@@ -106,6 +106,87 @@ fn a_body_that_asks_for_itself_runs_through() {
     });
 }
 
+/// Two functions that call each other as often as `left` says.
+#[cached(key = "user::{id}::one", skip(left))]
+async fn one(cache: &Cache, id: u32, left: u32) -> u32 {
+    tokio::task::yield_now().await;
+    if left == 0 { 0 } else { 1 + boxed_two(cache.clone(), id, left - 1).await }
+}
+
+#[cached(key = "query::{id}::two", skip(left))]
+async fn two(cache: &Cache, id: u32, left: u32) -> u32 {
+    tokio::task::yield_now().await;
+    if left == 0 { 0 } else { 1 + boxed_one(cache.clone(), id, left - 1).await }
+}
+
+/// Waiting for each other would take until a load runs out of time; nothing here takes any.
+async fn at_once<F: Future>(call: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(1), call).await.expect("nobody waits")
+}
+
+fn boxed_one(cache: Cache, id: u32, left: u32) -> std::pin::Pin<Box<dyn Future<Output = u32> + Send>> {
+    Box::pin(async move { one(&cache, id, left).await })
+}
+
+fn boxed_two(cache: Cache, id: u32, left: u32) -> std::pin::Pin<Box<dyn Future<Output = u32> + Send>> {
+    Box::pin(async move { two(&cache, id, left).await })
+}
+
+#[test]
+fn cached_functions_that_wait_for_each_other_run_beside_the_cache_at_once() {
+    paused(|| async {
+        let cache = Cache::for_tests().await;
+        let calls = [boxed_one(cache.clone(), 1, 3), boxed_two(cache.clone(), 1, 3)].map(actix::spawn);
+        for call in calls {
+            // As deep as it goes, or less deep by what the other brought.
+            assert!((1..=6).contains(&at_once(call).await.unwrap()));
+        }
+        assert!(cache.contains("user::1::one").unwrap() && cache.contains("query::1::two").unwrap());
+    });
+}
+
+#[test]
+fn cached_functions_that_call_each_other_for_ever_panic_with_their_keys() {
+    paused(|| async {
+        let cache = Cache::for_tests().await;
+        let calls = [boxed_one(cache.clone(), 1, u32::MAX), boxed_two(cache.clone(), 1, u32::MAX)];
+        for call in calls.map(actix::spawn) {
+            let panic = at_once(call).await.unwrap_err().into_panic();
+            let words = panic.downcast_ref::<String>().expect("a sentence");
+            assert!(words.contains("user::1::one") && words.contains("query::1::two"), "{words}");
+        }
+    });
+}
+
+#[test]
+fn a_cached_function_that_calls_itself_for_ever_panics_however_it_runs() {
+    #[cached(key = "query::here", run = "caller")]
+    async fn here(cache: &Cache) -> u32 {
+        boxed_here(cache.clone()).await
+    }
+    fn boxed_here(cache: Cache) -> std::pin::Pin<Box<dyn Future<Output = u32>>> {
+        Box::pin(async move { here(&cache).await })
+    }
+    #[cached(key = "config::native", native)]
+    async fn native(cache: &Cache) -> Arc<u32> {
+        boxed_native(cache.clone()).await
+    }
+    fn boxed_native(cache: Cache) -> std::pin::Pin<Box<dyn Future<Output = Arc<u32>> + Send>> {
+        Box::pin(async move { native(&cache).await })
+    }
+    paused(|| async {
+        let cache = Cache::for_tests().await;
+        let panics = [
+            actix::spawn(boxed_here(cache.clone())).await.unwrap_err().into_panic(),
+            actix::spawn(boxed_native(cache.clone())).await.unwrap_err().into_panic(),
+        ];
+        for (panic, key) in panics.iter().zip(["query::here", "config::native"]) {
+            let words = panic.downcast_ref::<String>().expect("a sentence");
+            assert!(words.contains(key), "{words}");
+        }
+    });
+}
+
 #[test]
 fn an_invalidation_happens_after_an_error_a_panic_and_a_caller_that_gave_up() {
     paused(|| async {
