@@ -19,10 +19,12 @@ use crate::engine::tier::{Brought as One, Outcome};
 use crate::env::Spawner;
 use crate::error::{BoxError, Error, SharedError, Shown};
 use crate::load_policy::LoadPolicy;
-use crate::loader::{Chain, Loader, chain, within_chain};
+use crate::loaded::Loaded;
+use crate::loader::{Chain, Loader, brought, chain, encoded, within_chain};
 use crate::waits::Place;
 
-type Found = Vec<(Key, One)>;
+/// What it brought; an error is that of its key alone.
+type Found = Vec<(Key, Result<One, SharedError>)>;
 type FoundFuture = Pin<Box<dyn Future<Output = Result<Found, SharedError>> + Send>>;
 type BatchFn = Box<dyn Fn(Vec<Key>) -> FoundFuture + Send + Sync>;
 
@@ -75,14 +77,47 @@ impl BatchLoader {
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
         E: Into<BoxError>,
     {
+        // Encoded one by one: what cannot be written is not stored under its own key alone.
+        Self::of_items(load, policy, absent_is_not_found, |value| Ok(One::of(Arc::new(value))))
+    }
+
+    /// As [`BatchLoader::new`], for a loader that may say more of each value, or why there is none.
+    pub(crate) fn telling<F, Fut, L, T, E>(
+        load: F,
+        policy: LoadPolicy,
+        absent_is_not_found: bool,
+    ) -> Arc<Self>
+    where
+        F: Fn(Vec<Key>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: IntoIterator<Item = (Key, Result<Loaded<T>, E>)>,
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        Self::of_items(load, policy, absent_is_not_found, |loaded: Result<Loaded<T>, E>| {
+            let loaded = loaded.map_err(|error| SharedError::from(error.into()))?;
+            brought(loaded, None, encoded).ok_or_else(|| SharedError::from(BoxError::from(NOT_MODIFIED)))
+        })
+    }
+
+    fn of_items<F, Fut, L, I, E>(
+        load: F,
+        policy: LoadPolicy,
+        absent_is_not_found: bool,
+        item: fn(I) -> Result<One, SharedError>,
+    ) -> Arc<Self>
+    where
+        F: Fn(Vec<Key>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: IntoIterator<Item = (Key, I)>,
+        I: 'static,
+        E: Into<BoxError>,
+    {
         let load = move |keys| -> FoundFuture {
             let load = load(keys);
             Box::pin(async move {
                 match load.await {
-                    // Encoded one by one: what cannot be written is not stored under its own key alone.
-                    Ok(found) => {
-                        Ok(found.into_iter().map(|(key, value)| (key, One::of(Arc::new(value)))).collect())
-                    }
+                    Ok(found) => Ok(found.into_iter().map(|(key, one)| (key, item(one))).collect()),
                     Err(error) => Err(SharedError::from(error.into())),
                 }
             })
@@ -151,8 +186,10 @@ impl BatchLoader {
         let mut extras = Vec::new();
         for (key, one) in found {
             match (places.get(&key), one) {
-                (Some(&place), one) => outcomes[place] = Some(Outcome::Loaded(one)),
-                (None, one) => extras.push((key, one)),
+                (Some(&place), Ok(one)) => outcomes[place] = Some(Outcome::Loaded(one)),
+                (Some(&place), Err(error)) => outcomes[place] = Some(failed(&key, &error)),
+                (None, Ok(one)) if !one.value.is_nothing() => extras.push((key, one)),
+                (None, _) => {} // nobody asked for it
             }
         }
         let absent = || SharedError::from(BoxError::from(ABSENT));
@@ -164,5 +201,6 @@ impl BatchLoader {
     }
 }
 
+const NOT_MODIFIED: &str = "a loader of several keys is given no old value and cannot say `not modified`";
 const ABSENT: &str =
     "the loader brought nothing for it; if that means that the source has nothing, say absent_is_not_found";

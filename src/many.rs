@@ -13,6 +13,7 @@ use crate::error::{BoxError, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
 use crate::load_many::LoadManyCall;
+use crate::loaded::Loaded;
 use crate::message::{RemoveMany, Removed, Set, SetMany, Stored};
 
 impl Cache {
@@ -103,6 +104,53 @@ impl Cache {
         E: Into<BoxError>,
     {
         let make = |policy, absent_is_not_found| BatchLoader::new(load, policy, absent_is_not_found);
+        LoadManyCall::new(self, keys.into_iter().map(IntoKey::into_key).collect(), make)
+    }
+
+    /// As [`get_or_load_many`](Self::get_or_load_many), for a loader that says more of each key: an error that is that of this
+    /// key alone, that the source has nothing, a time to live, tags.
+    ///
+    /// An error of one key is the `LoadFailed` of those who wait for that key, also where the loader says
+    /// [`absent_is_not_found`](LoadManyCall::absent_is_not_found), and nothing is remembered of it; the other keys are stored. An
+    /// old value is served in its place where `stale` allows that. Of a key that nobody asked for an error, and that there is
+    /// nothing, is ignored. [`Loaded::not_modified`] is an error, for there is no old value.
+    ///
+    /// ```no_run
+    /// # async fn example(cache: apex_cache::Cache) -> apex_cache::Result<()> {
+    /// use apex_cache::{BoxError, Key, Loaded};
+    ///
+    /// async fn quote(symbol: &str) -> Result<f64, BoxError> {
+    ///     # let _ = symbol;
+    ///     Err("the exchange does not answer".into())
+    /// }
+    ///
+    /// let quotes = cache
+    ///     .get_or_load_many_with(["query::quote::a", "query::quote::b"], |missing: Vec<Key>| async move {
+    ///         let mut quotes = Vec::new();
+    ///         for key in missing {
+    ///             let quote = quote(&key.part(2)?).await.map(Loaded::value);
+    ///             quotes.push((key, quote));
+    ///         }
+    ///         Ok::<_, BoxError>(quotes)
+    ///     })
+    ///     .await;
+    /// # let _ = quotes;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn get_or_load_many_with<T, F, Fut, L, E>(
+        &self,
+        keys: impl IntoIterator<Item = impl IntoKey>,
+        load: F,
+    ) -> LoadManyCall<'_, T>
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        F: Fn(Vec<Key>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: IntoIterator<Item = (Key, Result<Loaded<T>, E>)>,
+        E: Into<BoxError> + 'static,
+    {
+        let make = |policy, absent_is_not_found| BatchLoader::telling(load, policy, absent_is_not_found);
         LoadManyCall::new(self, keys.into_iter().map(IntoKey::into_key).collect(), make)
     }
 

@@ -9,6 +9,8 @@ mod source;
 
 #[path = "loading/batch.rs"]
 mod batch;
+#[path = "loading/batch_items.rs"]
+mod batch_items;
 #[path = "loading/batch_limits.rs"]
 mod batch_limits;
 #[path = "loading/bounds.rs"]

@@ -17,14 +17,12 @@ use super::request::ToTier;
 use super::wiring::Wiring;
 use crate::batch_loader::{BatchLoader, Brought};
 use crate::codec::original::Original;
-use crate::codec::value::Value;
 use crate::engine::flight::FlightId;
 use crate::engine::journal::Ticket;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
 use crate::engine::slice::CHANGES;
-use crate::engine::tag::Tags;
-use crate::engine::tier::{Batch, BatchLanded, Item, Outcome, Taken, Tier};
+use crate::engine::tier::{Batch, BatchLanded, Brought as One, Item, Outcome, Taken, Tier};
 use crate::env::Stopwatch;
 use crate::error::{Error, Shown};
 use crate::loader::LoadCell;
@@ -102,10 +100,15 @@ struct Landing {
 
 impl Landing {
     /// What the tier keeps of what nobody asked for; keys of other tiers have no business here.
-    fn extra(&self, key: Key, value: Value) -> Option<Item> {
+    fn extra(&self, key: Key, one: One) -> Option<Item> {
         let (tier, terms) = self.wiring.route(key.as_str()).ok()?;
-        let terms = terms_of_batch(&self.loader.as_ref()?.policy, &terms.now());
-        (tier.id == self.tier).then(|| Item { key, value, tags: Tags::NONE, terms })
+        let mut terms = terms_of_batch(&self.loader.as_ref()?.policy, &terms.now());
+        let One { value, ttl, never_stale, tags, .. } = one;
+        terms.ttl = ttl.unwrap_or(terms.ttl);
+        if never_stale {
+            terms.stale = Duration::ZERO;
+        }
+        (tier.id == self.tier).then_some(Item { key, value, tags, terms })
     }
 }
 
@@ -125,7 +128,7 @@ impl Drop for Landing {
             members.push_back((*flight, outcome));
         }
         let mut extras: VecDeque<Item> =
-            extras.into_iter().filter_map(|(key, one)| self.extra(key, one.value)).collect();
+            extras.into_iter().filter_map(|(key, one)| self.extra(key, one)).collect();
         let (ticket, took) = (self.ticket, self.began.elapsed());
         // In parts, so that a loader that brings very much holds up nobody for long.
         let mut is_first = true;

@@ -79,7 +79,9 @@ impl<W: Waiter, J> Tier<W, J> {
         if ticket.incarnation != self.incarnation {
             return; // who waited was answered when the tier broke, and the ticket went with its journal
         }
-        if let Some((_, outcome)) = members.first().filter(|_| is_first) {
+        // One load, which brought something unless each of its keys failed.
+        let brought = members.iter().find(|(_, outcome)| outcome.failed().is_none());
+        if let Some((_, outcome)) = brought.or(members.first()).filter(|_| is_first) {
             self.count_landing(outcome, took);
         }
         for (id, outcome) in members {

@@ -26,8 +26,8 @@ pub enum WarningKind {
     Starved { floor_bytes: u64, hit_percent: f64, doubled_percent: f64, moving_budget: bool },
     /// All tiers together would have clearly more hits with twice the budget.
     BudgetSmall { budget_bytes: u64, hit_percent: f64, doubled_percent: f64 },
-    /// Invalidations of one scope took nothing, again and again, while there was something in the tier. `shape` names its first
-    /// segment and stands for the rest, as in `users::..::*`.
+    /// Invalidations of one shape took nothing, again and again. `shape` names their first segment and stands for the rest, which
+    /// may differ, as in `users::..::*`.
     TakesNothing { shape: Arc<str>, times: u64 },
     /// Keys with first segments that no tier was made for; at most five are named.
     UnknownPrefixes { prefixes: Vec<Arc<str>>, count: u64, keys: u64 },
