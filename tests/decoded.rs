@@ -117,7 +117,7 @@ fn event(number: usize) -> Event {
 }
 
 /// Estimate and truth for one value, as it stays after decoding.
-fn measure<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> (usize, usize) {
+fn measure<T: Serialize + DeserializeOwned + PartialEq + Send>(value: &T) -> (usize, usize) {
     let encoded = Value::encode(value).unwrap();
     // What a first use of a type remembers is not part of the value.
     assert!(encoded.decode::<T>("k").unwrap() == *value);
@@ -138,7 +138,7 @@ fn measure<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> (usize, us
 struct Judge(Vec<String>);
 
 impl Judge {
-    fn see<T: Serialize + DeserializeOwned + PartialEq>(&mut self, what: &str, value: &T) {
+    fn see<T: Serialize + DeserializeOwned + PartialEq + Send>(&mut self, what: &str, value: &T) {
         let (estimated, real) = measure(value);
         let close = estimated * 4 >= real * 3 && estimated * 4 <= real * 5;
         if !(close || real < 64 && estimated <= real + 64) {

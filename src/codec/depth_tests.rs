@@ -155,6 +155,7 @@ fn what_takes_more_stack_than_a_thread_has_left_is_read_all_the_same() {
     /// Read by serde from a buffer of its own, in frames that hold all of the fields.
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(untagged)]
+    #[allow(clippy::large_enum_variant)] // that is what is tested
     enum Node {
         Row { a: [Option<String>; 32], b: [Option<String>; 32], next: Vec<Node> },
         Leaf { z: u8 },

@@ -45,7 +45,7 @@ fn fastest(calls: u32, mut call: impl FnMut()) -> Duration {
 
 async fn measure<T>(cache: &Cache, what: &str, value: &T) -> Result<(), Failure>
 where
-    T: Serialize + DeserializeOwned,
+    T: Serialize + DeserializeOwned + Send,
 {
     let plain = Value::encode(value)?;
     let key = Key::of("user").part(what).finish()?;
