@@ -290,17 +290,33 @@ pub(crate) async fn inside<F: Future>(place: Place, body: F) -> F::Output {
     CHAIN.scope(Chain::of(chain(), vec![place]), body).await
 }
 
-/// Drives the body of a cached function whose own load this loader must not wait for, as a part of this loader.
+/// The body of a cached function in the task of its caller; as a part of the loader that this is, where it is given a `place`
+/// for whose load that must not wait. In a box: it is the way of few calls, and the future of every call would have room for it.
 ///
 /// # Panics
 /// When the chain comes to the same key again and again: without a cache it would recurse for ever.
-pub(crate) async fn beside<F: Future>(place: Place, body: impl FnOnce() -> F) -> F::Output {
-    let Ok(mut chain) = CHAIN.try_with(Clone::clone) else { return body().await };
-    let times = chain.keys.iter().filter(|other| **other == place).count();
-    chain.keys.push(place);
+pub(crate) fn in_caller<F: Future, M: FnOnce() -> F>(
+    place: Option<Place>,
+    make: M,
+) -> Pin<Box<impl Future<Output = F::Output> + use<F, M>>> {
+    let chain = place.and_then(|place| chain_with(&place));
+    let body = make();
+    Box::pin(async move {
+        match chain {
+            Some(chain) => CHAIN.scope(chain, body).await,
+            None => body.await,
+        }
+    })
+}
+
+/// The chain of this task, if it is a loader, and behind it the key of a body that runs beside the cache.
+fn chain_with(place: &Place) -> Option<Chain> {
+    let mut chain = CHAIN.try_with(Clone::clone).ok()?;
+    let times = chain.keys.iter().filter(|other| *other == place).count();
+    chain.keys.push(place.clone());
     if times >= MEETINGS_MAX {
-        let first = chain.keys.iter().position(|other| Some(other) == chain.keys.last()).unwrap_or_default();
-        let turn = chain.keys[first + 1..].iter().position(|other| *other == chain.keys[first]);
+        let first = chain.keys.iter().position(|other| other == place).unwrap_or_default();
+        let turn = chain.keys[first + 1..].iter().position(|other| other == place);
         let cycle = &chain.keys[first..=turn.map_or(first, |turn| first + 1 + turn)];
         let cycle: Vec<String> = cycle.iter().map(|(_, key)| Shown::new(key.as_str()).to_string()).collect();
         panic!(
@@ -308,7 +324,7 @@ pub(crate) async fn beside<F: Future>(place: Place, body: impl FnOnce() -> F) ->
             cycle.join(" calls ")
         );
     }
-    CHAIN.scope(chain, async move { body().await }).await
+    Some(chain)
 }
 
 /// Has this task wait for `place`, if it is a loader. Errors: `Reentrant`, when it would wait for itself.

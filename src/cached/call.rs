@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::{Hit, Undecoded};
 use crate::load_policy::LoadPolicy;
-use crate::loader::{Loader, beside, inside};
+use crate::loader::{Loader, in_caller, inside};
 use crate::message::{Set, Stored};
 use crate::telemetry;
 use crate::waits::Place;
@@ -242,7 +242,9 @@ where
         Looked::Absent(call) => Some(call),
         Looked::Useless => None,
     };
-    if let Some(call) = call {
+    // A key that the loader that asks must not wait for.
+    let beside = 'asked: {
+        let Some(call) = call else { break 'asked None };
         for _ in 0..ROUNDS_MAX {
             let slot = Slot::default();
             let answer = call.ask::<A>(loader::<O, A, Fut>(&call, &slot, make())).await;
@@ -256,13 +258,13 @@ where
                 Next::Again => {}
                 Next::Here => break,
                 Next::Beside => {
-                    return O::split(Box::pin(beside(call.place(), make)).await).map(Hit::unstored);
+                    break 'asked Some(call.place());
                 }
             }
         }
-    }
-    // In a box: the way of few calls, and the future of each call would have room for it.
-    O::split(Box::pin(make()).await).map(Hit::unstored)
+        None
+    };
+    O::split(in_caller(beside, make).await).map(Hit::unstored)
 }
 
 /// The body, begun, as the loader of its key.
@@ -310,7 +312,9 @@ where
         Looked::Absent(call) => Some(call),
         Looked::Useless => None,
     };
-    if let Some(call) = call {
+    // A key that the loader that asks must not wait for.
+    let beside = 'asked: {
+        let Some(call) = call else { break 'asked None };
         for _ in 0..ROUNDS_MAX {
             let (loader, begun) = Loader::of_caller(call.key.clone());
             let mut answer = Box::pin(call.ask::<A>(loader));
@@ -335,12 +339,13 @@ where
                 Next::Again => {}
                 Next::Here => break,
                 Next::Beside => {
-                    return O::split(Box::pin(beside(call.place(), make)).await).map(Hit::unstored);
+                    break 'asked Some(call.place());
                 }
             }
         }
-    }
-    O::split(make().await).map(Hit::unstored)
+        None
+    };
+    O::split(in_caller(beside, make).await).map(Hit::unstored)
 }
 
 /// Stores `value` as what a cached function would return.

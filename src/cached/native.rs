@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::Hit;
 use crate::load_policy::LoadPolicy;
-use crate::loader::{Loader, beside};
+use crate::loader::{Loader, in_caller};
 use crate::message::{Set, Stored};
 use crate::telemetry;
 
@@ -197,7 +197,9 @@ where
         }
         return Ok(hit);
     }
-    if let Some(call) = call {
+    // A key that the loader that asks must not wait for.
+    let beside = 'asked: {
+        let Some(call) = call else { break 'asked None };
         for _ in 0..ROUNDS_MAX {
             let slot = Slot::default();
             let answer = call.ask(call.loader::<O, Fut>(&slot, make())).await;
@@ -212,14 +214,14 @@ where
                 }
                 (Err(Error::LoadPanicked { .. } | Error::LoadLost { .. }), None) => {}
                 (Err(Error::Reentrant { .. }), None) => {
-                    let place = (call.cache.wiring().id, call.telling.key.clone());
-                    return O::split(Box::pin(beside(place, make)).await).map(Hit::unstored);
+                    break 'asked Some((call.cache.wiring().id, call.telling.key.clone()));
                 }
                 (Err(_), None) => break,
             }
         }
-    }
-    O::split(make().await).map(Hit::unstored)
+        None
+    };
+    O::split(in_caller(beside, make).await).map(Hit::unstored)
 }
 
 /// Stores `value` as what a cached function with `native` would return.
