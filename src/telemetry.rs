@@ -211,7 +211,7 @@ pub(crate) fn invalidation_widened(template: &'static str, reason: &'static str)
 }
 
 /// A function of `#[cache_invalidate(.., fence)]` runs without its fence: logged once for each kind of reason.
-pub(crate) fn invalidation_unfenced(reason: &crate::Error) {
+pub(crate) fn invalidation_unfenced(reason: &crate::error::Error) {
     static TOLD: Mutex<Vec<ErrorKind>> = Mutex::new(Vec::new());
     if first_time(&TOLD, reason.kind()) {
         tracing::warn!(
