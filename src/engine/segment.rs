@@ -6,7 +6,7 @@
 //! An id stands in its segment as it is, with these characters percent-encoded: `%`, `*`, `?`, `:`, `=`, `~` and control
 //! characters. The empty id becomes a lone `%`. An id whose segment would be longer than 64 bytes becomes `~` and 32
 //! hexadecimal digits, half of a SHA-256. So no two ids share a segment unless the hash collides, and no segment of an id
-//! looks like [`params`](super::params), which alone hold `=`.
+//! looks like parameters, which alone hold `=`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
