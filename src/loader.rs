@@ -42,6 +42,8 @@ pub struct Loader {
     cause: Span,
     /// Past its time it counts as gone, so that another can take over, and not as failed.
     is_lost_when_late: bool,
+    /// It is not dropped at its time limit, as its caller has no error for that.
+    outlasts_limit: bool,
 }
 
 impl std::fmt::Debug for Loader {
@@ -126,7 +128,15 @@ impl Loader {
         Fut: Future<Output = Outcome> + Send + 'static,
     {
         let run: LoadFn = Box::new(move || Box::pin(load()));
-        Self { key, run, owner: 0, chain: Vec::new(), cause: Span::current(), is_lost_when_late: false }
+        Self {
+            key,
+            run,
+            owner: 0,
+            chain: Vec::new(),
+            cause: Span::current(),
+            is_lost_when_late: false,
+            outlasts_limit: false,
+        }
     }
 
     /// The span of the task that asked for it.
@@ -175,14 +185,20 @@ impl Loader {
         Self { is_lost_when_late: true, ..self }
     }
 
-    /// Runs the load for at most `limit`, and turns every way in which it can end into a result.
+    /// Goes on past its time limit, until it ends or nobody waits for it any more.
+    pub(crate) fn outlasting_limit(self) -> Self {
+        Self { outlasts_limit: true, ..self }
+    }
+
+    /// Runs the load for at most `limit`, unless it outlasts that, and turns every way in which it can end into a result.
     async fn run(self, limit: Duration, spawner: &Spawner) -> Outcome {
-        let Self { key, run, owner, chain, is_lost_when_late, cause } = self;
+        let Self { key, run, owner, chain, is_lost_when_late, outlasts_limit, cause } = self;
         drop(cause); // a refresh outlives it
         let chain = Chain::of(chain, vec![(owner, key.clone())]);
         let shown = Shown::new(key.as_str());
         let load = within_chain(chain, run);
-        match spawner.within(limit, load).await {
+        let ended = if outlasts_limit { Some(load.await) } else { spawner.within(limit, load).await };
+        match ended {
             Some(Ok(outcome)) => outcome,
             None if is_lost_when_late => Outcome::Lost,
             Some(Err(_panic)) => Outcome::Failed(Error::LoadPanicked { key: shown }),
@@ -285,6 +301,11 @@ pub(crate) fn chain() -> Vec<Place> {
     CHAIN.try_with(|chain| chain.keys.clone()).unwrap_or_default()
 }
 
+/// Whether this task is a loader.
+pub(crate) fn is_inside() -> bool {
+    CHAIN.try_with(|_| ()).is_ok()
+}
+
 /// Drives `body` as what the loader of `place` does.
 pub(crate) async fn inside<F: Future>(place: Place, body: F) -> F::Output {
     CHAIN.scope(Chain::of(chain(), vec![place]), body).await
@@ -350,6 +371,8 @@ pub struct LoadCell {
     loader: Mutex<Option<Loader>>,
     result: Mutex<Option<Result<Brought, Error>>>,
     ended: Notify,
+    stop: Notify,
+    outlasts_limit: bool,
 }
 
 impl LoadCell {
@@ -362,7 +385,28 @@ impl LoadCell {
 
     /// A cell for a load that nobody waits for.
     pub fn alone(loader: Loader) -> Arc<Self> {
-        Arc::new(Self { loader: Mutex::new(Some(loader)), result: Mutex::new(None), ended: Notify::new() })
+        Arc::new(Self {
+            outlasts_limit: loader.outlasts_limit,
+            loader: Mutex::new(Some(loader)),
+            result: Mutex::new(None),
+            ended: Notify::new(),
+            stop: Notify::new(),
+        })
+    }
+
+    /// Whether its loader goes on past its time limit.
+    pub(crate) fn outlasts_limit(&self) -> bool {
+        self.outlasts_limit
+    }
+
+    /// Nobody needs what its loader brings: the task that runs it drops it.
+    pub(crate) fn stop(&self) {
+        self.stop.notify_one();
+    }
+
+    /// Waits until its loader is to be dropped.
+    pub(crate) async fn stopped(&self) {
+        self.stop.notified().await;
     }
 
     /// Whether the loader is still there.

@@ -83,6 +83,11 @@ mod modelled {
             self.inner.notified()
         }
 
+        pub(crate) fn notify_one(&self) {
+            self.step.load(Ordering::SeqCst);
+            self.inner.notify_one();
+        }
+
         pub(crate) fn notify_waiters(&self) {
             self.step.load(Ordering::SeqCst);
             self.inner.notify_waiters();

@@ -20,6 +20,8 @@ mod log;
 mod names;
 #[path = "macros/native.rs"]
 mod native;
+#[path = "macros/outages.rs"]
+mod outages;
 #[path = "macros/priming.rs"]
 mod priming;
 #[path = "macros/returned.rs"]

@@ -191,9 +191,13 @@ mod template;
 /// no word for it. Bound it from outside: `tokio::time::timeout`, or a timeout of the web framework around the handler,
 /// drops the call and answers in its place, while the load goes on for whoever asks next.
 ///
-/// **A body that panics** panics in the caller that ran it, and the next who waits runs its own. **When the cache is in
-/// trouble**, shut down, or cannot use the key, the body runs in the caller. A body that takes longer than `load_timeout`
-/// is dropped and runs again in the caller, without a limit.
+/// **A body that panics** panics in the caller that ran it, and those who wait run their own. **When the cache is in
+/// trouble**, shut down, or cannot use the key, the body runs in the caller, in one of the `load_concurrency` places.
+///
+/// **A body that takes longer than `load_timeout`** goes on. If another caller of its key waits, that caller's own body
+/// begins too: one for the key, and one more after each further `load_timeout`. The first that ends answers everybody, and
+/// the others are dropped. No caller runs two bodies, and such a body takes a place only when no first load waits for one.
+/// Past `load_timeout` a body is dropped as soon as nobody waits for it.
 ///
 /// **Cached functions may call each other.** A call that would close a cycle of loads that wait for each other runs its body as
 /// a part of the function that makes it, and stores nothing. Where one chain of calls comes to the same key again and again, it

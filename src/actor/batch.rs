@@ -168,7 +168,7 @@ impl Wiring {
     /// Waits for the answers of a chunk. One after the other: a key that was answered while another was waited for is
     /// answered at once, and the limit of each counts from the beginning of the call.
     async fn answers(
-        &self,
+        self: &Arc<Self>,
         tier: &TierShared,
         waits: Vec<Wait>,
         loader: &Arc<BatchLoader>,
@@ -197,7 +197,7 @@ impl Wiring {
 
     /// The answer of the tier. `None`: it is of no use, and the loader can still be run here.
     async fn answer_of(
-        &self,
+        self: &Arc<Self>,
         tier: &TierShared,
         asked: &Asked,
         answer: Result<oneshot::Receiver<Result<Given>>>,
@@ -235,7 +235,7 @@ impl Wiring {
 
     /// The cache cannot serve these: one run of the loader in the caller's task brings them all. Nothing is stored.
     async fn run_left(
-        &self,
+        self: &Arc<Self>,
         tier: &TierShared,
         left: &[(usize, Asked, Limit)],
         loader: &Arc<BatchLoader>,
@@ -247,7 +247,7 @@ impl Wiring {
         let timeout = left.iter().map(|(_, asked, _)| asked.terms.timeout).max().unwrap_or_default();
         let run = async {
             let nested = left.iter().any(|(_, asked, _)| asked.waiting.is_some());
-            let _place = if nested { None } else { Some(tier.bypass.acquire().await) };
+            let _place = if nested { None } else { Some(self.load_place(tier.id).await) };
             for (_, asked, _) in left {
                 asked.waiting.iter().for_each(|waiting| waiting.goes_on());
                 drop(asked.cell.take()); // all are brought by the one run

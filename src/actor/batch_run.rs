@@ -12,12 +12,13 @@ use tracing::{Instrument, Span};
 use super::batch::terms_of_batch;
 use super::guard::drop_guarded;
 use super::load::Waiter;
+use super::place::LoadPlace;
 use super::reply::Reply;
 use super::request::ToTier;
 use super::wiring::Wiring;
 use crate::batch_loader::{BatchLoader, Brought};
 use crate::codec::original::Original;
-use crate::engine::flight::FlightId;
+use crate::engine::flight::RunId;
 use crate::engine::journal::Ticket;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
@@ -30,13 +31,13 @@ use crate::telemetry::spans;
 
 /// Starts the loader of a batch in a task that belongs to it: callers may come and go.
 pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut Tier<Waiter, Reply<Taken>>) {
-    let Batch { flights, ticket } = started;
+    let Batch { runs, ticket } = started;
     let (mut members, mut leads, mut limit) = (Vec::new(), None, Duration::ZERO);
-    for flight in flights {
-        let Some((key, timeout, waiter)) = tier.leader(flight) else { continue };
+    for run in runs {
+        let Some((key, timeout, waiter)) = tier.leader(run) else { continue };
         let (batch, spawner, cell) = waiter.batch();
         wiring.env.observe_load(&key);
-        members.push(Running { flight, key, cell: Arc::clone(cell) });
+        members.push(Running { run, key, cell: Arc::clone(cell) });
         limit = limit.max(timeout);
         leads = leads.or_else(|| Some((Arc::clone(batch?), spawner.clone(), waiter.whom())));
     }
@@ -50,6 +51,7 @@ pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut
         brought: None,
         done: None,
         loader: None,
+        _place: LoadPlace::held(wiring, id),
     };
     let Some((loader, spawner, whom)) = leads else { return }; // the landing tells that it is lost
     // Moved into the task before it is polled: a task that is dropped unpolled, with its runtime, reports too.
@@ -78,7 +80,7 @@ pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut
 
 /// One key of a batch that is being loaded.
 struct Running {
-    flight: FlightId,
+    run: RunId,
     key: Key,
     cell: Arc<LoadCell>,
 }
@@ -96,6 +98,8 @@ struct Landing {
     /// Dropped when the tier has done with what it brought.
     done: Option<oneshot::Sender<()>>,
     loader: Option<Arc<BatchLoader>>,
+    /// Given back after the end was told.
+    _place: LoadPlace,
 }
 
 impl Landing {
@@ -122,10 +126,10 @@ impl Drop for Landing {
         let Brought { outcomes, extras } = self.brought.take().unwrap_or_else(lost);
         spans::loaded(&self.span, outcomes.iter().map(Outcome::failed));
         let mut members = VecDeque::with_capacity(outcomes.len());
-        for (Running { flight, key, cell }, outcome) in self.members.iter().zip(outcomes) {
+        for (Running { run, key, cell }, outcome) in self.members.iter().zip(outcomes) {
             let lost = || Err(Error::LoadLost { key: Shown::new(key.as_str()) });
             cell.finish(outcome.clone().into_result().unwrap_or_else(lost));
-            members.push_back((*flight, outcome));
+            members.push_back((*run, outcome));
         }
         let mut extras: VecDeque<Item> =
             extras.into_iter().filter_map(|(key, one)| self.extra(key, one)).collect();

@@ -77,6 +77,21 @@ pub(crate) struct Sent<F> {
     pub(super) answered: F,
 }
 
+/// A call that waits for the answer of a tier. When it is dropped without one, it notes that: perhaps nobody else
+/// needs the load that it waited for.
+struct Leaving<'a> {
+    tier: &'a TierShared,
+    waits: bool,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        if self.waits {
+            self.tier.note_left();
+        }
+    }
+}
+
 impl Wiring {
     /// Has `key` loaded anew with `loader` while its value is served; nobody waits. Where there is no room it is left to a
     /// later reader.
@@ -147,6 +162,7 @@ impl Wiring {
         let asked = Asked { key, cell, waiting: own_wait, wanted, after, terms };
         let (wiring, own) = (Arc::clone(self), asked.clone());
         let answered = async move {
+            let mut leaving = Leaving { tier: wiring.tier(id), waits: true };
             let answer = match (posted, waiting) {
                 (Ok(answer), _) => told(answer).await,
                 (Err(full), Some(post)) if full.kind() == ErrorKind::Overloaded => {
@@ -158,6 +174,7 @@ impl Wiring {
                 }
                 (Err(error), _) => Err(error),
             };
+            leaving.waits = false;
             wiring.or_run_here(id, &own, answer).await
         };
         Ok(Sent { tier: id, asked, limit, answered })
@@ -174,6 +191,7 @@ impl Wiring {
         answered: impl Future<Output = Result<R>>,
     ) -> Result<R> {
         let mut answered = pin!(answered);
+        let outlasts = asked.cell.outlasts_limit();
         let soft = asked.terms.soft_timeout;
         let has_soft = !asked.terms.stale.is_zero() && !soft.is_zero() && soft < limit.span;
         let first = if has_soft { soft } else { limit.span };
@@ -183,7 +201,14 @@ impl Wiring {
                 return Ok(stale.into());
             }
             let left = limit.span.saturating_sub(first.max(waited));
-            answer = self.spawner.within(left, answered).await;
+            answer = self.spawner.within(left, answered.as_mut()).await;
+        }
+        // A caller that has no error for a time limit waits on, unless it can be served.
+        if outlasts && answer.is_none() {
+            if let Some(stale) = self.stale(tier, asked) {
+                return Ok(stale.into());
+            }
+            answer = Some(answered.await);
         }
         match answer {
             Some(Ok(given)) => Ok(given),
@@ -197,7 +222,7 @@ impl Wiring {
 
     /// The answer of tier `id`, or what the loader brings where that is of no use.
     pub(super) async fn or_run_here(
-        &self,
+        self: &Arc<Self>,
         id: TierId,
         asked: &Asked,
         answer: Result<Given>,
@@ -230,7 +255,7 @@ impl Wiring {
     }
 
     /// The cache cannot serve: runs the loader in the caller's task, or waits for whoever runs it. Nothing is stored.
-    async fn bypass(&self, tier: &TierShared, asked: &Asked, trouble: &Error) -> Result<Given> {
+    async fn bypass(self: &Arc<Self>, tier: &TierShared, asked: &Asked, trouble: &Error) -> Result<Given> {
         self.warn_of_bypass(tier, trouble);
         self.run_here(tier, asked).await
     }
@@ -245,14 +270,14 @@ impl Wiring {
         }
     }
 
-    async fn run_here(&self, tier: &TierShared, asked: &Asked) -> Result<Given> {
+    async fn run_here(self: &Arc<Self>, tier: &TierShared, asked: &Asked) -> Result<Given> {
         // No more loaders at a time than the tier would run: the source must not be flooded because the cache broke.
         tier.counters.bypassed.one();
         // A loader that asks for another key holds a place already, and would wait for itself. One that runs already, or has
         // ended, needs none: its caller would wait for loads of others though its value is there.
         asked.waiting.iter().for_each(|waiting| waiting.goes_on());
         let needs_place = asked.waiting.is_none() && asked.cell.is_loaded();
-        let _place = if needs_place { Some(tier.bypass.acquire().await) } else { None };
+        let _place = if needs_place { Some(self.load_place(tier.id).await) } else { None };
         let mut span = Span::none();
         if asked.cell.is_loaded() {
             self.env.observe_load(&asked.key);

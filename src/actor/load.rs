@@ -3,19 +3,22 @@
 //! Owns: who waits for a load, the task of a load, and the landing that reports its end on every way out.
 //! Never: decides whether a value is stored.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
+use super::place::LoadPlace;
 use super::reply::Reply;
 use super::request::ToTier;
 use super::wiring::Wiring;
 use crate::batch_loader::BatchLoader;
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::value::Wanted;
-use crate::engine::flight::FlightId;
+use crate::engine::flight::RunId;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
@@ -25,6 +28,9 @@ use crate::env::{Spawner, Stopwatch};
 use crate::error::{Error, Result, Shown};
 use crate::loader::{LoadCell, run_for};
 use crate::telemetry::spans::{self, For};
+
+/// The shortest time after which a load is reported to take longer than it may.
+const TICK_MIN: Duration = Duration::from_millis(1);
 
 /// A call that waits for a load.
 #[derive(Debug)]
@@ -58,6 +64,11 @@ impl Waiter {
     /// What brings its key with others, where to run it, and where its own loader lies.
     pub(crate) fn batch(&self) -> (Option<&Arc<BatchLoader>>, &Spawner, &Arc<LoadCell>) {
         (self.batch.as_ref(), &self.spawner, &self.cell)
+    }
+
+    /// Where its own loader lies.
+    pub(crate) fn cell(&self) -> &Arc<LoadCell> {
+        &self.cell
     }
 
     /// For whom its load is.
@@ -98,35 +109,41 @@ impl tier::Waiter for Waiter {
         self.after.filter(|at| at.incarnation == incarnation).map_or(0, |at| at.seq)
     }
 
+    fn outlasts_timeouts(&self) -> bool {
+        self.cell.outlasts_limit()
+    }
+
     fn is_gone(&self) -> bool {
         self.reply.as_ref().is_none_or(Reply::is_unwanted)
     }
 }
 
-/// Starts the load of `flight` with the loader of `leader`, in a task that belongs to the flight: callers may come and
-/// go.
+/// Starts a run, begun in that life of the tier, with the loader of `leader`, in a task that belongs to its flight: callers
+/// may come and go.
 pub(crate) fn start(
     wiring: &Arc<Wiring>,
-    tier: TierId,
-    flight: FlightId,
-    incarnation: u64,
+    place: LoadPlace,
+    (run, incarnation): (RunId, u64),
     key: &Key,
     limit: Duration,
     leader: &Waiter,
 ) {
+    let tier = place.tier();
     wiring.env.observe_load(key);
     let cell = Arc::clone(&leader.cell);
     let landing = Landing {
         wiring: Arc::clone(wiring),
         tier,
-        flight,
+        run,
         incarnation,
         began: wiring.spawner.stopwatch(),
         span: Span::none(),
         outcome: None,
         done: None,
+        stopped_with: None,
         cell: Arc::clone(&cell),
         key: key.clone(),
+        _place: place,
     };
     let whom = leader.whom();
     let spawner = leader.spawner.clone();
@@ -134,10 +151,12 @@ pub(crate) fn start(
     let task = async move {
         let mut landing = landing;
         let Some(loader) = cell.take() else { return };
-        let (timers, shared) = (landing.wiring.spawner.clone(), landing.wiring.tier(tier));
-        landing.span = spans::load(&shared.name, 1, whom, loader.cause());
-        let outcome = run_for(&cell, loader, limit, &timers).instrument(landing.span.clone()).await;
+        let timers = landing.wiring.spawner.clone();
+        landing.span = spans::load(&landing.wiring.tier(tier).name, 1, whom, loader.cause());
+        let load = run_for(&cell, loader, limit, &timers).instrument(landing.span.clone());
+        let Some(outcome) = landing.watch(load, limit, &timers).await else { return };
         let original = outcome.original();
+        let shared = landing.wiring.tier(tier);
         landing.outcome = Some(landing.wiring.pack_loaded(shared, &landing.key, outcome));
         // What the loader returned is the host's, and its `Drop` may take its time. It ends here if nobody waits for it, and
         // not in the actor: this task holds it until the tier has done with it.
@@ -154,7 +173,7 @@ pub(crate) fn start(
 struct Landing {
     wiring: Arc<Wiring>,
     tier: TierId,
-    flight: FlightId,
+    run: RunId,
     incarnation: u64,
     began: Stopwatch,
     /// Once the loader has begun.
@@ -162,8 +181,48 @@ struct Landing {
     outcome: Option<Outcome>,
     /// Dropped when the tier has done with the outcome.
     done: Option<oneshot::Sender<()>>,
+    /// What it came to if it is stopped: it has taken longer than it may.
+    stopped_with: Option<Error>,
     cell: Arc<LoadCell>,
     key: Key,
+    /// Given back after the end was told.
+    _place: LoadPlace,
+}
+
+impl Landing {
+    /// Drives `load` to its end, or until the tier stops it: `None`. A load that outlasts its limit is reported each time
+    /// that has passed.
+    async fn watch(
+        &mut self,
+        load: impl Future<Output = Outcome>,
+        limit: Duration,
+        timers: &Spawner,
+    ) -> Option<Outcome> {
+        let cell = Arc::clone(&self.cell);
+        let mut load = pin!(load);
+        loop {
+            let ended = async {
+                tokio::select! {
+                    biased;
+                    outcome = &mut load => Some(outcome),
+                    () = cell.stopped() => None,
+                }
+            };
+            if !cell.outlasts_limit() {
+                return ended.await;
+            }
+            match timers.within(limit.max(TICK_MIN), ended).await {
+                Some(Some(outcome)) => return Some(outcome),
+                Some(None) => return None,
+                None => {
+                    let late = Error::LoadTimeout { key: Shown::new(self.key.as_str()), after: limit };
+                    self.stopped_with = Some(late);
+                    let overdue = ToTier::Overdue { id: self.run, incarnation: self.incarnation };
+                    self.wiring.tier(self.tier).tell(overdue);
+                }
+            }
+        }
+    }
 }
 
 impl Drop for Landing {
@@ -173,12 +232,14 @@ impl Drop for Landing {
             //   1 the load is lost   2 its own waiter seems able to take over   3 its load is started on the runtime that
             //   is gone, lost again, and so on without end
             super::guard::drop_guarded(self.cell.take());
-            self.cell.finish(Err(Error::LoadLost { key: Shown::new(self.key.as_str()) }));
-            Outcome::Lost
+            let lost = Error::LoadLost { key: Shown::new(self.key.as_str()) };
+            let late = self.stopped_with.take();
+            self.cell.finish(Err(late.clone().unwrap_or(lost)));
+            late.map_or(Outcome::Lost, Outcome::Failed)
         });
         spans::loaded(&self.span, [outcome.failed()]);
         let landed = ToTier::Landed {
-            id: self.flight,
+            id: self.run,
             incarnation: self.incarnation,
             outcome: Box::new(outcome),
             took: self.began.elapsed(),

@@ -34,6 +34,7 @@ mod pack;
 mod permit;
 #[cfg(all(test, shuttle))]
 mod permit_shuttle;
+pub(crate) mod place;
 mod reload;
 mod remove_many;
 mod reply;

@@ -16,7 +16,7 @@ use crate::batch_loader::BatchLoader;
 use crate::codec::value::Wanted;
 use crate::engine::explain::Explanation;
 use crate::engine::fences::{End, FenceId};
-use crate::engine::flight::{Class, FlightId};
+use crate::engine::flight::{Class, RunId};
 use crate::engine::given::Given;
 use crate::engine::journal::Ticket;
 use crate::engine::key::Key;
@@ -186,8 +186,8 @@ pub enum ToTier {
     Batch(Vec<Accepted>),
     /// A load has ended. Never refused: the number of loads bounds it.
     Landed {
-        /// Which flight.
-        id: FlightId,
+        /// Which run.
+        id: RunId,
         /// In which life of the tier it began.
         incarnation: u64,
         /// How it ended. In a box, as it is much larger than the other messages.
@@ -200,6 +200,17 @@ pub enum ToTier {
     /// A load of several keys has ended, or here is a part of what it brought; with the last part what is dropped when nothing
     /// of it is left here.
     BatchLanded(Box<BatchLanded>, Option<oneshot::Sender<()>>),
+    /// A load has taken longer than it may, and goes on. At most one for each load and `load_timeout`.
+    Overdue {
+        /// Which run.
+        id: RunId,
+        /// In which life of the tier it began.
+        incarnation: u64,
+    },
+    /// A caller gave up while a load takes longer than it may. Sent again only after the last one arrived.
+    Left,
+    /// A place for a load is free that the tier waited for.
+    PlaceFree,
     /// Take the next slice of long work.
     GoOn,
     /// A reader found no room for a decoded copy. Told once for each grant.

@@ -7,6 +7,7 @@
 mod queue;
 mod requests;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 use super::batch_run;
 use super::guard::{drop_guarded, guarded};
 use super::load::{self, Waiter};
+use super::place::LoadPlace;
 use super::reply::Reply;
 use super::request::{ToSupervisor, ToTier};
 use super::root::{DeathWatch, Who};
@@ -23,13 +25,16 @@ use super::tier_shared::TierShared;
 use super::wiring::{Wiring, tell};
 use crate::codec::native;
 use crate::engine::budget::Told;
+use crate::engine::flight::RunId;
 use crate::engine::moment::Moment;
+use crate::engine::places::Places;
 use crate::engine::route::TierId;
 use crate::engine::slice::{CHANGES, DROPS};
 use crate::engine::store::{Gone, Remains};
 use crate::engine::tag::Tag;
 use crate::engine::tier::{Effects, Taken, Tier};
 use crate::env::{Stopwatch, has_runtime, spawn_local, yield_now};
+use crate::loader::LoadCell;
 use crate::message::TierState;
 use crate::telemetry::{self, spans};
 
@@ -47,7 +52,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// One tier: the only writer of its store.
 #[derive(Debug)]
 pub struct TierActor {
-    /// First, for fields are dropped in order: when the actor dies, nobody reads on while the rest is dropped.
+    /// First, for fields are dropped in order: a tier that takes the place of this one may wait for places again.
+    _ends_waiting: EndsWaiting,
+    /// When the actor dies, nobody reads on while the rest is dropped.
     _watch: DeathWatch,
     id: TierId,
     wiring: Arc<Wiring>,
@@ -58,6 +65,8 @@ pub struct TierActor {
     spare: Vec<Gone>,
     /// Stores that were cleared and are being dropped in slices.
     remains: Vec<Remains>,
+    /// Runs under way, and where each is told to stop.
+    running: HashMap<RunId, Arc<LoadCell>>,
     draining: Vec<Reply<()>>,
     /// Who waits for all that came before, with the number at which it asked.
     written: Vec<(u64, Reply<()>)>,
@@ -73,6 +82,16 @@ pub struct TierActor {
     asked_at: Option<(u64, Moment)>,
 }
 
+/// When an actor ends, callers are given the places that it was told of.
+#[derive(Debug)]
+struct EndsWaiting(Arc<Places>);
+
+impl Drop for EndsWaiting {
+    fn drop(&mut self) {
+        self.0.end_tier();
+    }
+}
+
 impl TierActor {
     /// The actor of tier `id`, empty, in a new life; readers are let in when it starts.
     ///
@@ -86,6 +105,8 @@ impl TierActor {
         let plan = &wiring.plan.tiers[id.index()];
         tier.evict_by(plan.choice());
         tier.live_as(shared.incarnation.load(Ordering::Relaxed));
+        tier.share_places(Arc::clone(&shared.places));
+        shared.told_left.store(false, Ordering::SeqCst);
         Self {
             id,
             wiring: Arc::clone(wiring),
@@ -93,6 +114,7 @@ impl TierActor {
             queue: Queue::default(),
             spare: Vec::new(),
             remains: Vec::new(),
+            running: HashMap::new(),
             draining: Vec::new(),
             written: Vec::new(),
             rota: 0,
@@ -101,6 +123,7 @@ impl TierActor {
             // A forerunner may have died with an order to hold less in its mailbox, and somebody waits for those bytes.
             owed: Some(order),
             asked_at: None,
+            _ends_waiting: EndsWaiting(Arc::clone(&shared.places)),
             _watch: DeathWatch::new(wiring, Who::Tier(id)),
         }
     }
@@ -122,6 +145,9 @@ impl TierActor {
         let result = match done {
             Ok(result) => Some(result),
             Err(words) => {
+                // Nobody starts these, so their places are free.
+                let starts = fx.starts.len() + fx.batches.len();
+                (0..starts).for_each(|_| drop(LoadPlace::held(&self.wiring, self.id)));
                 fx.starts.clear();
                 fx.batches.clear();
                 self.broke(&words, now, &mut fx);
@@ -140,6 +166,7 @@ impl TierActor {
         shared.view.close();
         let tables = shared.view.take_all();
         let mut wreck = self.tier.reset(Arc::clone(&shared.view), now);
+        self.running.clear();
         let lost = guarded(|| wreck.store().len()).unwrap_or_default();
         shared.incarnation.store(self.tier.incarnation(), Ordering::Relaxed);
         let failed = shared.crashed(now);
@@ -169,8 +196,10 @@ impl TierActor {
         self.tier.publish();
         let incarnation = self.tier.incarnation();
         for id in starts {
+            let place = LoadPlace::held(&self.wiring, self.id);
             if let Some((key, limit, waiter)) = self.tier.leader(id) {
-                load::start(&self.wiring, self.id, id, incarnation, &key, limit, waiter);
+                self.running.insert(id, Arc::clone(waiter.cell()));
+                load::start(&self.wiring, place, (id, incarnation), &key, limit, waiter);
             }
         }
         for started in batches {
@@ -181,6 +210,12 @@ impl TierActor {
         for (waiter, answer) in answers {
             waiter.answer(answer);
         }
+        for id in self.tier.take_stopped() {
+            if let Some(cell) = self.running.get(&id) {
+                cell.stop();
+            }
+        }
+        self.shared().has_overdue.store(self.tier.has_overdue(), Ordering::SeqCst);
         for (reply, taken) in taken {
             reply.answer(Ok(taken));
         }
@@ -329,12 +364,28 @@ impl Handler<ToTier> for TierActor {
         match message {
             ToTier::Batch(batch) => self.accept(batch),
             ToTier::Landed { id, incarnation, outcome, took, done } => {
+                if incarnation == self.tier.incarnation() {
+                    self.running.remove(&id);
+                }
                 self.turn(|this, now, fx| this.tier.land(id, incarnation, *outcome, took, now, fx));
                 drop(done);
             }
             ToTier::BatchLanded(landed, done) => {
                 self.turn(|this, now, fx| this.tier.land_batch(*landed, now, fx));
                 drop(done);
+            }
+            ToTier::Overdue { id, incarnation } => {
+                // Before it is seen who waits: a caller that goes away later tells.
+                self.shared().has_overdue.store(true, Ordering::SeqCst);
+                self.turn(|this, now, fx| this.tier.note_overdue(id, incarnation, now, fx));
+            }
+            ToTier::Left => {
+                self.shared().told_left.store(false, Ordering::SeqCst);
+                self.turn(|this, now, fx| this.tier.give_up_abandoned(now, fx));
+            }
+            ToTier::PlaceFree => {
+                self.turn(|this, _, fx| this.tier.start_loads(fx));
+                self.shared().places.serve_callers();
             }
             ToTier::GoOn => self.slice(),
             ToTier::NoRoom => self.ask_for_room(),

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
 
 use super::live_terms::LiveTerms;
 use super::misreads::Misreads;
@@ -21,6 +20,7 @@ use crate::codec::pack::Packer;
 use crate::codec::value::INLINE_MAX;
 use crate::engine::counters::Counters;
 use crate::engine::moment::Moment;
+use crate::engine::places::Places;
 use crate::engine::route::TierId;
 use crate::engine::view::View;
 use crate::engine::weigh::Weigher;
@@ -61,8 +61,12 @@ pub struct TierShared {
     pub(crate) packer: Packer,
     /// Says what they are charged with.
     pub(crate) weigher: Option<Weigher>,
-    /// Loaders that run in callers' tasks because the tier could not serve them.
-    pub(crate) bypass: Semaphore,
+    /// The places for loaders: those that it runs, and those that run in callers' tasks because it could not serve them.
+    pub(crate) places: Arc<Places>,
+    /// It has a load that takes longer than it may, and has to know when a caller gives up.
+    pub(crate) has_overdue: AtomicBool,
+    /// A [`ToTier::Left`] is on its way.
+    pub(crate) told_left: AtomicBool,
     pub(crate) incarnation: AtomicU64,
     /// What the cache has told of values that could not be read.
     pub(crate) misreads: Arc<Misreads>,
@@ -111,6 +115,13 @@ impl TierShared {
 
     pub(crate) fn failed_error(&self) -> Error {
         Error::TierFailed { tier: Arc::clone(&self.name), crashes: CRASHES_MAX as u32 }
+    }
+
+    /// A caller that waited for a load went away without an answer.
+    pub(crate) fn note_left(&self) {
+        if self.has_overdue.load(Ordering::SeqCst) && !self.told_left.swap(true, Ordering::SeqCst) {
+            self.tell(ToTier::Left);
+        }
     }
 
     /// Tells the tier.

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use actix::{Addr, Recipient};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::events::EventHub;
 use super::fallbacks::Fallbacks;
@@ -35,6 +35,7 @@ use crate::engine::fruitless::Fruitless;
 use crate::engine::histogram::Recorder;
 use crate::engine::key::{IntoKey, Key, first_segment};
 use crate::engine::moment::Moment;
+use crate::engine::places::Places;
 use crate::engine::planner::Planner;
 use crate::engine::policy::Choice;
 use crate::engine::route::{Routes, TierId};
@@ -157,7 +158,9 @@ fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan, misreads: &A
         place: Place::default(),
         packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
         weigher: tier.weigher,
-        bypass: Semaphore::new(plan.load_concurrency),
+        places: Arc::new(Places::new(plan.load_concurrency)),
+        has_overdue: AtomicBool::new(false),
+        told_left: AtomicBool::new(false),
         incarnation: AtomicU64::new(0),
         misreads: Arc::clone(misreads),
         warn_bypass: Throttle::default(),

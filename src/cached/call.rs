@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::panic::resume_unwind;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,13 +25,13 @@ use crate::error::{Error, Result};
 use crate::handle::Cache;
 use crate::hit::{Hit, Undecoded};
 use crate::load_policy::LoadPolicy;
-use crate::loader::{Loader, in_caller, inside};
+use crate::loader::{Loader, in_caller, inside, is_inside};
 use crate::message::{Set, Stored};
 use crate::telemetry;
 use crate::waits::Place;
 
 /// How often a call asks the cache again, when the load that it waited for ended in a way that it cannot share.
-pub(super) const ROUNDS_MAX: usize = 3;
+const ROUNDS_MAX: usize = 3;
 /// How long a call waits for a tier that is flooded to take it, so that a herd of callers still loads once. A tier that
 /// works takes thousands in some milliseconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
@@ -131,15 +132,82 @@ where
 }
 
 /// What follows from an answer of the cache.
-enum Next<V, E> {
+pub(super) enum Next<V, E> {
     /// It is the end of the call.
     End(Result<Hit<V>, E>),
     /// Others can still load.
     Again,
     /// The body runs in the caller's task.
-    Here,
-    /// It runs there as a part of the loader that asks, which the load would wait for.
-    Beside,
+    Uncached(Uncached),
+}
+
+/// Why the body of a call runs in its caller's task, without the cache.
+pub(super) enum Uncached {
+    /// The cache can do nothing for it.
+    Useless,
+    /// It is a part of the loader that asks, for which its load would wait.
+    Reentrant,
+}
+
+impl Uncached {
+    /// Runs the body. It takes one of the places for loads, unless a loader calls it, which holds one.
+    pub(super) async fn run<F: Future, M: FnOnce() -> F>(
+        self,
+        cache: &Cache,
+        key: &Key,
+        make: M,
+    ) -> F::Output {
+        let wiring = cache.wiring();
+        let _place = match wiring.route(key.as_str()) {
+            Ok((tier, _)) if !is_inside() => Some(wiring.load_place(tier.id).await),
+            _ => None,
+        };
+        let nested_in = matches!(self, Self::Reentrant).then(|| (wiring.id, key.clone()));
+        in_caller(nested_in, make).await
+    }
+}
+
+impl<V, E: Send + 'static> Next<V, E> {
+    /// After another caller's load, or none at all, ended with `read`. The body of this call has not run.
+    pub(super) fn after(read: Result<Hit<V>>, share: Share<E>) -> Self {
+        match read {
+            Ok(hit) => Self::End(Ok(hit)),
+            Err(Error::LoadFailed { source, .. }) => {
+                copy_of(&source, share).map_or(Self::Again, |error| Self::End(Err(error)))
+            }
+            Err(Error::LoadPanicked { .. } | Error::LoadLost { .. }) => Self::Again,
+            Err(Error::Reentrant { .. }) => Self::Uncached(Uncached::Reentrant),
+            Err(_) => Self::Uncached(Uncached::Useless),
+        }
+    }
+}
+
+/// Has the cache run the body: `ask` begins it as the loader of its key, which leaves how it ended in the slot. `Err`: the
+/// body has not run, and the cache can do nothing more for it.
+pub(super) async fn asked<V, E, F>(
+    share: Share<E>,
+    ask: impl Fn(&Slot<E>) -> F,
+    read: impl Fn(Given) -> Result<Hit<V>>,
+) -> Result<Result<Hit<V>, E>, Uncached>
+where
+    E: Send + 'static,
+    F: Future<Output = Result<Given>>,
+{
+    for _ in 0..ROUNDS_MAX {
+        let slot = Slot::default();
+        let read = ask(&slot).await.and_then(&read);
+        let ended = slot.lock().take();
+        // What was asked in vain within a soft timeout is served stale, as behind the caller's back.
+        if let Some(ended) = ended.filter(|_| read.is_err()) {
+            return Ok(conclude(ended));
+        }
+        match Next::after(read, share) {
+            Next::End(result) => return Ok(result),
+            Next::Again => {}
+            Next::Uncached(uncached) => return Err(uncached),
+        }
+    }
+    Err(Uncached::Useless)
 }
 
 impl<V: DeserializeOwned + Send + Sync + 'static, E: Send + 'static> Call<'_, V, E> {
@@ -165,17 +233,8 @@ impl<V: DeserializeOwned + Send + Sync + 'static, E: Send + 'static> Call<'_, V,
         Telling { key: self.key.clone(), tags: self.tags.clone(), share: self.share }
     }
 
-    /// After another caller's load, or none at all, ended with `answer`.
-    fn next<A: Absence<V>>(&self, answer: Result<Given>) -> Next<V, E> {
-        match answer.and_then(|mut given| decode::<V, A>(self.key.as_str(), &mut given)) {
-            Ok(hit) => Next::End(Ok(hit)),
-            Err(Error::LoadFailed { source, .. }) => {
-                copy_of(&source, self.share).map_or(Next::Again, |error| Next::End(Err(error)))
-            }
-            Err(Error::LoadPanicked { .. } | Error::LoadLost { .. }) => Next::Again,
-            Err(Error::Reentrant { .. }) => Next::Beside,
-            Err(_) => Next::Here,
-        }
+    fn read<A: Absence<V>>(&self, mut given: Given) -> Result<Hit<V>> {
+        decode::<V, A>(self.key.as_str(), &mut given)
     }
 
     fn place(&self) -> Place {
@@ -184,7 +243,7 @@ impl<V: DeserializeOwned + Send + Sync + 'static, E: Send + 'static> Call<'_, V,
 }
 
 /// Ends the call of whoever led.
-pub(super) fn conclude<V, E>(ended: Ended<E>) -> Result<Hit<V>, E> {
+fn conclude<V, E>(ended: Ended<E>) -> Result<Hit<V>, E> {
     match ended {
         Ended::Failed(error) => Err(error),
         Ended::Panicked(panic) => resume_unwind(panic),
@@ -239,32 +298,14 @@ where
             call.cache.wiring().refresh(call.key.clone(), loader, policy, A::wanted());
             return Ok(hit);
         }
-        Looked::Absent(call) => Some(call),
-        Looked::Useless => None,
+        Looked::Absent(call) => call,
+        Looked::Useless => return O::split(make().await).map(Hit::unstored),
     };
-    // A key that the loader that asks must not wait for.
-    let beside = 'asked: {
-        let Some(call) = call else { break 'asked None };
-        for _ in 0..ROUNDS_MAX {
-            let slot = Slot::default();
-            let answer = call.ask::<A>(loader::<O, A, Fut>(&call, &slot, make())).await;
-            let ended = slot.lock().take();
-            // What was asked in vain within a soft timeout is served stale, as behind the caller's back.
-            if let Some(ended) = ended.filter(|_| answer.is_err()) {
-                return conclude(ended);
-            }
-            match call.next::<A>(answer) {
-                Next::End(result) => return result,
-                Next::Again => {}
-                Next::Here => break,
-                Next::Beside => {
-                    break 'asked Some(call.place());
-                }
-            }
-        }
-        None
-    };
-    O::split(in_caller(beside, make).await).map(Hit::unstored)
+    let ask = |slot: &_| call.ask::<A>(loader::<O, A, Fut>(&call, slot, make()));
+    match asked(share, ask, |given| call.read::<A>(given)).await {
+        Ok(result) => result,
+        Err(uncached) => O::split(uncached.run(call.cache, &call.key, make).await).map(Hit::unstored),
+    }
 }
 
 /// The body, begun, as the loader of its key.
@@ -285,6 +326,7 @@ where
         }
         told
     })
+    .outlasting_limit()
 }
 
 /// As [`run`], with the body in the caller's task: it needs no clones, and ends when its caller gives up; then a caller
@@ -309,43 +351,51 @@ where
     let policy = policy.stale(Duration::ZERO);
     let call = match look::<O::Value, A, O::Error>(cache, key, policy, tags, share) {
         Looked::Hit(hit) | Looked::Due(hit, _) => return Ok(hit),
-        Looked::Absent(call) => Some(call),
-        Looked::Useless => None,
+        Looked::Absent(call) => call,
+        Looked::Useless => return O::split(make().await).map(Hit::unstored),
     };
-    // A key that the loader that asks must not wait for.
-    let beside = 'asked: {
-        let Some(call) = call else { break 'asked None };
-        for _ in 0..ROUNDS_MAX {
-            let (loader, begun) = Loader::of_caller(call.key.clone());
-            let mut answer = Box::pin(call.ask::<A>(loader));
-            let answer = tokio::select! {
-                biased;
-                Ok(tell) = begun => {
-                    let returned = caught(inside(call.place(), make())).await;
-                    let (told, own) = call.telling().split::<O, A>(returned);
-                    let _ = tell.send(told);
-                    let value = match own {
-                        Ok(value) => value,
-                        Err(ended) => return conclude(ended),
-                    };
-                    // It is there already; what the cache says is only whether it was kept.
-                    let hit = answer.await.and_then(|mut given| decode::<O::Value, A>(call.key.as_str(), &mut given));
-                    return Ok(hit.unwrap_or_else(|_| Hit::unstored_of(value)));
-                }
-                answer = &mut answer => answer,
-            };
-            match call.next::<A>(answer) {
-                Next::End(result) => return result,
-                Next::Again => {}
-                Next::Here => break,
-                Next::Beside => {
-                    break 'asked Some(call.place());
-                }
+    let mut uncached = Uncached::Useless;
+    for _ in 0..ROUNDS_MAX {
+        let (loader, begun) = Loader::of_caller(call.key.clone());
+        let mut answer = Box::pin(call.ask::<A>(loader.outlasting_limit()));
+        let answer = tokio::select! {
+            biased;
+            Ok(tell) = begun => {
+                let mut body = pin!(caught(inside(call.place(), make())));
+                let (returned, answered) = tokio::select! {
+                    biased;
+                    // Another caller's body was faster; this one is dropped.
+                    other = &mut answer => match other.and_then(|given| call.read::<A>(given)) {
+                        Ok(hit) => return Ok(hit),
+                        Err(_) => (body.await, None),
+                    },
+                    returned = &mut body => (returned, Some(answer)),
+                };
+                let (told, own) = call.telling().split::<O, A>(returned);
+                let _ = tell.send(told);
+                let value = match own {
+                    Ok(value) => value,
+                    Err(ended) => return conclude(ended),
+                };
+                // It is there already; what the cache says is only whether it was kept.
+                let hit = match answered {
+                    Some(answer) => answer.await.and_then(|given| call.read::<A>(given)).ok(),
+                    None => None,
+                };
+                return Ok(hit.unwrap_or_else(|| Hit::unstored_of(value)));
+            }
+            answer = &mut answer => answer,
+        };
+        match Next::after(answer.and_then(|given| call.read::<A>(given)), share) {
+            Next::End(result) => return result,
+            Next::Again => {}
+            Next::Uncached(found) => {
+                uncached = found;
+                break;
             }
         }
-        None
-    };
-    O::split(in_caller(beside, make).await).map(Hit::unstored)
+    }
+    O::split(uncached.run(call.cache, &call.key, make).await).map(Hit::unstored)
 }
 
 /// Stores `value` as what a cached function would return.

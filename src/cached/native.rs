@@ -6,8 +6,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use super::call::{PATIENCE, ROUNDS_MAX, conclude};
-use super::load::{Ended, Slot, Telling, caught, copy_of};
+use super::call::{PATIENCE, asked};
+use super::load::{Ended, Slot, Telling, caught};
 use super::outcome::{Answer, Kind, Outcome};
 use super::tags::Tagging;
 use super::text::give_back;
@@ -17,11 +17,11 @@ use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::tag::Tags;
 use crate::engine::tier;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::handle::Cache;
 use crate::hit::Hit;
 use crate::load_policy::LoadPolicy;
-use crate::loader::{Loader, in_caller};
+use crate::loader::Loader;
 use crate::message::{Set, Stored};
 use crate::telemetry;
 
@@ -123,6 +123,7 @@ impl<V: NativeValue, E: Send + 'static> Call<'_, V, E> {
             *slot.lock() = Some(ended);
             told
         })
+        .outlasting_limit()
     }
 
     fn ask(&self, loader: Loader) -> impl Future<Output = Result<Given>> + Send + use<V, E> {
@@ -197,31 +198,13 @@ where
         }
         return Ok(hit);
     }
-    // A key that the loader that asks must not wait for.
-    let beside = 'asked: {
-        let Some(call) = call else { break 'asked None };
-        for _ in 0..ROUNDS_MAX {
-            let slot = Slot::default();
-            let answer = call.ask(call.loader::<O, Fut>(&slot, make())).await;
-            let ended = slot.lock().take();
-            match (answer.and_then(|given| read(call.telling.key.as_str(), &given)), ended) {
-                (Ok(hit), _) => return Ok(hit),
-                (Err(_), Some(ended)) => return conclude(ended),
-                (Err(Error::LoadFailed { source, .. }), None) => {
-                    if let Some(error) = copy_of(&source, share) {
-                        return Err(error);
-                    }
-                }
-                (Err(Error::LoadPanicked { .. } | Error::LoadLost { .. }), None) => {}
-                (Err(Error::Reentrant { .. }), None) => {
-                    break 'asked Some((call.cache.wiring().id, call.telling.key.clone()));
-                }
-                (Err(_), None) => break,
-            }
-        }
-        None
-    };
-    O::split(in_caller(beside, make).await).map(Hit::unstored)
+    let Some(call) = call else { return O::split(make().await).map(Hit::unstored) };
+    let key = &call.telling.key;
+    let ask = |slot: &_| call.ask(call.loader::<O, Fut>(slot, make()));
+    match asked(share, ask, |given| read(key.as_str(), &given)).await {
+        Ok(result) => result,
+        Err(uncached) => O::split(uncached.run(call.cache, key, make).await).map(Hit::unstored),
+    }
 }
 
 /// Stores `value` as what a cached function with `native` would return.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::departures::Why;
 use super::effects::{Batch, Effects, Outcome, Taken, Waiter};
 use super::entry::{Freshness, ReadEntry};
-use super::flight::{Class, FlightId, Group};
+use super::flight::{Class, Group, RunId};
 use super::journal::Ticket;
 use super::key::Key;
 use super::moment::Moment;
@@ -39,7 +39,7 @@ pub struct BatchLanded {
     /// The ticket that it was given when it started.
     pub ticket: Ticket,
     /// How the load of each key ended.
-    pub members: Vec<(FlightId, Outcome)>,
+    pub members: Vec<(RunId, Outcome)>,
     /// What it brought beside.
     pub extras: Vec<Item>,
     /// Whether no other part came before.
@@ -67,9 +67,9 @@ impl<W: Waiter, J> Tier<W, J> {
     }
 
     /// The load of several keys starts now, at the number that is its flights' ticket.
-    pub(super) fn begin_batch(&mut self, flights: Vec<FlightId>) -> Batch {
+    pub(super) fn begin_batch(&mut self, runs: Vec<RunId>) -> Batch {
         self.journal.open(self.seq);
-        Batch { flights, ticket: Ticket { incarnation: self.incarnation, seq0: self.seq } }
+        Batch { runs, ticket: Ticket { incarnation: self.incarnation, seq0: self.seq } }
     }
 
     /// A load of several keys has ended: each is stored if its own ticket is still good, and what came beside if nothing
@@ -86,7 +86,7 @@ impl<W: Waiter, J> Tier<W, J> {
         }
         for (id, outcome) in members {
             if self.flights.is_running(id) {
-                self.end_flight(id, outcome, took, now, fx);
+                self.end_run(id, outcome, took, now, fx);
             }
         }
         for item in extras {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Counters;
-use super::flight::{Class, FlightId};
+use super::flight::{Class, RunId};
 use super::key::Key;
 use super::moment::Moment;
 use super::scope::Scope;
@@ -68,18 +68,18 @@ impl Bench {
         let mut fx = self.ask(keys, "batch");
         let batch = fx.batches.pop().expect("there is a place");
         self.take_loaders(&batch);
-        assert_eq!((batch.flights.len(), fx.batches.len()), (keys.len(), 0));
+        assert_eq!((batch.runs.len(), fx.batches.len()), (keys.len(), 0));
         batch
     }
 
     /// The shell starts one loader for all of them.
     fn take_loaders(&mut self, batch: &Batch) -> Vec<Key> {
-        let take = |&id: &FlightId| {
+        let take = |&id: &RunId| {
             let (key, _, leader) = self.tier.leader(id).expect("a load that starts has a leader");
             assert!(std::mem::take(&mut leader.1), "the leader has no loader");
             key
         };
-        batch.flights.iter().map(take).collect()
+        batch.runs.iter().map(take).collect()
     }
 
     fn single(&mut self, text: &str, who: &'static str) -> Fx {
@@ -88,7 +88,7 @@ impl Bench {
 
     /// Ends a batch: every member with `with`, and beside it `extras`.
     fn land(&mut self, batch: &Batch, with: &Outcome, extras: &[(&str, u64)]) -> Fx {
-        let members = batch.flights.iter().map(|&id| (id, with.clone())).collect();
+        let members = batch.runs.iter().map(|&id| (id, with.clone())).collect();
         let extras = extras.iter().map(|(text, version)| item(&key(text), value(*version, 0), TTL)).collect();
         let (ticket, took) = (batch.ticket, Duration::ZERO);
         let landed = BatchLanded { ticket, members, extras, is_first: true, is_last: true, took };
@@ -234,7 +234,7 @@ fn a_batch_takes_one_place_and_waits_for_it() {
     assert_eq!(bench.set("user::1", 5).answers.len(), 1);
     assert_eq!(bench.invalidate(Scope::All), 1, "only what runs");
     let fx = bench.turn(|tier, fx| tier.land(runs, 0, loaded(1), Duration::ZERO, NOW, fx));
-    assert_eq!(fx.batches[0].flights.len(), 2, "user::1 was set");
+    assert_eq!(fx.batches[0].runs.len(), 2, "user::1 was set");
     assert_eq!(bench.tier.flights.counts(), (1, 0));
     let fx = bench.land(&fx.batches[0], &loaded(7), &[]);
     assert_eq!((stored(&fx, "batch"), stored(&fx, "joins")), (vec![true, true], vec![true]));
@@ -284,7 +284,7 @@ fn a_failed_batch_fails_each_of_its_keys_and_gives_its_place_back() {
     let fx = bench.land(&batch, &failed, &[]);
     assert!(fx.answers.len() == 2 && fx.answers.iter().all(|(_, answer)| answer.is_err()));
     assert_eq!(bench.tier.flights.counts(), (0, 0));
-    assert_eq!(bench.begin(&["user::1", "user::2"]).flights.len(), 2);
+    assert_eq!(bench.begin(&["user::1", "user::2"]).runs.len(), 2);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn what_a_batch_brings_to_a_tier_that_broke_meanwhile_is_not_stored() {
     bench.view = view;
     // In the new life flights are counted from the beginning, so numbers of the old one mean others now.
     let anew = bench.begin(&["user::2"]);
-    assert_eq!(anew.flights, batch.flights);
+    assert_eq!(anew.runs, batch.runs);
     let fx = bench.land(&batch, &loaded(1), &[(KEY, 1)]);
     assert!(fx.answers.is_empty() && bench.read(KEY).is_none() && bench.read("user::2").is_none());
 }
@@ -329,7 +329,7 @@ fn the_store_never_holds_an_older_version_than_the_last_change_that_was_told() {
                     let landed = BatchLanded {
                         ticket: batch.ticket,
                         members: batch
-                            .flights
+                            .runs
                             .iter()
                             .zip(&asked)
                             .map(|(&id, text)| (id, outcome(text)))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::counters::Counters;
 use super::fences::{End, FenceId};
-use super::flight::{Class, FlightId};
+use super::flight::{Class, RunId};
 use super::given::Given;
 use super::moment::Moment;
 use super::scope::{How, Scope};
@@ -77,17 +77,17 @@ impl Bench {
     }
 
     /// Asks for `text`; returns the load that starts.
-    pub(super) fn load(&mut self, text: &str, who: &'static str) -> Option<FlightId> {
+    pub(super) fn load(&mut self, text: &str, who: &'static str) -> Option<RunId> {
         let fx = self.ask(text, who, None);
         fx.starts.first().copied().inspect(|&id| self.take_loader(id))
     }
 
-    pub(super) fn take_loader(&mut self, id: FlightId) {
+    pub(super) fn take_loader(&mut self, id: RunId) {
         let (_, _, leader) = self.tier.leader(id).expect("a load that starts has a leader");
         assert!(std::mem::take(&mut leader.1), "the leader has no loader");
     }
 
-    pub(super) fn loaded(&mut self, id: FlightId, with: u64, names: &[&str]) -> Fx {
+    pub(super) fn loaded(&mut self, id: RunId, with: u64, names: &[&str]) -> Fx {
         let brought = Brought { tags: tags(names), ..Brought::from(value(with, 0)) };
         let outcome = Outcome::Loaded(brought);
         self.turn(|tier, fx| tier.land(id, tier.incarnation(), outcome, Duration::ZERO, NOW, fx))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::flight::{Class, FlightId};
+use super::flight::{Class, RunId};
 use super::given::Given;
 use super::journal::Ticket;
 use super::key::Key;
@@ -25,6 +25,11 @@ use crate::error::{Error, ErrorKind};
 pub trait Waiter {
     /// Whether its own loader can still be started.
     fn can_lead(&self) -> bool;
+
+    /// Whether it waits on when a load takes longer than it may, and has no error for that.
+    fn outlasts_timeouts(&self) -> bool {
+        false
+    }
 
     /// Whether nobody waits behind it any more.
     fn is_gone(&self) -> bool {
@@ -209,8 +214,8 @@ pub enum Happened {
 /// A load of several keys that is to be started.
 #[derive(Debug)]
 pub struct Batch {
-    /// The keys' flights.
-    pub flights: Vec<FlightId>,
+    /// A run for each of the keys.
+    pub runs: Vec<RunId>,
     /// The right to store what else it brings; ended when it lands.
     pub ticket: Ticket,
 }
@@ -221,7 +226,7 @@ pub struct Effects<W, J> {
     /// Answers to those who waited for loads.
     pub answers: Vec<(W, Result<Given, Error>)>,
     /// Loads to be started.
-    pub starts: Vec<FlightId>,
+    pub starts: Vec<RunId>,
     /// Loads of several keys to be started.
     pub batches: Vec<Batch>,
     /// Invalidations that are complete.

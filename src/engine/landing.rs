@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::departures::Why;
 use super::effects::{Brought, Effects, Happened, NotStored, Outcome, Waiter};
 use super::entry::ReadEntry;
-use super::flight::{Asked, Class, FlightId, Group, Joined, Landed, Start};
+use super::flight::{Asked, Class, Group, Joined, Landed, RunId, Start};
 use super::given::{Given, Source};
 use super::key::Key;
 use super::moment::Moment;
+use super::places::Places;
 use super::seeded::{self, Bug};
 use super::store::Cause;
 use super::tag::Tags;
@@ -61,7 +62,7 @@ impl<W: Waiter, J> Tier<W, J> {
             fx.answers.push((who, Ok(Given::of(&entry, now))));
             return;
         }
-        self.ask(key, terms, group, Asked { who, at: self.seq }, now, fx);
+        self.ask(key, terms, group, Asked { who, at: self.seq, class: group.class(), run: None }, now, fx);
     }
 
     /// As [`Tier::ask_first`], also for one who has asked before, on terms that need not be its own.
@@ -90,10 +91,14 @@ impl<W: Waiter, J> Tier<W, J> {
         if least > 0 {
             self.flights.outdate(key.as_str(), least);
         }
+        let can_lead = asked.who.can_lead();
         match self.flights.join(key, terms, group, asked) {
             Joined::Waits => {
                 self.counters.joined.one();
                 self.flights.prune(key, W::is_gone);
+                if can_lead {
+                    self.flights.assist(key, now);
+                }
             }
             Joined::Leads(_) => {}
             Joined::Refused(Asked { who: waiter, .. }) => {
@@ -108,30 +113,43 @@ impl<W: Waiter, J> Tier<W, J> {
     }
 
     /// Starts as many loads as may start.
-    pub(super) fn start_loads(&mut self, fx: &mut Effects<W, J>) {
-        while let Some(start) = self.flights.next_start(self.seq + 1) {
+    pub fn start_loads(&mut self, fx: &mut Effects<W, J>) {
+        let now = self.now();
+        while let Some(start) = self.flights.next_start(self.seq + 1, now, W::is_gone) {
             self.seq += 1;
             self.counters.loads.one();
             match start {
                 Start::One(id) => fx.starts.push(id),
-                Start::Batch(flights) => fx.batches.push(self.begin_batch(flights)),
+                Start::Batch(runs) => fx.batches.push(self.begin_batch(runs)),
             }
         }
     }
 
-    /// Key, time limit and first waiter of a flight that is to be started.
-    pub fn leader(&mut self, id: FlightId) -> Option<(Key, Duration, &mut W)> {
-        let timeout = self.flights.timeout(id);
-        let (key, waiters) = self.flights.get_mut(id)?;
-        let key = key.clone();
-        waiters.first_mut().map(|waiter| (key, timeout, &mut waiter.who))
+    /// Key, time limit and caller of a run that is to be started.
+    pub fn leader(&mut self, run: RunId) -> Option<(Key, Duration, &mut W)> {
+        self.flights.leader(run)
     }
 
-    /// The load of `id`, begun in `incarnation`, has ended after `took`. Its value is stored if its ticket is still
+    /// Takes places for loads from `places` from now on. Whoever runs what [`Effects`] starts gives them back.
+    pub fn share_places(&mut self, places: Arc<Places>) {
+        self.flights.share(places);
+    }
+
+    /// Whether a load takes longer than it may.
+    pub fn has_overdue(&self) -> bool {
+        self.flights.has_overdue()
+    }
+
+    /// Runs to be stopped, since the last turn: nobody waits for what they bring.
+    pub fn take_stopped(&mut self) -> Vec<RunId> {
+        self.flights.take_stopped()
+    }
+
+    /// The run `id`, begun in `incarnation`, has ended after `took`. Its value is stored if its ticket is still
     /// good; those who waited are answered either way.
     pub fn land(
         &mut self,
-        id: FlightId,
+        id: RunId,
         incarnation: u64,
         outcome: Outcome,
         took: Duration,
@@ -142,63 +160,135 @@ impl<W: Waiter, J> Tier<W, J> {
             return; // begun before the tier broke or closed: who waited was answered then
         }
         self.count_landing(&outcome, took);
-        self.end_flight(id, outcome, took, now, fx);
+        self.end_run(id, outcome, took, now, fx);
     }
 
-    /// What [`Tier::land`] does with a flight that is running.
-    pub(super) fn end_flight(
+    /// What [`Tier::land`] does with a run that is under way.
+    pub(super) fn end_run(
         &mut self,
-        id: FlightId,
+        id: RunId,
         outcome: Outcome,
         took: Duration,
         now: Moment,
         fx: &mut Effects<W, J>,
     ) {
-        let failed = outcome.failed();
-        let outcome = match outcome {
-            Outcome::FailedAlone(error) => {
-                self.answer_leader(id, error, fx);
-                Outcome::Lost // to all others
-            }
-            outcome => outcome,
-        };
-        if matches!(outcome, Outcome::Lost) && self.next_leader(id) {
+        if !self.flights.is_in_flight(id) {
+            self.flights.run_out(id);
             self.start_loads(fx);
             return;
         }
+        match outcome {
+            Outcome::Loaded(brought) => self.end_with(id, brought, took, now, fx),
+            Outcome::NotFound => self.end_with(id, Value::nothing().into(), took, now, fx),
+            failed => self.end_without(id, failed, now, fx),
+        }
+        self.prune_tag_fence();
+    }
+
+    /// A run brought a value: it is for all who wait for its flight.
+    fn end_with(&mut self, id: RunId, brought: Brought, took: Duration, now: Moment, fx: &mut Effects<W, J>) {
+        if let Some(since) =
+            self.flights.other_overtaken(id, |began| self.tag_fence.overtook(began, &brought.tags))
+        {
+            // Those who asked since cannot be given it, and some have loaders of their own that run: these go on.
+            let early = self
+                .flights
+                .take_waiters(id, |asked, runs| asked.run == Some(id) || !runs && asked.at < since);
+            self.flights.go_on_without(id, false, W::can_lead);
+            self.counters.revoked.one();
+            let given = Given::loaded(brought, Source::Loaded, false);
+            fx.answers.extend(early.into_iter().map(|asked| (asked.who, Ok(given.clone()))));
+            return self.start_loads(fx);
+        }
         let Some(mut landed) = self.flights.land(id) else { return };
         landed.ticket = landed.ticket.or(seeded::has(Bug::EndForStart).then_some(self.seq));
-        let late = match &outcome {
-            Outcome::Loaded(brought) => self.take_late(&mut landed, &brought.tags),
-            _ => Vec::new(),
-        };
+        let late = self.take_late(&mut landed, &brought.tags);
         self.prune_tag_fence();
         let (key, terms) = (landed.key.clone(), landed.terms);
-        if let Some(kind) = failed {
-            self.note_failed(&key, kind, now, fx);
-            // Its readers are served the old value meanwhile; the source is given a rest.
-            if kind != ErrorKind::LoadLost
-                && let Some(entry) = self.store.find(key.as_str())
-            {
-                entry.put_off(now, |failures| terms.pause_after(failures));
-            }
-        }
-        let answer = match outcome {
-            Outcome::Loaded(brought) => Ok(self.given_loaded(&landed, brought, took, now, fx)),
-            Outcome::NotFound => Ok(self.given_loaded(&landed, Value::nothing().into(), took, now, fx)),
-            Outcome::Failed(error) | Outcome::FailedAlone(error) => Err(error),
-            Outcome::Lost => return self.rescue(landed, now, fx),
-        };
-        for (place, waiter) in landed.waiters.into_iter().enumerate() {
-            let mut answer = answer.clone();
-            if let Ok(given) = &mut answer
-                && place > 0
-            {
+        let given = self.given_loaded(&landed, brought, took, now, fx);
+        for asked in landed.waiters {
+            let mut given = given.clone();
+            if asked.run != Some(id) {
                 given.source = Source::Joined;
             }
-            fx.answers.push((waiter.who, answer));
+            fx.answers.push((asked.who, Ok(given)));
         }
         self.ask_again(&key, &terms, late, now, fx);
+    }
+
+    /// A run ended without a value. Others of its flight go on, or begin:
+    /// - an error that can be shared is given to all but those whose own loaders run;
+    /// - after one that only its caller can be given, all who wait have a run of their own, side by side under the limit of
+    ///   loads: one after the other, the last of them would wait for as many loads as there are callers;
+    /// - after one that was lost, the next who can leads, for the source has not failed.
+    fn end_without(&mut self, id: RunId, failed: Outcome, now: Moment, fx: &mut Effects<W, J>) {
+        let kind = failed.failed().unwrap_or(ErrorKind::LoadLost);
+        let told = match &failed {
+            // What takes no time limit has no error for it either: such a caller waits for whoever leads next.
+            Outcome::Failed(_) => self.flights.take_waiters(id, |asked, runs| {
+                asked.run == Some(id)
+                    || !(runs || kind == ErrorKind::LoadTimeout && asked.who.outlasts_timeouts())
+            }),
+            Outcome::FailedAlone(_) => self.flights.take_waiters(id, |asked, _| asked.run == Some(id)),
+            _ => Vec::new(),
+        };
+        if let Outcome::Failed(error) | Outcome::FailedAlone(error) = &failed {
+            fx.answers.extend(told.into_iter().map(|asked| (asked.who, Err(error.clone()))));
+        }
+        let for_all = matches!(failed, Outcome::FailedAlone(_));
+        if self.flights.go_on_without(id, for_all, |who| who.can_lead() && !who.is_gone()) {
+            self.start_loads(fx);
+            return;
+        }
+        let Some(landed) = self.flights.land(id) else { return };
+        self.end_flight(landed, kind, for_all, now, fx);
+    }
+
+    /// A flight ended without a value.
+    fn end_flight(
+        &mut self,
+        landed: Landed<W>,
+        kind: ErrorKind,
+        for_all: bool,
+        now: Moment,
+        fx: &mut Effects<W, J>,
+    ) {
+        self.prune_tag_fence();
+        let Landed { key, terms, waiters, .. } = landed;
+        self.note_failed(&key, kind, now, fx);
+        // Its readers are served the old value meanwhile; the source is given a rest.
+        if kind != ErrorKind::LoadLost
+            && let Some(entry) = self.store.find(key.as_str())
+        {
+            entry.put_off(now, |failures| terms.pause_after(failures));
+        }
+        // Those who waited for a load that was overtaken ask once more, so that nobody gets an error because of another
+        // caller's end: a waiter that can lead begins the load anew, the others join it.
+        let waiters = waiters.into_iter().filter(|asked| !asked.who.is_gone()).collect();
+        self.ask_again(&key, &terms, waiters, now, fx);
+        if for_all {
+            self.flights.follow_all(key.as_str(), W::can_lead);
+            self.start_loads(fx);
+        }
+    }
+
+    /// The run `id`, begun in `incarnation`, has taken longer than it may, and goes on. The loader of one who waits for it
+    /// begins too; where nobody waits, the load is given up.
+    pub fn note_overdue(&mut self, id: RunId, incarnation: u64, now: Moment, fx: &mut Effects<W, J>) {
+        if incarnation != self.incarnation {
+            return;
+        }
+        if let Some(landed) = self.flights.run_overdue(id, now, W::can_lead, W::is_gone) {
+            self.end_flight(landed, ErrorKind::LoadTimeout, false, now, fx);
+        }
+        self.start_loads(fx);
+    }
+
+    /// A caller that waited went away: gives up the loads that take longer than they may and for which nobody waits.
+    pub fn give_up_abandoned(&mut self, now: Moment, fx: &mut Effects<W, J>) {
+        for landed in self.flights.end_abandoned(W::is_gone) {
+            self.end_flight(landed, ErrorKind::LoadTimeout, false, now, fx);
+        }
     }
 
     /// One of `tags`, which a load brought, may have been invalidated since it began: then it may not store, and those
@@ -208,33 +298,6 @@ impl<W: Waiter, J> Tier<W, J> {
         let Some(since) = self.tag_fence.overtook(landed.began, tags) else { return Vec::new() };
         landed.ticket = None;
         landed.waiters.extract_if(.., |asked| asked.at >= since).collect()
-    }
-
-    /// Gives `error` to the leader of a load that is running, who then waits no more.
-    fn answer_leader(&mut self, id: FlightId, error: Error, fx: &mut Effects<W, J>) {
-        if let Some((_, waiters)) = self.flights.get_mut(id)
-            && !waiters.is_empty()
-        {
-            // The first is the leader; that another takes its place means nothing until one is chosen.
-            fx.answers.push((waiters.swap_remove(0).who, Err(error)));
-        }
-    }
-
-    /// Puts a waiter in front whose own loader can take over, and queues the flight again.
-    fn next_leader(&mut self, id: FlightId) -> bool {
-        let Some((_, waiters)) = self.flights.get_mut(id) else { return false };
-        let Some(place) = waiters.iter().position(|asked| asked.who.can_lead()) else { return false };
-        waiters.swap(0, place);
-        let requeued = self.flights.requeue(id);
-        self.prune_tag_fence();
-        requeued
-    }
-
-    /// Those who waited for a lost load that was overtaken ask once more, so that nobody gets an error because of
-    /// another caller's end: a waiter that can lead begins the load anew, the others join it.
-    fn rescue(&mut self, landed: Landed<W>, now: Moment, fx: &mut Effects<W, J>) {
-        let Landed { key, terms, waiters, .. } = landed;
-        self.ask_again(&key, &terms, waiters, now, fx);
     }
 
     /// Those who could not be given what a load brought ask once more; none of them led it.

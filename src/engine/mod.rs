@@ -61,6 +61,7 @@ mod outcome_tests;
 mod params;
 mod path;
 pub mod pattern;
+pub mod places;
 pub mod planner;
 #[cfg(test)]
 mod planner_tests;
@@ -71,6 +72,9 @@ mod race_tests;
 mod remains;
 mod room;
 pub mod route;
+#[cfg(test)]
+mod run_tests;
+mod runs;
 pub mod sampler;
 pub mod scope;
 #[doc(hidden)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::bench_tests::{Bench, Caller, NOW, TTL, lives, tagged};
 use super::effects::{Brought, Outcome};
 use super::entry::ReadEntry;
-use super::flight::{Class, FlightId};
+use super::flight::{Class, RunId};
 use super::moment::Moment;
 use super::terms::Terms;
 use super::testing::{key, value};
@@ -17,7 +17,7 @@ use crate::error::{Error, Shown};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The value of `a` is past its time to live, and a load of `class` begins.
-fn renewed(bench: &mut Bench, class: Class, terms: Terms) -> (FlightId, Moment) {
+fn renewed(bench: &mut Bench, class: Class, terms: Terms) -> (RunId, Moment) {
     bench.set("a", 1, &[]);
     let now = NOW.after(TTL);
     let who = Caller("renews", true, None);
@@ -84,7 +84,7 @@ fn no_place_is_lost_to_a_load_that_a_set_of_several_keys_makes_needless_before_i
         assert!(stored.iter().all(Result::is_ok));
     });
     assert_eq!(fx.answers.len(), 2, "who waited is given what was set");
-    for id in fx.batches.drain(..).flat_map(|batch| batch.flights) {
+    for id in fx.batches.drain(..).flat_map(|batch| batch.runs) {
         assert!(bench.tier.leader(id).is_some(), "it counts as running, and nobody is there to start it");
     }
 }

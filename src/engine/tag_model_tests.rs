@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::counters::Counters;
 use super::entry::{Origin, ReadEntry};
 use super::fences::{End, FenceId};
-use super::flight::{Class, FlightId};
+use super::flight::{Class, RunId};
 use super::journal::Ticket;
 use super::key::Key;
 use super::moment::Moment;
@@ -71,7 +71,7 @@ struct Run {
     sets: BTreeMap<Key, u64>,
     /// Who waits: how many invalidations were complete when it asked, and the turn of its stamp.
     callers: BTreeMap<u64, (usize, u64)>,
-    loads: Vec<(FlightId, Key, u64)>,
+    loads: Vec<(RunId, Key, u64)>,
     warm: Option<(Ticket, u64)>,
     open: Vec<(FenceId, Scope, u64)>,
     stamps: Vec<(At, u64)>,

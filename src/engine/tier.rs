@@ -284,6 +284,9 @@ impl<W: Waiter, J> Tier<W, J> {
         fresh.seq = self.seq;
         fresh.live_as(self.incarnation + 1);
         fresh.watched = self.watched;
+        if let Some(places) = self.flights.places() {
+            fresh.flights.share(Arc::clone(places));
+        }
         self.counters.restarts.one();
         self.counters.lost.add(self.store.len());
         std::mem::replace(self, fresh)

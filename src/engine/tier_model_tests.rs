@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::counters::Counters;
 use super::entry::{Freshness, ReadEntry};
-use super::flight::{Class, DETACHED_MAX, FlightId};
+use super::flight::{Class, DETACHED_MAX, RunId};
 use super::given::Source;
 use super::journal::Ticket;
 use super::key::Key;
@@ -54,7 +54,7 @@ struct Asked {
 /// A load under way in the shell.
 #[derive(Debug)]
 struct Load {
-    id: FlightId,
+    id: RunId,
     incarnation: u64,
     key: Key,
     began: u64,

@@ -2,14 +2,17 @@
 //!
 //! Owns: the places of a tier, and the queues in front of them. Never: knows keys, tickets or waiters.
 //!
-//! A trip is one call of a loader. It brings one flight, or a batch of them, which start together and take one place. It
-//! holds its place until the last of its flights has landed.
+//! A trip is one call of a loader. It carries one run, or a batch of them, which start together and take one place. It
+//! is over when the last of its runs has ended.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-/// The number of a flight; never used twice by one tier.
+use super::places::Places;
+
+/// The number of a run: one attempt to bring the value of one key. Never used twice by one tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FlightId(pub u64);
+pub struct RunId(pub u64);
 
 /// For whom a load is, which decides when it may start. In the order of preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,13 +30,44 @@ pub enum Class {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TripId(u64);
 
-/// One call of a loader, and the flights that it brings and that have not landed.
+/// Who goes first among the trips that wait. In the order of preference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// It needs no place.
+    Nested,
+    /// For a caller that has waited for a load which failed. It goes before the first loads that came later, as it would
+    /// have without the load that failed.
+    Retry,
+    /// The first load of its key, for a caller.
+    First,
+    /// For a caller that waits for a load which takes too long.
+    Hedge,
+    /// The first load of its key, for nobody.
+    Refresh,
+}
+
+impl Rank {
+    const ALL: [Self; 5] = [Self::Nested, Self::Retry, Self::First, Self::Hedge, Self::Refresh];
+}
+
+impl From<Class> for Rank {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Nested => Self::Nested,
+            Class::Caller => Self::First,
+            Class::Refresh => Self::Refresh,
+        }
+    }
+}
+
+/// One call of a loader, and its runs that have not ended.
 #[derive(Debug)]
 struct Trip {
     class: Class,
+    rank: Rank,
     batch: bool,
     started: bool,
-    flights: Vec<FlightId>,
+    runs: Vec<RunId>,
 }
 
 /// What requests to load have in common that come together.
@@ -66,14 +100,14 @@ impl Group {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Start {
     /// A loader of one key.
-    One(FlightId),
+    One(RunId),
     /// A loader of several.
-    Batch(Vec<FlightId>),
+    Batch(Vec<RunId>),
 }
 
 impl Start {
-    /// Whatever it brings.
-    pub fn flights(&self) -> &[FlightId] {
+    /// All of it.
+    pub fn runs(&self) -> &[RunId] {
         match self {
             Self::One(id) => std::slice::from_ref(id),
             Self::Batch(ids) => ids,
@@ -85,9 +119,11 @@ impl Start {
 #[derive(Debug)]
 pub struct Trips {
     by_id: BTreeMap<TripId, Trip>,
-    /// Those that wait, by class; nested ones need no place.
-    queues: [VecDeque<TripId>; 3],
+    /// Those that wait, by rank; nested ones need no place.
+    queues: [VecDeque<TripId>; 5],
     running: usize,
+    /// The places that these trips share with loaders that the tier does not run.
+    places: Option<Arc<Places>>,
     /// Loads that may run now; less than `running_max` after much was invalidated at once.
     limit: usize,
     running_max: usize,
@@ -102,11 +138,22 @@ impl Trips {
             by_id: BTreeMap::new(),
             queues: Default::default(),
             running: 0,
+            places: None,
             limit: running_max,
             running_max,
             queue_max,
             last_id: 0,
         }
+    }
+
+    /// Takes its places from `places` from now on, whose holders give them back themselves.
+    pub fn share(&mut self, places: Arc<Places>) {
+        self.places = Some(places);
+    }
+
+    /// Where they take their places.
+    pub fn places(&self) -> Option<&Arc<Places>> {
+        self.places.as_ref()
     }
 
     /// Those that have started, and those that wait for a place.
@@ -119,98 +166,103 @@ impl Trips {
         self.by_id.get(&trip).map_or(Class::Caller, |trip| trip.class)
     }
 
-    /// The trip of `group`, begun if it has none yet; `None` if there is no room in the queue. A flight must be added.
+    /// The trip of `group`, begun if it has none yet; `None` if there is no room in the queue. A run must be added.
     pub fn of(&mut self, group: &mut Group) -> Option<TripId> {
         let class = group.class;
         if group.trip.is_none() {
-            let full = self.running >= self.limit && self.queues[class as usize].len() >= self.queue_max;
+            let rank = Rank::from(class);
+            let full = self.running >= self.limit && self.queues[rank as usize].len() >= self.queue_max;
             if class != Class::Nested && full {
                 return None;
             }
-            let id = self.begin(class, group.batch);
-            self.queues[class as usize].push_back(id);
-            group.trip = Some(id);
+            group.trip = Some(self.begin(class, rank, group.batch));
         }
         group.trip
     }
 
-    fn begin(&mut self, class: Class, batch: bool) -> TripId {
+    fn begin(&mut self, class: Class, rank: Rank, batch: bool) -> TripId {
         self.last_id += 1;
         let id = TripId(self.last_id);
-        self.by_id.insert(id, Trip { class, batch, started: false, flights: Vec::new() });
+        self.by_id.insert(id, Trip { class, rank, batch, started: false, runs: Vec::new() });
+        self.queues[rank as usize].push_back(id);
         id
     }
 
-    /// The trip brings `flight` too. It must not have started.
-    pub fn add(&mut self, id: TripId, flight: FlightId) {
+    /// The trip carries `run` too. It must not have started.
+    pub fn add(&mut self, id: TripId, run: RunId) {
         if let Some(trip) = self.by_id.get_mut(&id) {
-            trip.flights.push(flight);
+            trip.runs.push(run);
         }
     }
 
-    /// Somebody of `class` waits for a flight of the trip: it waits no longer than that class does.
+    /// A trip for `run`, which follows other runs of its flight: no queue is too long for it, as its caller had a place.
+    pub fn follow(&mut self, run: RunId, class: Class, rank: Rank) -> TripId {
+        let id = self.begin(class, if class == Class::Nested { Rank::Nested } else { rank }, false);
+        self.add(id, run);
+        id
+    }
+
+    /// Somebody of `class` waits for a run of the trip: it waits no longer than that class does.
     pub fn hurry(&mut self, id: TripId, class: Class) {
         let Some(trip) = self.by_id.get_mut(&id).filter(|trip| class < trip.class) else { return };
-        let before = std::mem::replace(&mut trip.class, class);
-        if !trip.started {
+        trip.class = class;
+        let (before, rank) = (trip.rank, trip.rank.min(Rank::from(class)));
+        trip.rank = rank;
+        if !trip.started && before != rank {
             self.queues[before as usize].retain(|&other| other != id);
-            self.queues[class as usize].push_back(id);
+            self.queues[rank as usize].push_back(id);
         }
     }
 
-    /// Starts the next trip whose flights `may_start`.
-    pub fn next(&mut self, may_start: impl Fn(&[FlightId]) -> bool) -> Option<Start> {
+    /// The next trip whose runs `may_start`, and its place in which queue.
+    pub fn next(&self, may_start: impl Fn(&[RunId]) -> bool) -> Option<(Rank, usize)> {
         let has_place = self.running < self.limit;
-        let mut next = None;
-        for class in [Class::Nested, Class::Caller, Class::Refresh] {
-            if class == Class::Nested || has_place {
-                let may_start = |id: &TripId| may_start(&self.by_id[id].flights);
-                next = self.queues[class as usize].iter().position(may_start).map(|place| (class, place));
-            }
-            if next.is_some() {
-                break;
-            }
+        let may_start = |id: &TripId| may_start(&self.by_id[id].runs);
+        let ranks = Rank::ALL.into_iter().filter(|&rank| rank == Rank::Nested || has_place);
+        ranks.filter_map(|rank| Some((rank, self.queues[rank as usize].iter().position(may_start)?))).next()
+    }
+
+    /// The first run of the trip in that place.
+    pub fn first_run(&self, (rank, place): (Rank, usize)) -> Option<RunId> {
+        self.by_id.get(self.queues[rank as usize].get(place)?)?.runs.first().copied()
+    }
+
+    /// Starts the trip in that place; `None` if others hold all places.
+    pub fn start(&mut self, (rank, place): (Rank, usize)) -> Option<Start> {
+        match &self.places {
+            Some(places) if rank == Rank::Nested => places.take_one_more(),
+            Some(places) if !places.try_take() => return None,
+            _ => {}
         }
-        let (class, place) = next?;
-        let id = self.queues[class as usize].remove(place)?;
+        let id = self.queues[rank as usize].remove(place)?;
         let trip = self.by_id.get_mut(&id)?;
         trip.started = true;
         self.running += 1;
-        Some(if trip.batch { Start::Batch(trip.flights.clone()) } else { Start::One(*trip.flights.first()?) })
+        Some(if trip.batch { Start::Batch(trip.runs.clone()) } else { Start::One(*trip.runs.first()?) })
     }
 
-    /// The trip has one flight less; without any it is over. Returns whether it is, and had started.
-    pub fn leave(&mut self, id: TripId, flight: FlightId) -> bool {
+    /// The trip has one run less; without any it is over. Returns whether it is, and had started.
+    pub fn leave(&mut self, id: TripId, run: RunId) -> bool {
         let Some(trip) = self.by_id.get_mut(&id) else { return false };
-        trip.flights.retain(|&other| other != flight);
-        if !trip.flights.is_empty() {
+        trip.runs.retain(|&other| other != run);
+        if !trip.runs.is_empty() {
             return false;
         }
-        let (started, class) = (trip.started, trip.class);
+        let (started, rank) = (trip.started, trip.rank);
         self.by_id.remove(&id);
         if started {
             self.running -= 1;
         } else {
-            self.queues[class as usize].retain(|&other| other != id);
+            self.queues[rank as usize].retain(|&other| other != id);
         }
         started
     }
 
-    /// A flight of the trip has landed.
-    pub fn land(&mut self, id: TripId, flight: FlightId) {
-        if self.leave(id, flight) {
+    /// A run of the trip has ended.
+    pub fn land(&mut self, id: TripId, run: RunId) {
+        if self.leave(id, run) {
             self.limit = (self.limit + 1).min(self.running_max);
         }
-    }
-
-    /// The trip was lost before it told anything: `flight` waits again, in a trip of its own, before all others of its class.
-    pub fn again(&mut self, lost: TripId, flight: FlightId) -> TripId {
-        let class = self.by_id.get(&lost).map_or(Class::Caller, |trip| trip.class);
-        self.leave(lost, flight);
-        let id = self.begin(class, false);
-        self.add(id, flight);
-        self.queues[class as usize].push_front(id);
-        id
     }
 
     /// Much was invalidated at once, so many loads will be asked for: a quarter of them may run now, and one more each
@@ -221,7 +273,8 @@ impl Trips {
 
     /// Forgets all, for a tier that breaks or closes.
     pub fn clear(&mut self) {
-        *self = Self::new(self.running_max, self.queue_max);
+        let places = self.places.take();
+        *self = Self { places, ..Self::new(self.running_max, self.queue_max) };
     }
 
     /// Queues that are empty keep room for `spare` at most.
@@ -233,11 +286,9 @@ impl Trips {
         }
     }
 
-    /// Every flight, with its trip and whether that has started.
-    pub fn all(&self) -> impl Iterator<Item = (TripId, bool, FlightId)> {
-        self.by_id
-            .iter()
-            .flat_map(|(&id, trip)| trip.flights.iter().map(move |&flight| (id, trip.started, flight)))
+    /// Every run, with its trip and whether that has started.
+    pub fn all(&self) -> impl Iterator<Item = (TripId, bool, RunId)> {
+        self.by_id.iter().flat_map(|(&id, trip)| trip.runs.iter().map(move |&run| (id, trip.started, run)))
     }
 
     /// Recomputes what is derived.
@@ -249,8 +300,8 @@ impl Trips {
         let started = self.by_id.values().filter(|trip| trip.started).count();
         assert_eq!((started, self.by_id.len() - started), self.counts(), "trips drifted");
         for (id, trip) in &self.by_id {
-            assert!(!trip.flights.is_empty() && (trip.batch || trip.flights.len() == 1), "a trip of nothing");
-            let queued = self.queues[trip.class as usize].iter().filter(|&other| other == id).count();
+            assert!(!trip.runs.is_empty() && (trip.batch || trip.runs.len() == 1), "a trip of nothing");
+            let queued = self.queues[trip.rank as usize].iter().filter(|&other| other == id).count();
             assert_eq!(
                 queued,
                 usize::from(!trip.started),

@@ -312,11 +312,14 @@ fn when_the_cache_is_in_trouble_one_call_of_the_loader_brings_all_and_nothing_is
         let gate = shelf.rows.hold("user::9");
         let blocks = shelf.rows.ask(&cache, "user::9");
         gate.begun().await;
-        let answer = join(shelf.ask(&cache, &["user::1", "user::2"], &["user::3"])).await;
+        let call = shelf.ask(&cache, &["user::1", "user::2"], &["user::3"]);
+        settle().await;
+        assert_eq!(shelf.calls().len(), 0, "there is one place, for loads of the tier and past it");
+        gate.open();
+        let answer = join(call).await;
         let sources: Vec<From> =
             answer.iter().map(|one| one.as_ref().unwrap().as_ref().unwrap().source()).collect();
         assert_eq!((sources, shelf.calls().len()), (vec![From::Bypass, From::Bypass], 1));
-        gate.open();
         join(blocks).await.unwrap();
         assert_eq!([held(&cache, "user::1"), held(&cache, "user::3")], [None, None]);
         cache.shutdown().await.unwrap();

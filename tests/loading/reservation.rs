@@ -177,9 +177,12 @@ fn a_host_is_given_a_reservation_also_when_the_cache_is_in_trouble() {
         let gate = source.hold("user::9");
         let blocks = source.ask(&cache, "user::9");
         gate.begun().await;
-        let reservation = reserve(&cache).await;
+        let own = cache.clone();
+        let reserving = actix::spawn(async move { reserve(&own).await });
+        settle().await;
+        gate.open(); // there is one place, for loads of the tier and past it
+        let reservation = reserving.await.unwrap();
         assert_eq!(reservation.fill(&source.row(KEY)).await.unwrap(), Filled::NotStored);
-        gate.open();
         join(blocks).await.unwrap();
         assert_eq!(held(&cache, KEY), None);
         let reservation = reserve(&cache).await;
@@ -197,11 +200,12 @@ fn what_is_filled_in_when_the_tier_broke_waits_for_no_loads_of_others() {
         let gate = source.hold("user::9");
         let other = source.ask(&cache, "user::9");
         settle().await;
-        // The other load goes past the cache now, in the one place that there is for such loads.
+        // The other load goes past the cache now, and waits for the one place, which the reservation holds.
         cache.supervisor().send(Break::new(Breaks::Turn("user".into()))).await.unwrap();
-        gate.begun().await;
+        settle().await;
         let began = clock();
         assert_eq!(reservation.fill(&source.row(KEY)).await.unwrap(), Filled::NotStored);
+        gate.begun().await;
         assert_eq!(began.elapsed(), Duration::ZERO);
         gate.open();
         join(other).await.unwrap();

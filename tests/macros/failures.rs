@@ -55,10 +55,11 @@ fn a_key_that_no_tier_takes_runs_the_body() {
 }
 
 #[test]
-fn a_body_that_takes_longer_than_a_load_may_runs_once_more_where_nothing_limits_it() {
+fn a_body_that_takes_longer_than_a_load_may_runs_on_for_its_caller() {
     paused(|| async {
         let cache = Cache::for_tests().await;
         assert_eq!(late(&cache, 1, Duration::from_secs(90)).await, Ok(1));
+        assert_eq!((cache.loads("user::1::late"), cache.contains("user::1::late").unwrap()), (1, true));
         assert_eq!(late(&cache, 2, Duration::from_secs(9)).await, Ok(2));
         assert!(cache.contains("user::2::late").unwrap());
     });

@@ -47,7 +47,7 @@ fn after_a_load_of_another_kind_that_failed_one_body_runs_for_all_who_waited() {
 }
 
 #[test]
-fn a_body_that_panics_again_and_again_panics_in_one_caller_at_a_time() {
+fn a_body_that_panics_panics_in_each_caller_side_by_side_until_one_has_a_value() {
     paused(|| async {
         let slow = Slow::new().await;
         slow.value.store(13, Relaxed);
@@ -55,24 +55,26 @@ fn a_body_that_panics_again_and_again_panics_in_one_caller_at_a_time() {
             let slow = slow.clone();
             actix::spawn(async move { slow.load(1).await })
         };
-        let mut calls: Vec<_> = (0..10).map(call).collect();
-        for panicked in 1..=6 {
-            settle().await;
-            assert_eq!(slow.runs(), panicked, "one body at a time");
-            slow.gate.add_permits(1);
-            settle().await;
-            assert_eq!(calls.iter().filter(|call| call.is_finished()).count(), panicked as usize);
-        }
-        // The seventh reads the bad value before it changes.
-        slow.value.store(1, Relaxed);
-        slow.gate.add_permits(10);
+        let calls: Vec<_> = (0..10).map(call).collect();
         settle().await;
-        let mut said = Vec::new();
-        for call in calls.drain(..) {
-            said.push(call.await.ok());
+        assert_eq!(slow.runs(), 1, "one body for all, until it fails");
+        slow.gate.add_permits(1);
+        settle().await;
+        assert_eq!(slow.runs(), 10, "then each caller has its own");
+        slow.gate.add_permits(6);
+        settle().await;
+        assert_eq!(calls.iter().filter(|call| call.is_finished()).count(), 7);
+        slow.value.store(1, Relaxed);
+        let late = call(0);
+        settle().await;
+        assert_eq!(slow.runs(), 11, "a caller that comes now does not wait for those that fail");
+        slow.gate.add_permits(10);
+        assert_eq!(late.await.unwrap(), Ok(1));
+        let mut panicked = 0;
+        for call in calls {
+            panicked += u32::from(call.await.is_err());
         }
-        assert_eq!(said.iter().filter(|said| **said == Some(Ok(1))).count(), 3, "{said:?}");
-        assert_eq!(slow.runs(), 8);
+        assert_eq!(panicked, 10, "the others read the bad value before it changed");
     });
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apex_cache::codec::value::Wanted;
-use apex_cache::engine::flight::{Class, FlightId};
+use apex_cache::engine::flight::{Class, RunId};
 use apex_cache::engine::tier::Outcome;
 use apex_cache::{ErrorKind, Pattern, Prefix, Scope, Settings, Source as From};
 
@@ -245,7 +245,7 @@ fn a_landing_of_a_load_that_nobody_began_changes_nothing() {
     paused(|| async {
         let tier = Alone::new();
         let landed = |id: u64, incarnation: u64| ToTier::Landed {
-            id: FlightId(id),
+            id: RunId(id),
             incarnation,
             outcome: Box::new(Outcome::Loaded(value(1).into())),
             took: Duration::ZERO,
