@@ -227,6 +227,11 @@ impl Writer {
             }
         });
         let make = if self.options.run == Run::Cache { self.make_kept()? } else { self.make_lent() };
+        let share = match &self.options.share {
+            Some(copy) => code!(__outcome.error().shared_by(#copy)),
+            None if self.options.error.0 => code!(__outcome.error().shared()),
+            None => code!(__outcome.error().share()),
+        };
         let (before, tags) = match self.options.run {
             // Written only when something is to be loaded.
             Run::Cache => (code!(), code!(|| #tags)),
@@ -246,7 +251,7 @@ impl Writer {
                 let __cache = #krate::__private::cache_of(__source);
                 let __outcome = #outcome;
                 #can_be_none
-                let __kind = (__outcome, __outcome.value().absence(), __outcome.error().share());
+                let __kind = (__outcome, __outcome.value().absence(), #share);
                 #at_hand
                 #before
                 #krate::__private::#run(#cache, __key, #policy, #tags, __kind, #make).await.#deliver(__outcome)

@@ -79,6 +79,8 @@ mod template;
 /// | `cache = self.app.cache` | which cache: any expression | an argument `cache`, else `self.cache()` |
 /// | `native` | the value is kept as it is, see [Native values](#native-values) | it is encoded |
 /// | `size = 4_000` | bytes that a native value is charged with | what its tier's weigher says, otherwise its `size_of_val` |
+/// | `error = "shared"` | an error is for all who wait, each made by `From<Arc<E>>` | shared if it is `Clone` |
+/// | `share = path` | the same, each made by a function `fn(&E) -> E` | |
 /// | `run = "caller"` | the body runs in the caller's task | `"cache"` |
 /// | `companions(key, prime)` | which companions are written; `companions = false`: only the function itself | `key`, `prime`, `uncached` |
 /// | `crate = my::cache` | the crate under another name | `::apex_cache` |
@@ -179,8 +181,9 @@ mod template;
 /// Arguments are `Send` with all that they hold.
 ///
 /// **Errors are never cached**, and `E` is any type that is `Send + 'static`. One that is `Clone` is shared by all who
-/// wait. Any other goes to the caller whose body returned it, and the next of those who wait runs its own: under a
-/// source that fails, they fail one after another. **`None` is not kept** without `none = ".."`. A stored `None` reads as
+/// wait. So is any other with `error = "shared"`, if it is `From<Arc<E>>`, and with `share = path`, a function that makes one
+/// from it. Otherwise it goes to the caller whose body returned it, and those who wait run their own side by side, at most
+/// `load_concurrency` at once, until one has a value. **`None` is not kept** without `none = ".."`. A stored `None` reads as
 /// no `T` at all. (What serde writes as nothing, such as `Some(())`, comes back as `None`.)
 ///
 /// **To warm or prime, store the `T`**, whether the function returns `T`, `Arc<T>` or `Option<T>`: that is what it stores

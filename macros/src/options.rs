@@ -45,6 +45,11 @@ pub(crate) struct Cached {
     #[darling(default)]
     pub(crate) size: Option<Expr>,
     #[darling(default)]
+    pub(crate) error: SharedError,
+    /// Makes a copy of an error for each who waits.
+    #[darling(default)]
+    pub(crate) share: Option<Expr>,
+    #[darling(default)]
     pub(crate) companions: Companions,
     #[darling(default, rename = "crate")]
     pub(crate) krate: Crate,
@@ -110,7 +115,7 @@ fn all_known(options: &[NestedMeta], known: &[&str]) -> Result<()> {
 
 /// `#[cached(..)]` as it was written; its key may stand alone, as the template of `#[cache_invalidate]` does.
 pub(crate) fn cached(tokens: TokenStream) -> Result<Cached> {
-    const KNOWN: [&str; 15] = [
+    const KNOWN: [&str; 17] = [
         "key",
         "key_prefix",
         "key_params",
@@ -124,6 +129,8 @@ pub(crate) fn cached(tokens: TokenStream) -> Result<Cached> {
         "run",
         "native",
         "size",
+        "error",
+        "share",
         "companions",
         "crate",
     ];
@@ -137,6 +144,10 @@ pub(crate) fn cached(tokens: TokenStream) -> Result<Cached> {
             return Err(darling::Error::custom(message).with_span(&key));
         }
         cached.key = Some(key);
+    }
+    if let Some(share) = cached.share.as_ref().filter(|_| cached.error.0) {
+        let message = "`share` makes the errors that `error = \"shared\"` makes by `From<Arc<_>>`; leave one of them away";
+        return Err(darling::Error::custom(message).with_span(share));
     }
     // Zero means "never" for the other times.
     if let Some(ttl) = cached.ttl.as_ref().filter(|ttl| ttl.is_zero) {
@@ -350,6 +361,23 @@ impl FromMeta for Span {
         let (secs, nanos) = (time.as_secs(), time.subsec_nanos());
         let tokens = quote!(::core::time::Duration::new(#secs, #nanos));
         Ok(Self { tokens, is_zero: time.is_zero(), span: expr.span() })
+    }
+}
+
+/// Whether an error is kept for all who wait, each of whom is given one that is made from it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct SharedError(pub(crate) bool);
+
+impl FromMeta for SharedError {
+    fn from_expr(expr: &Expr) -> Result<Self> {
+        match word(expr).as_deref() {
+            Some("shared") => Ok(Self(true)),
+            _ => Err(darling::Error::custom(
+                "`error` is \"shared\": all who wait are given an error that is made from the one of the body, by \
+                 `From<Arc<_>>`; to make it in another way, write `share = path`",
+            )
+            .with_span(expr)),
+        }
     }
 }
 

@@ -169,11 +169,11 @@ impl Uncached {
 
 impl<V, E: Send + 'static> Next<V, E> {
     /// After another caller's load, or none at all, ended with `read`. The body of this call has not run.
-    pub(super) fn after(read: Result<Hit<V>>, share: Share<E>) -> Self {
+    pub(super) fn after(read: Result<Hit<V>>) -> Self {
         match read {
             Ok(hit) => Self::End(Ok(hit)),
             Err(Error::LoadFailed { source, .. }) => {
-                copy_of(&source, share).map_or(Self::Again, |error| Self::End(Err(error)))
+                copy_of(&source).map_or(Self::Again, |error| Self::End(Err(error)))
             }
             Err(Error::LoadPanicked { .. } | Error::LoadLost { .. }) => Self::Again,
             Err(Error::Reentrant { .. }) => Self::Uncached(Uncached::Reentrant),
@@ -185,7 +185,6 @@ impl<V, E: Send + 'static> Next<V, E> {
 /// Has the cache run the body: `ask` begins it as the loader of its key, which leaves how it ended in the slot. `Err`: the
 /// body has not run, and the cache can do nothing more for it.
 pub(super) async fn asked<V, E, F>(
-    share: Share<E>,
     ask: impl Fn(&Slot<E>) -> F,
     read: impl Fn(Given) -> Result<Hit<V>>,
 ) -> Result<Result<Hit<V>, E>, Uncached>
@@ -201,7 +200,7 @@ where
         if let Some(ended) = ended.filter(|_| read.is_err()) {
             return Ok(conclude(ended));
         }
-        match Next::after(read, share) {
+        match Next::after(read) {
             Next::End(result) => return Ok(result),
             Next::Again => {}
             Next::Uncached(uncached) => return Err(uncached),
@@ -302,7 +301,7 @@ where
         Looked::Useless => return O::split(make().await).map(Hit::unstored),
     };
     let ask = |slot: &_| call.ask::<A>(loader::<O, A, Fut>(&call, slot, make()));
-    match asked(share, ask, |given| call.read::<A>(given)).await {
+    match asked(ask, |given| call.read::<A>(given)).await {
         Ok(result) => result,
         Err(uncached) => O::split(uncached.run(call.cache, &call.key, make).await).map(Hit::unstored),
     }
@@ -386,7 +385,7 @@ where
             }
             answer = &mut answer => answer,
         };
-        match Next::after(answer.and_then(|given| call.read::<A>(given)), share) {
+        match Next::after(answer.and_then(|given| call.read::<A>(given))) {
             Next::End(result) => return result,
             Next::Again => {}
             Next::Uncached(found) => {

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::outcome::{Absence, Outcome, Share};
+use super::outcome::{Absence, Copies, Outcome, Share};
 use super::tags::Tagging;
 use crate::codec::value::Value;
 use crate::engine::key::Key;
@@ -105,7 +105,10 @@ impl<V: 'static, E: Send + 'static> Telling<V, E> {
                 };
                 (tier::Outcome::Loaded(self.tagged(&value, brought)), Ok(value))
             }
-            Err(error) => (self.failed(&error), Err(Ended::Failed(error))),
+            Err(error) => {
+                let (told, error) = self.failed(error);
+                (told, Err(Ended::Failed(error)))
+            }
         }
     }
 
@@ -114,18 +117,29 @@ impl<V: 'static, E: Send + 'static> Telling<V, E> {
         tier::Outcome::FailedAlone(Error::LoadPanicked { key: Shown::new(self.key.as_str()) })
     }
 
-    /// What the cache is told of a body that returned `error`: a copy of it, where there can be one.
-    pub(super) fn failed(&self, error: &E) -> tier::Outcome {
-        let copy = self.share.map(|share| share(error));
-        let alone = copy.is_none();
-        let source: SharedError = Arc::new(Carried(Mutex::new(copy)));
+    /// What the cache is told of a body that returned `error`, with copies of it where there can be any; and the error for
+    /// its own caller.
+    pub(super) fn failed(&self, error: E) -> (tier::Outcome, E) {
+        let (error, copies) = match self.share {
+            Share::Alone => (error, None),
+            Share::Copied(copy) => {
+                let copied = copy(&error);
+                (error, Some(Box::new(move || copy(&copied)) as Copies<E>))
+            }
+            Share::Kept(keep) => {
+                let (error, copies) = keep(error);
+                (error, Some(copies))
+            }
+        };
+        let alone = copies.is_none();
+        let source: SharedError = Arc::new(Carried(Mutex::new(copies)));
         let failed = Error::LoadFailed { key: Shown::new(self.key.as_str()), source };
-        if alone { tier::Outcome::FailedAlone(failed) } else { tier::Outcome::Failed(failed) }
+        (if alone { tier::Outcome::FailedAlone(failed) } else { tier::Outcome::Failed(failed) }, error)
     }
 }
 
 /// The error of a cached function on its way through the cache, which wants an [`std::error::Error`].
-struct Carried<E>(Mutex<Option<E>>);
+struct Carried<E>(Mutex<Option<Copies<E>>>);
 
 impl<E> fmt::Debug for Carried<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,8 +156,8 @@ impl<E> fmt::Display for Carried<E> {
 impl<E> std::error::Error for Carried<E> {}
 
 /// A copy of the error that another caller's load carries, if it is of this type.
-pub(super) fn copy_of<E: Send + 'static>(error: &SharedError, share: Share<E>) -> Option<E> {
+pub(super) fn copy_of<E: Send + 'static>(error: &SharedError) -> Option<E> {
     let carried = error.downcast_ref::<Carried<E>>()?;
     let held = carried.0.lock();
-    held.as_ref().zip(share).map(|(error, share)| share(error))
+    held.as_ref().map(|copy| copy())
 }

@@ -18,8 +18,8 @@ pub use invalidate::{Invalidation, PlainSuccess, Rendered, Success};
 pub use keep::{Keep, KeepBorrowed, Kept, keep, keep_borrowed};
 pub use native::{NativeValue, prime_native, run_native};
 pub use outcome::{
-    Absence, Answer, AnyAbsence, Deliver, ErrorProbe, FromHit, Kind, OptionAbsence, Optional, Outcome,
-    PlainOutcome, PlainProbe, Probe, ResultOutcome, Share, UnsharedProbe, ValueProbe, ValuedProbe,
+    Absence, Answer, AnyAbsence, Copies, Deliver, ErrorProbe, FromHit, Kind, OptionAbsence, Optional,
+    Outcome, PlainOutcome, PlainProbe, Probe, ResultOutcome, Share, UnsharedProbe, ValueProbe, ValuedProbe,
     is_optional,
 };
 pub use source::{AsCache, HasCache, NoCache, cache_of, install, installed};

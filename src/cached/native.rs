@@ -117,7 +117,10 @@ impl<V: NativeValue, E: Send + 'static> Call<'_, V, E> {
                 Ok(Ok(value)) => {
                     return tier::Outcome::Loaded(telling.tagged(&value, to_value(&value, size).into()));
                 }
-                Ok(Err(error)) => (telling.failed(&error), Ended::Failed(error)),
+                Ok(Err(error)) => {
+                    let (told, error) = telling.failed(error);
+                    (told, Ended::Failed(error))
+                }
                 Err(panic) => (telling.panicked(), Ended::Panicked(panic)),
             };
             *slot.lock() = Some(ended);
@@ -201,7 +204,7 @@ where
     let Some(call) = call else { return O::split(make().await).map(Hit::unstored) };
     let key = &call.telling.key;
     let ask = |slot: &_| call.ask(call.loader::<O, Fut>(slot, make()));
-    match asked(share, ask, |given| read(key.as_str(), &given)).await {
+    match asked(ask, |given| read(key.as_str(), &given)).await {
         Ok(result) => result,
         Err(uncached) => O::split(uncached.run(call.cache, key, make).await).map(Hit::unstored),
     }

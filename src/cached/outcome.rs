@@ -7,6 +7,7 @@
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::codec::value::Wanted;
 use crate::hit::Hit;
@@ -158,8 +159,32 @@ impl<T> PlainOutcome<T> {
     }
 }
 
-/// How a copy of an error is made, where that can be.
-pub type Share<E> = Option<fn(&E) -> E>;
+/// Makes one more error for a caller that waits.
+pub type Copies<E> = Box<dyn Fn() -> E + Send>;
+
+/// How all who wait can have an error, if they can.
+#[derive(Debug)]
+pub enum Share<E> {
+    /// Only the caller whose body returned it can have it.
+    Alone,
+    /// Each is given a copy.
+    Copied(fn(&E) -> E),
+    /// It is kept, and each is given one that is made from it; so is the caller whose body returned it.
+    Kept(fn(E) -> (E, Copies<E>)),
+}
+
+impl<E> Clone for Share<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<E> Copy for Share<E> {}
+
+/// Keeps an error for all, who are given one each that is made from it.
+fn keep<E: From<Arc<E>> + Send + Sync + 'static>(error: E) -> (E, Copies<E>) {
+    let error = Arc::new(error);
+    (E::from(Arc::clone(&error)), Box::new(move || E::from(Arc::clone(&error))))
+}
 /// All that was found out about what a function returns.
 pub type Kind<O, A> = (O, A, Share<<O as Outcome>::Error>);
 
@@ -253,7 +278,24 @@ impl<E: Clone> ErrorProbe<E> {
     /// All who wait can have it.
     #[must_use]
     pub fn share(self) -> Share<E> {
-        Some(E::clone)
+        Share::Copied(E::clone)
+    }
+}
+
+impl<E> ErrorProbe<E> {
+    /// All who wait can have one that is made from it.
+    #[must_use]
+    pub fn shared(self) -> Share<E>
+    where
+        E: From<Arc<E>> + Send + Sync + 'static,
+    {
+        Share::Kept(keep)
+    }
+
+    /// All who wait can have one that `copy` makes.
+    #[must_use]
+    pub fn shared_by(self, copy: fn(&E) -> E) -> Share<E> {
+        Share::Copied(copy)
     }
 }
 
@@ -270,7 +312,7 @@ impl<E> UnsharedProbe for ErrorProbe<E> {
     type Error = E;
 
     fn share(self) -> Share<E> {
-        None
+        Share::Alone
     }
 }
 

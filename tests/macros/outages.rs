@@ -386,3 +386,90 @@ fn many_slow_keys_take_no_more_than_the_places() {
         });
     }
 }
+
+/// An error of a driver, which is not `Clone`.
+#[derive(Debug)]
+enum DbError {
+    Own(Refused),
+    Shared(Arc<DbError>),
+}
+
+impl From<Arc<Self>> for DbError {
+    fn from(error: Arc<Self>) -> Self {
+        Self::Shared(error)
+    }
+}
+
+impl DbError {
+    fn body(&self) -> u32 {
+        match self {
+            Self::Own(Refused(body)) => *body,
+            Self::Shared(error) => error.body(),
+        }
+    }
+}
+
+fn told_again(refused: &Refused) -> Refused {
+    Refused(refused.0)
+}
+
+impl Source {
+    #[cached(key = "query::db::{id}", ttl = "1h", error = "shared")]
+    async fn db(&self, id: u32) -> Result<u32, DbError> {
+        self.query().await.map_err(DbError::Own)
+    }
+
+    #[cached(key = "query::db_here::{id}", ttl = "1h", error = "shared", run = "caller")]
+    async fn db_here(&self, id: u32) -> Result<u32, DbError> {
+        self.query().await.map_err(DbError::Own)
+    }
+
+    #[cached(key = "query::db_native::{id}", ttl = "1h", error = "shared", native)]
+    async fn db_native(&self, id: u32) -> Result<Arc<u32>, DbError> {
+        self.query().await.map(Arc::new).map_err(DbError::Own)
+    }
+
+    #[cached(key = "query::again::{id}", ttl = "1h", share = told_again)]
+    async fn row_told_again(&self, id: u32) -> Result<u32, Refused> {
+        self.query().await
+    }
+}
+
+#[test]
+fn errors_that_are_shared_are_for_all_at_once() {
+    for kind in ["cache", "caller", "native", "path"] {
+        paused(|| async {
+            let source = Source::new(&[(HALF, true)]).await;
+            let own = source.clone();
+            let ended = all(40, |_| {
+                let source = own.clone();
+                async move {
+                    match kind {
+                        "cache" => source.db(1).await.unwrap_err().body(),
+                        "caller" => source.db_here(1).await.unwrap_err().body(),
+                        "native" => source.db_native(1).await.unwrap_err().body(),
+                        _ => source.row_told_again(1).await.unwrap_err().0,
+                    }
+                }
+            })
+            .await;
+            assert!(ended.iter().all(|said| *said == (HALF, 0)), "{kind}");
+            assert_eq!(source.bodies(), 1, "{kind}");
+        });
+    }
+}
+
+#[test]
+fn a_shared_error_of_a_late_body_is_for_all_but_those_whose_bodies_run() {
+    paused(|| async {
+        let source = Source::new(&[(SECOND + HALF, true)]).await;
+        let own = source.clone();
+        let ended = all(40, |_| {
+            let source = own.clone();
+            async move { source.db(1).await.unwrap_err().body() }
+        })
+        .await;
+        let expected: Vec<_> = (0..39).map(|_| 15).chain([25]).collect();
+        assert_eq!((tenths(&ended), source.bodies()), (expected, 2));
+    });
+}
