@@ -5,7 +5,6 @@
 
 use std::future::Future;
 use std::panic::resume_unwind;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -298,7 +297,7 @@ where
             return Ok(hit);
         }
         Looked::Absent(call) => call,
-        Looked::Useless => return O::split(make().await).map(Hit::unstored),
+        Looked::Useless => return O::split(Box::pin(make()).await).map(Hit::unstored),
     };
     let ask = |slot: &_| call.ask::<A>(loader::<O, A, Fut>(&call, slot, make()));
     match asked(ask, |given| call.read::<A>(given)).await {
@@ -351,7 +350,7 @@ where
     let call = match look::<O::Value, A, O::Error>(cache, key, policy, tags, share) {
         Looked::Hit(hit) | Looked::Due(hit, _) => return Ok(hit),
         Looked::Absent(call) => call,
-        Looked::Useless => return O::split(make().await).map(Hit::unstored),
+        Looked::Useless => return O::split(Box::pin(make()).await).map(Hit::unstored),
     };
     let mut uncached = Uncached::Useless;
     for _ in 0..ROUNDS_MAX {
@@ -360,7 +359,7 @@ where
         let answer = tokio::select! {
             biased;
             Ok(tell) = begun => {
-                let mut body = pin!(caught(inside(call.place(), make())));
+                let mut body = Box::pin(caught(inside(call.place(), make())));
                 let (returned, answered) = tokio::select! {
                     biased;
                     // Another caller's body was faster; this one is dropped.

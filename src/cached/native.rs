@@ -201,7 +201,7 @@ where
         }
         return Ok(hit);
     }
-    let Some(call) = call else { return O::split(make().await).map(Hit::unstored) };
+    let Some(call) = call else { return O::split(Box::pin(make()).await).map(Hit::unstored) };
     let key = &call.telling.key;
     let ask = |slot: &_| call.ask(call.loader::<O, Fut>(slot, make()));
     match asked(ask, |given| read(key.as_str(), &given)).await {

@@ -180,7 +180,7 @@ impl<W: Waiter, J> Tier<W, J> {
         match outcome {
             Outcome::Loaded(brought) => self.end_with(id, brought, took, now, fx),
             Outcome::NotFound => self.end_with(id, Value::nothing().into(), took, now, fx),
-            failed => self.end_without(id, failed, now, fx),
+            failed => self.end_without(id, &failed, now, fx),
         }
         self.prune_tag_fence();
     }
@@ -221,9 +221,9 @@ impl<W: Waiter, J> Tier<W, J> {
     /// - after one that only its caller can be given, all who wait have a run of their own, side by side under the limit of
     ///   loads: one after the other, the last of them would wait for as many loads as there are callers;
     /// - after one that was lost, the next who can leads, for the source has not failed.
-    fn end_without(&mut self, id: RunId, failed: Outcome, now: Moment, fx: &mut Effects<W, J>) {
+    fn end_without(&mut self, id: RunId, failed: &Outcome, now: Moment, fx: &mut Effects<W, J>) {
         let kind = failed.failed().unwrap_or(ErrorKind::LoadLost);
-        let told = match &failed {
+        let told = match failed {
             // What takes no time limit has no error for it either: such a caller waits for whoever leads next.
             Outcome::Failed(_) => self.flights.take_waiters(id, |asked, runs| {
                 asked.run == Some(id)
@@ -232,7 +232,7 @@ impl<W: Waiter, J> Tier<W, J> {
             Outcome::FailedAlone(_) => self.flights.take_waiters(id, |asked, _| asked.run == Some(id)),
             _ => Vec::new(),
         };
-        if let Outcome::Failed(error) | Outcome::FailedAlone(error) = &failed {
+        if let Outcome::Failed(error) | Outcome::FailedAlone(error) = failed {
             fx.answers.extend(told.into_iter().map(|asked| (asked.who, Err(error.clone()))));
         }
         let for_all = matches!(failed, Outcome::FailedAlone(_));

@@ -101,7 +101,7 @@ impl Bench {
 
     fn leave(&mut self, caller: u32) -> Fx {
         self.callers[caller as usize].is_gone.set(true);
-        self.turn(|tier, now, fx| tier.give_up_abandoned(now, fx))
+        self.turn(Tier::give_up_abandoned)
     }
 }
 

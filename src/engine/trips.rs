@@ -218,8 +218,8 @@ impl Trips {
     pub fn next(&self, may_start: impl Fn(&[RunId]) -> bool) -> Option<(Rank, usize)> {
         let has_place = self.running < self.limit;
         let may_start = |id: &TripId| may_start(&self.by_id[id].runs);
-        let ranks = Rank::ALL.into_iter().filter(|&rank| rank == Rank::Nested || has_place);
-        ranks.filter_map(|rank| Some((rank, self.queues[rank as usize].iter().position(may_start)?))).next()
+        let mut ranks = Rank::ALL.into_iter().filter(|&rank| rank == Rank::Nested || has_place);
+        ranks.find_map(|rank| Some((rank, self.queues[rank as usize].iter().position(may_start)?)))
     }
 
     /// The first run of the trip in that place.

@@ -4,3 +4,6 @@
 
 #[doc = include_str!("../../docs/guide/what-can-be-cached.md")]
 pub mod what_can_be_cached {}
+
+#[doc = include_str!("../../docs/guide/outages.md")]
+pub mod outages {}

@@ -1,4 +1,5 @@
 //! A source that is slow, hangs or fails: how many bodies run, and when the callers are back.
+#![allow(clippy::unwrap_used)] // what cannot be had fails the test, in helpers too
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -138,15 +139,16 @@ fn last<T>(ended: &[(Duration, T)]) -> u128 {
 }
 
 /// Runs the same with each kind of cached function that has an error which cannot be shared.
+#[allow(clippy::needless_pass_by_value)] // a closure, written where it is used
 fn each_kind(
-    test: impl AsyncFn(Source, &str, u32) -> Vec<(Duration, bool)>,
+    test: impl AsyncFn(Source, &str) -> Vec<(Duration, bool)>,
     script: &[(Duration, bool)],
     check: impl Fn(&str, &Source, &[(Duration, bool)]),
 ) {
     for kind in ["cache", "caller", "native"] {
         paused(|| async {
             let source = Source::new(script).await;
-            let ended = test(source.clone(), kind, 0).await;
+            let ended = test(source.clone(), kind).await;
             check(kind, &source, &ended);
             advance(Duration::ZERO).await;
             assert_eq!(source.running(), 0, "{kind}: a body is left");
@@ -174,9 +176,9 @@ async fn crowd(source: Source, kind: &str, callers: u32) -> Vec<(Duration, bool)
 
 #[test]
 fn a_slow_body_gets_one_more_for_each_time_limit_and_the_first_answers_all() {
-    for (takes, bodies) in [(SECOND / 2, 1), (2 * SECOND + HALF, 3), (3 * SECOND - HALF / 5, 3)] {
+    for (takes, bodies) in [(SECOND / 2, 1), (2 * SECOND + HALF, 3), (Duration::from_millis(2_900), 3)] {
         each_kind(
-            async |source, kind, _| crowd(source, kind, 200).await,
+            async |source, kind| crowd(source, kind, 200).await,
             &[(takes, false)],
             |kind, source, ended| {
                 assert_eq!(source.bodies(), bodies, "{kind} {takes:?}");
@@ -189,7 +191,7 @@ fn a_slow_body_gets_one_more_for_each_time_limit_and_the_first_answers_all() {
 #[test]
 fn a_body_that_hangs_costs_the_others_one_time_limit_and_one_body() {
     each_kind(
-        async |source, kind, _| crowd(source, kind, 40).await,
+        async |source, kind| crowd(source, kind, 40).await,
         &[(NEVER, false), (HALF, false)],
         |kind, source, ended| {
             assert_eq!(source.bodies(), 2, "{kind}");
@@ -201,7 +203,7 @@ fn a_body_that_hangs_costs_the_others_one_time_limit_and_one_body() {
 #[test]
 fn errors_that_cannot_be_shared_cost_no_more_than_a_pool_of_as_many_connections() {
     each_kind(
-        async |source, kind, _| crowd(source, kind, 40).await,
+        async |source, kind| crowd(source, kind, 40).await,
         &[(SECOND / 2, true)],
         |kind, source, ended| {
             assert_eq!(source.bodies(), 40, "{kind}");
@@ -216,7 +218,7 @@ fn errors_that_cannot_be_shared_cost_no_more_than_a_pool_of_as_many_connections(
 #[test]
 fn errors_of_slow_bodies_come_back_within_the_bound_too() {
     each_kind(
-        async |source, kind, _| crowd(source, kind, 40).await,
+        async |source, kind| crowd(source, kind, 40).await,
         &[(5 * SECOND, true)],
         |kind, source, ended| {
             assert!(source.bodies() <= 40, "{kind}");
@@ -229,7 +231,7 @@ fn errors_of_slow_bodies_come_back_within_the_bound_too() {
 #[test]
 fn a_success_among_errors_is_for_all_who_still_wait() {
     each_kind(
-        async |source, kind, _| crowd(source, kind, 40).await,
+        async |source, kind| crowd(source, kind, 40).await,
         &[(HALF, true), (HALF, true), (HALF / 5, false), (NEVER, true)],
         |kind, source, ended| {
             assert_eq!(ended.iter().filter(|(_, ok)| !ok).count(), 1, "{kind}");
@@ -281,7 +283,7 @@ fn a_late_body_is_dropped_with_its_last_caller_and_gives_its_place_back() {
 #[test]
 fn a_body_that_nobody_waits_for_runs_on_until_its_time_limit() {
     paused(|| async {
-        let source = Source::new(&[(SECOND - HALF / 5, false)]).await;
+        let source = Source::new(&[(Duration::from_millis(900), false)]).await;
         assert!(tokio::time::timeout(HALF, source.row(1)).await.is_err());
         advance(HALF).await;
         assert_eq!((source.row(1).await, source.bodies()), (Ok(0), 1));
@@ -296,7 +298,7 @@ fn a_body_that_nobody_waits_for_runs_on_until_its_time_limit() {
 #[test]
 fn callers_that_give_up_run_no_body() {
     each_kind(
-        async |source, kind, _| {
+        async |source, kind| {
             let kind: Arc<str> = kind.into();
             all(40, |caller| {
                 let (source, kind) = (source.clone(), Arc::clone(&kind));
