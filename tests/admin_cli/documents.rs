@@ -72,6 +72,7 @@ pub(crate) fn stats() -> Value {
             { "key": "products::gaming", "hits": 1_010_101 },
             { "key": "user::müller::profile", "hits": 99 },
         ],
+        "invalidations": { "widened": 2, "unfenced": 0, "unknown_prefix": 3_000, "unconfirmed": 1, "without_cache": 0 },
     })
 }
 

@@ -1,5 +1,6 @@
 //! What only looks.
 
+use apex_cache::Pattern;
 use apex_cache::admin::http::Admin;
 
 use crate::client::{Host, KEY_MARK, VALUE_MARK};
@@ -31,6 +32,9 @@ fn counters_and_status_are_told_to_everybody_and_keys_to_nobody_without_the_toke
         (&stats["entries"], &stats["hits"], &stats["top"]),
         (&6.into(), &1.into(), &serde_json::json!([]))
     );
+    assert_eq!(stats["invalidations"]["unknown_prefix"], 0);
+    host.wait(host.cache.invalidate(Pattern::parse("nowhere::*").unwrap())).unwrap();
+    assert_eq!(host.get_open("/api/stats").json()["invalidations"]["unknown_prefix"], 1);
     assert_eq!(stats["tiers"][1]["tier"], "reference");
     assert_eq!(stats["tiers"][1]["hit_rate"].as_f64(), Some(1.0));
     let top = &host.get("/api/stats").json()["top"];

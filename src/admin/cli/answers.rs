@@ -41,6 +41,19 @@ pub(super) struct Stats {
     pub(super) warm: Vec<Source>,
     #[serde(default)]
     pub(super) top: Vec<Top>,
+    #[serde(default)]
+    pub(super) invalidations: Invalidations,
+}
+
+/// Invalidations that were not carried out as they were asked for.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Invalidations {
+    pub(super) widened: u64,
+    pub(super) unfenced: u64,
+    pub(super) unknown_prefix: u64,
+    pub(super) unconfirmed: u64,
+    pub(super) without_cache: u64,
 }
 
 /// The counters of a tier.

@@ -169,8 +169,14 @@ fn warm(sources: &[Source], out: &Out) -> Option<String> {
 
 /// What should be zero, with what to do about it.
 fn troubles(stats: &Stats) -> Option<String> {
+    let invalidations = stats.invalidations;
     let troubles = [
         ("refused as a bound was reached: the errors name the setting", stats.sum(|tier| tier.overloaded)),
+        ("invalidations of keys that no tier was made for: see the log", invalidations.unknown_prefix),
+        ("invalidations wider than their template: see the log", invalidations.widened),
+        ("changes without their fence: look at the queues in info", invalidations.unfenced),
+        ("invalidations of an attribute that were not confirmed: see the log", invalidations.unconfirmed),
+        ("invalidations of an attribute that found no cache: see the log", invalidations.without_cache),
         ("too large for max_entry_size", stats.sum(|tier| tier.too_large)),
         ("read as another type: use one type per key", stats.sum(|tier| tier.wrong_type)),
         ("that cannot be read back: the log names type and field", stats.sum(|tier| tier.unreadable)),

@@ -36,7 +36,9 @@ pub(super) fn counters(wiring: &Wiring, granted: bool) -> serde_json::Value {
     let uptime = wiring.env.now().since(wiring.began);
     // In a statement of its own: within the call its lock would still be held while the counters take it.
     let budget = wiring.budget.lock().total();
-    shape::stats(uptime, budget, &counters_of(wiring), &wiring.warm_stats(), granted)
+    let mut value = shape::stats(uptime, budget, &counters_of(wiring), &wiring.warm_stats(), granted);
+    value["invalidations"] = shape::invalidations(wiring.fallbacks.read());
+    value
 }
 
 pub(super) async fn health(admin: &Admin) -> Answer {

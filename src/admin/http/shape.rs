@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use crate::admin::entries::{EntryLine, EntryPage, EntryState};
 use crate::engine::entry::Origin;
 use crate::message::{
-    AdviceSnapshot, Explanation, Histogram, InfoSnapshot, KeyState, LoadPhase, NamedTierStats, Reason,
-    Sample, SourceReport, TierInfo, TierState, TopEntry, WarmStats, Warning, WhatIfCurve, WhatIfPoint,
+    AdviceSnapshot, Explanation, Histogram, InfoSnapshot, InvalidationStats, KeyState, LoadPhase,
+    NamedTierStats, Reason, Sample, SourceReport, TierInfo, TierState, TopEntry, WarmStats, Warning,
+    WhatIfCurve, WhatIfPoint,
 };
 
 /// Seconds, to the microsecond.
@@ -114,6 +115,17 @@ pub(super) fn stats(
         "hit_rate": share(hits, hits + misses),
         "tiers": tiers.iter().map(tier_with_times).collect::<Vec<_>>(),
         "warm": warm.iter().map(|source| self::warm(source, granted)).collect::<Vec<_>>(),
+    })
+}
+
+/// Invalidations that were not carried out as they were asked for.
+pub(super) fn invalidations(stats: InvalidationStats) -> Value {
+    json!({
+        "widened": stats.widened,
+        "unfenced": stats.unfenced,
+        "unknown_prefix": stats.unknown_prefix,
+        "unconfirmed": stats.unconfirmed,
+        "without_cache": stats.without_cache,
     })
 }
 
