@@ -219,9 +219,15 @@ impl<W> Flights<W> {
         self.runs.get(&run).is_some_and(|run| run.began.is_some())
     }
 
-    /// Starts the next trip that may start; `ticket` becomes the right of its flights to store. A run that follows others
-    /// is dropped when its caller is `gone` by now.
-    pub fn next_start(&mut self, ticket: u64, now: Moment, gone: impl Fn(&W) -> bool) -> Option<Start> {
+    /// Starts the next trip that may start; `ticket` becomes the right of its flights to store. A run is dropped when
+    /// everybody for whom it would begin is `gone` by now, unless it `renews` what is served meanwhile.
+    pub fn next_start(
+        &mut self,
+        ticket: u64,
+        now: Moment,
+        gone: impl Fn(&W) -> bool,
+        renews: impl Fn(&Key, &Terms) -> bool,
+    ) -> Option<Start> {
         loop {
             let may_run = |id: &RunId| {
                 let flight = self.runs[id].flight.and_then(|id| self.by_id.get(&id));
@@ -233,9 +239,9 @@ impl<W> Flights<W> {
             let may_start = |runs: &[RunId]| self.detached.is_empty() || runs.iter().all(may_run);
             let next = self.trips.next(may_start)?;
             if let Some(run) = self.trips.first_run(next)
-                && self.is_unwanted(run, &gone)
+                && self.is_unwanted(run, &gone, &renews)
             {
-                self.cancel(run);
+                self.forget(run);
                 continue;
             }
             let start = self.trips.start(next)?;
@@ -250,12 +256,31 @@ impl<W> Flights<W> {
         }
     }
 
-    /// Whether a run follows others for a caller that is gone.
-    fn is_unwanted(&self, run: RunId, gone: impl Fn(&W) -> bool) -> bool {
+    /// Whether a run that has not started is for nobody: it follows others for a caller that is gone, or it is the only one
+    /// of its flight and all who waited are gone. On a source that hangs each would hold a place for a whole time limit,
+    /// while those who ask for other keys wait behind it.
+    fn is_unwanted(
+        &self,
+        run: RunId,
+        gone: impl Fn(&W) -> bool,
+        renews: impl Fn(&Key, &Terms) -> bool,
+    ) -> bool {
         let flight = self.runs.get(&run).and_then(|run| self.by_id.get(&run.flight?));
-        flight.filter(|flight| flight.runs.len() > 1).is_some_and(|flight| {
-            flight.waiters.iter().any(|asked| asked.run == Some(run) && gone(&asked.who))
-        })
+        let Some(Flight { key, terms, runs, waiters, .. }) = flight else { return false };
+        if runs.len() > 1 {
+            return waiters.iter().any(|asked| asked.run == Some(run) && gone(&asked.who));
+        }
+        waiters.iter().all(|asked| asked.class != Class::Refresh && gone(&asked.who)) && !renews(key, terms)
+    }
+
+    /// Forgets a run that has not started, and its flight if it has no other.
+    fn forget(&mut self, run: RunId) {
+        let alone = self.flight_of(run).and_then(|(id, flight)| (flight.runs.len() == 1).then_some(id));
+        self.cancel(run);
+        if let Some(id) = alone {
+            self.remove(id);
+            self.give_room_back();
+        }
     }
 
     /// Forgets a run that has not started, and the caller behind it.

@@ -115,7 +115,7 @@ impl<W: Waiter, J> Tier<W, J> {
     /// Starts as many loads as may start.
     pub fn start_loads(&mut self, fx: &mut Effects<W, J>) {
         let now = self.now();
-        while let Some(start) = self.flights.next_start(self.seq + 1, now, W::is_gone) {
+        while let Some(start) = self.next_start(now) {
             self.seq += 1;
             self.counters.loads.one();
             match start {
@@ -123,6 +123,15 @@ impl<W: Waiter, J> Tier<W, J> {
                 Start::Batch(runs) => fx.batches.push(self.begin_batch(runs)),
             }
         }
+    }
+
+    fn next_start(&mut self, now: Moment) -> Option<Start> {
+        // Who was served the old value has gone, and counts on the load that renews it.
+        let renews = |key: &Key, terms: &Terms| {
+            !terms.stale.is_zero()
+                && self.store.find(key.as_str()).is_some_and(|entry| entry.serves(now, terms.stale))
+        };
+        self.flights.next_start(self.seq + 1, now, W::is_gone, renews)
     }
 
     /// Key, time limit and caller of a run that is to be started.

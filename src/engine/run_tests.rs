@@ -12,8 +12,9 @@ use super::flight::{Class, RunId};
 use super::moment::Moment;
 use super::places::Places;
 use super::scope::Scope;
+use super::terms::Terms;
 use super::testing::{item, key, number, terms, value};
-use super::tier::{Brought, Effects, Outcome, Rules, Tier, Waiter};
+use super::tier::{Brought, Effects, Item, Outcome, Rules, Tier, Waiter};
 use super::view::View;
 use crate::error::{Error, ErrorKind, Shown};
 
@@ -216,6 +217,29 @@ fn a_late_load_for_which_nobody_waits_is_stopped() {
     bench.leave(1);
     assert_eq!(bench.tier.take_stopped(), [first, second]);
     assert!(bench.ask(true).starts.len() == 1, "a caller that comes now begins anew");
+}
+
+#[test]
+fn a_first_load_that_waits_for_a_place_is_forgotten_when_nobody_waits_for_it() {
+    let mut bench = Bench::new(1);
+    let other = key("user::1");
+    let stale = Terms { stale: 10 * TTL, ..terms(TTL) };
+    bench.turn(|tier, now, fx| {
+        let item = Item { terms: stale, ..item(&other, value(8, 0), TTL) };
+        tier.set(item, now, fx).expect("the value fits");
+    });
+    bench.now = bench.now.after(2 * TTL);
+    // Where its caller was served the old value, it is to renew that.
+    for (terms, begins) in [(terms(TTL), 0), (stale, 1)] {
+        let first = bench.ask_all(1);
+        let (has_loader, is_gone) = (Rc::new(Cell::new(true)), Rc::new(Cell::new(true)));
+        let gone = Caller { name: 99, has_loader, is_gone, outlasts: true };
+        bench.turn(|tier, now, fx| tier.load(&other, &terms, Class::Caller, gone, now, fx));
+        assert_eq!(bench.tier.flights.counts(), (1, 1));
+        let fx = bench.land(first, Outcome::Failed(failed()));
+        assert_eq!((fx.starts.len(), bench.tier.flights.counts()), (begins, (begins, 0)));
+        assert_eq!(bench.tier.flights.is_empty(), begins == 0);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use apex_cache::testing::{advance, builder, paused};
-use apex_cache::{Cache, ErrorKind, Settings, cached};
+use apex_cache::{Cache, ErrorKind, Key, Settings, cached};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HALF: Duration = Duration::from_millis(500);
@@ -165,6 +165,26 @@ async fn ask(source: Source, kind: &str, id: u32) -> bool {
     }
 }
 
+/// As [`ask`], also by calls that have an error of the cache's.
+async fn ask_any(source: Source, kind: &'static str, id: u32) -> bool {
+    let (cache, own) = (source.cache.clone(), source.clone());
+    let query = async move { own.query().await.map_err(|error| format!("{error:?}")) };
+    match kind {
+        "get_or_load" => cache.get_or_load(format!("query::row::{id}"), || query).await.is_ok(),
+        "get_or_load_many" => {
+            let load = move |keys: Vec<Key>| {
+                let own = source.clone();
+                async move {
+                    let row = own.query().await.map_err(|error| format!("{error:?}"))?;
+                    Ok::<_, String>(keys.into_iter().map(move |key| (key, row)))
+                }
+            };
+            cache.get_or_load_many([format!("query::row::{id}")], load).await[0].is_ok()
+        }
+        _ => ask(source, kind, id).await,
+    }
+}
+
 async fn crowd(source: Source, kind: &str, callers: u32) -> Vec<(Duration, bool)> {
     let kind: Arc<str> = kind.into();
     all(callers, |_| {
@@ -313,6 +333,27 @@ fn callers_that_give_up_run_no_body() {
             assert_eq!((source.bodies(), last(ended)), (20, 20), "{kind}");
         },
     );
+}
+
+#[test]
+fn loads_that_wait_for_a_place_when_their_callers_give_up_do_not_begin() {
+    for kind in ["cache", "caller", "native", "get_or_load", "get_or_load_many"] {
+        paused(|| async {
+            let source = Source::new(&[(NEVER, false)]).await;
+            let own = source.clone();
+            let ended = all(200, |id| {
+                let source = own.clone();
+                async move { tokio::time::timeout(SECOND, ask_any(source, kind, id)).await.is_ok_and(|ok| ok) }
+            })
+            .await;
+            assert!(ended.iter().all(|(after, ok)| !ok && *after == SECOND), "{kind}");
+            advance(Duration::ZERO).await;
+            assert_eq!((source.bodies(), source.running()), (8, 0), "{kind}: as with a pool");
+            let healthy = Source { script: Arc::new(vec![(HALF, false)]), ..source.clone() };
+            let ended = all(1, |_| ask_any(healthy.clone(), kind, 1_000)).await;
+            assert_eq!(tenths(&ended), [5], "{kind}: the next caller waits for none of them");
+        });
+    }
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn a_new_actor_takes_the_place_of_a_dead_one_empty_and_in_a_new_life() {
         tier.set("user::1", value(1)).await.expect("it fits");
         let ticket = tier.ask(|reply| TierRequest::BeginWarm { reply }).await.expect("it serves");
         let (source, mut gate) = Source::gated();
-        drop(tier.load("user::2", source));
+        let _caller = tier.load("user::2", source);
         gate.begun().await;
         tier.tell(TierRequest::Fault(Fault::Die));
         settle().await;

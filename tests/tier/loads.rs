@@ -104,8 +104,9 @@ fn a_load_goes_on_when_its_caller_has_left() {
     paused(|| async {
         let tier = Alone::new();
         let (source, mut gate) = Source::gated();
-        drop(tier.load("user::1", source));
+        let caller = tier.load("user::1", source);
         gate.begun().await;
+        drop(caller);
         gate.open(5);
         settle().await;
         assert_eq!(tier.get("user::1").await, Some(5));
