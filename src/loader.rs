@@ -43,7 +43,7 @@ pub struct Loader {
     /// Past its time it counts as gone, so that another can take over, and not as failed.
     is_lost_when_late: bool,
     /// It is not dropped at its time limit, as its caller has no error for that.
-    outlasts_limit: bool,
+    outlasts_limit: Option<Shares>,
 }
 
 impl std::fmt::Debug for Loader {
@@ -135,7 +135,7 @@ impl Loader {
             chain: Vec::new(),
             cause: Span::current(),
             is_lost_when_late: false,
-            outlasts_limit: false,
+            outlasts_limit: None,
         }
     }
 
@@ -185,9 +185,10 @@ impl Loader {
         Self { is_lost_when_late: true, ..self }
     }
 
-    /// Goes on past its time limit, until it ends or nobody waits for it any more.
-    pub(crate) fn outlasting_limit(self) -> Self {
-        Self { outlasts_limit: true, ..self }
+    /// Goes on past its time limit, until it ends, another load ends with an error that `shares` takes, or nobody waits for
+    /// it any more.
+    pub(crate) fn outlasting_limit(self, shares: Shares) -> Self {
+        Self { outlasts_limit: Some(shares), ..self }
     }
 
     /// Runs the load for at most `limit`, unless it outlasts that, and turns every way in which it can end into a result.
@@ -197,7 +198,8 @@ impl Loader {
         let chain = Chain::of(chain, vec![(owner, key.clone())]);
         let shown = Shown::new(key.as_str());
         let load = within_chain(chain, run);
-        let ended = if outlasts_limit { Some(load.await) } else { spawner.within(limit, load).await };
+        let ended =
+            if outlasts_limit.is_some() { Some(load.await) } else { spawner.within(limit, load).await };
         match ended {
             Some(Ok(outcome)) => outcome,
             None if is_lost_when_late => Outcome::Lost,
@@ -206,6 +208,9 @@ impl Loader {
         }
     }
 }
+
+/// Whether an error of another caller's load is one that a call can return as its own.
+pub(crate) type Shares = fn(&Error) -> bool;
 
 /// How what a loader brings becomes a value.
 pub(crate) type Encode<T> = fn(T) -> Brought;
@@ -372,7 +377,7 @@ pub struct LoadCell {
     result: Mutex<Option<Result<Brought, Error>>>,
     ended: Notify,
     stop: Notify,
-    outlasts_limit: bool,
+    outlasts_limit: Option<Shares>,
 }
 
 impl LoadCell {
@@ -396,7 +401,12 @@ impl LoadCell {
 
     /// Whether its loader goes on past its time limit.
     pub(crate) fn outlasts_limit(&self) -> bool {
-        self.outlasts_limit
+        self.outlasts_limit.is_some()
+    }
+
+    /// Whether its call can return an error of another caller's load, though its own loader runs.
+    pub(crate) fn shares(&self, error: &Error) -> bool {
+        self.outlasts_limit.is_some_and(|shares| shares(error))
     }
 
     /// Nobody needs what its loader brings: the task that runs it drops it.

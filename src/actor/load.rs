@@ -113,6 +113,10 @@ impl tier::Waiter for Waiter {
         self.cell.outlasts_limit()
     }
 
+    fn shares(&self, error: &Error) -> bool {
+        self.cell.shares(error)
+    }
+
     fn is_gone(&self) -> bool {
         self.reply.as_ref().is_none_or(Reply::is_unwanted)
     }

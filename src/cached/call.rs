@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::load::{Ended, Slot, Telling, caught, copy_of};
+use super::load::{Ended, Slot, Telling, caught, copy_of, is_shared};
 use super::outcome::{Absence, Answer, Kind, Outcome, Share};
 use super::tags::Tagging;
 use super::text::give_back;
@@ -324,7 +324,7 @@ where
         }
         told
     })
-    .outlasting_limit()
+    .outlasting_limit(is_shared::<O::Error>)
 }
 
 /// As [`run`], with the body in the caller's task: it needs no clones, and ends when its caller gives up; then a caller
@@ -355,7 +355,7 @@ where
     let mut uncached = Uncached::Useless;
     for _ in 0..ROUNDS_MAX {
         let (loader, begun) = Loader::of_caller(call.key.clone());
-        let mut answer = Box::pin(call.ask::<A>(loader.outlasting_limit()));
+        let mut answer = Box::pin(call.ask::<A>(loader.outlasting_limit(is_shared::<O::Error>)));
         let answer = tokio::select! {
             biased;
             Ok(tell) = begun => {
@@ -363,10 +363,12 @@ where
                 let (returned, answered) = tokio::select! {
                     biased;
                     // Another caller's body was faster; this one is dropped.
-                    other = &mut answer => match other.and_then(|given| call.read::<A>(given)) {
-                        Ok(hit) => return Ok(hit),
-                        Err(_) => (body.await, None),
-                    },
+                    other = &mut answer => {
+                        match Next::after(other.and_then(|given| call.read::<A>(given))) {
+                            Next::End(result) => return result,
+                            Next::Again | Next::Uncached(_) => (body.await, None),
+                        }
+                    }
                     returned = &mut body => (returned, Some(answer)),
                 };
                 let (told, own) = call.telling().split::<O, A>(returned);

@@ -155,6 +155,12 @@ impl<E> fmt::Display for Carried<E> {
 
 impl<E> std::error::Error for Carried<E> {}
 
+/// Whether another caller's load ended with an error of which there are copies of this type.
+pub(super) fn is_shared<E: Send + 'static>(error: &Error) -> bool {
+    let Error::LoadFailed { source, .. } = error else { return false };
+    source.downcast_ref::<Carried<E>>().is_some_and(|carried| carried.0.lock().is_some())
+}
+
 /// A copy of the error that another caller's load carries, if it is of this type.
 pub(super) fn copy_of<E: Send + 'static>(error: &SharedError) -> Option<E> {
     let carried = error.downcast_ref::<Carried<E>>()?;

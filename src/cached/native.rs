@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::call::{PATIENCE, asked};
-use super::load::{Ended, Slot, Telling, caught};
+use super::load::{Ended, Slot, Telling, caught, is_shared};
 use super::outcome::{Answer, Kind, Outcome};
 use super::tags::Tagging;
 use super::text::give_back;
@@ -126,7 +126,7 @@ impl<V: NativeValue, E: Send + 'static> Call<'_, V, E> {
             *slot.lock() = Some(ended);
             told
         })
-        .outlasting_limit()
+        .outlasting_limit(is_shared::<E>)
     }
 
     fn ask(&self, loader: Loader) -> impl Future<Output = Result<Given>> + Send + use<V, E> {

@@ -31,6 +31,11 @@ pub trait Waiter {
         false
     }
 
+    /// Whether it can return that error of another's load as its own, though its own loader runs.
+    fn shares(&self, _error: &Error) -> bool {
+        false
+    }
+
     /// Whether nobody waits behind it any more.
     fn is_gone(&self) -> bool {
         false

@@ -226,7 +226,7 @@ impl<W: Waiter, J> Tier<W, J> {
     }
 
     /// A run ended without a value. Others of its flight go on, or begin:
-    /// - an error that can be shared is given to all but those whose own loaders run;
+    /// - an error that can be shared is given to all; of those whose own loaders run, to those that can return it as theirs;
     /// - after one that only its caller can be given, all who wait have a run of their own, side by side under the limit of
     ///   loads: one after the other, the last of them would wait for as many loads as there are callers;
     /// - after one that was lost, the next who can leads, for the source has not failed.
@@ -234,9 +234,9 @@ impl<W: Waiter, J> Tier<W, J> {
         let kind = failed.failed().unwrap_or(ErrorKind::LoadLost);
         let told = match failed {
             // What takes no time limit has no error for it either: such a caller waits for whoever leads next.
-            Outcome::Failed(_) => self.flights.take_waiters(id, |asked, runs| {
-                asked.run == Some(id)
-                    || !(runs || kind == ErrorKind::LoadTimeout && asked.who.outlasts_timeouts())
+            Outcome::Failed(error) => self.flights.take_waiters(id, |asked, runs| {
+                let waits_on = kind == ErrorKind::LoadTimeout && asked.who.outlasts_timeouts();
+                asked.run == Some(id) || if runs { asked.who.shares(error) } else { !waits_on }
             }),
             Outcome::FailedAlone(_) => self.flights.take_waiters(id, |asked, _| asked.run == Some(id)),
             _ => Vec::new(),

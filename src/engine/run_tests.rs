@@ -30,6 +30,7 @@ struct Caller {
     has_loader: Rc<Cell<bool>>,
     is_gone: Rc<Cell<bool>>,
     outlasts: bool,
+    shares: bool,
 }
 
 impl Waiter for Caller {
@@ -44,6 +45,10 @@ impl Waiter for Caller {
     fn outlasts_timeouts(&self) -> bool {
         self.outlasts
     }
+
+    fn shares(&self, _: &Error) -> bool {
+        self.shares
+    }
 }
 
 type Fx = Effects<Caller, ()>;
@@ -52,6 +57,8 @@ struct Bench {
     tier: Tier<Caller, ()>,
     now: Moment,
     callers: Vec<Caller>,
+    /// Of callers to come.
+    shares: bool,
 }
 
 impl Bench {
@@ -60,7 +67,7 @@ impl Bench {
         let rules = Rules { name, enabled: true, max_entry: 1 << 20, load_concurrency, load_queue: 1 };
         let (view, counters) = (Arc::new(View::new(1)), Arc::new(Counters::default()));
         let tier = Tier::new(rules, view, counters, 1 << 20, Moment::START);
-        Self { tier, now: Moment::START, callers: Vec::new() }
+        Self { tier, now: Moment::START, callers: Vec::new(), shares: false }
     }
 
     fn turn(&mut self, run: impl FnOnce(&mut Tier<Caller, ()>, Moment, &mut Fx)) -> Fx {
@@ -79,7 +86,7 @@ impl Bench {
     fn ask(&mut self, outlasts: bool) -> Fx {
         let name = self.callers.len() as u32;
         let (has_loader, is_gone) = (Rc::new(Cell::new(true)), Rc::default());
-        self.callers.push(Caller { name, has_loader, is_gone, outlasts });
+        self.callers.push(Caller { name, has_loader, is_gone, outlasts, shares: self.shares });
         let caller = self.callers[name as usize].clone();
         self.turn(|tier, now, fx| tier.load(&key(KEY), &terms(TTL), Class::Caller, caller, now, fx))
     }
@@ -172,6 +179,24 @@ fn a_shared_error_is_for_all_but_those_whose_loaders_run() {
 }
 
 #[test]
+fn a_shared_error_ends_the_runs_of_those_that_can_return_it() {
+    let mut bench = Bench::new(8);
+    bench.shares = true;
+    let first = bench.ask_all(5);
+    let second = bench.overdue_after(first, TIMEOUT).starts[0];
+    bench.shares = false;
+    assert!(bench.ask(true).starts.is_empty());
+    let third = bench.overdue_after(first, TIMEOUT).starts[0];
+    let fx = bench.land(third, Outcome::Failed(failed()));
+    assert_eq!(fx.answers.len(), 6);
+    assert_eq!(bench.tier.take_stopped(), [first, second]);
+    assert!(bench.tier.flights.is_empty());
+    bench.land(first, loaded());
+    bench.land(second, Outcome::Lost);
+    assert_eq!(bench.tier.flights.counts(), (0, 0), "their places are free");
+}
+
+#[test]
 fn one_more_run_begins_after_each_time_limit_and_the_first_value_is_for_all() {
     let mut bench = Bench::new(8);
     let first = bench.ask_all(200);
@@ -233,7 +258,7 @@ fn a_first_load_that_waits_for_a_place_is_forgotten_when_nobody_waits_for_it() {
     for (terms, begins) in [(terms(TTL), 0), (stale, 1)] {
         let first = bench.ask_all(1);
         let (has_loader, is_gone) = (Rc::new(Cell::new(true)), Rc::new(Cell::new(true)));
-        let gone = Caller { name: 99, has_loader, is_gone, outlasts: true };
+        let gone = Caller { name: 99, has_loader, is_gone, outlasts: true, shares: false };
         bench.turn(|tier, now, fx| tier.load(&other, &terms, Class::Caller, gone, now, fx));
         assert_eq!(bench.tier.flights.counts(), (1, 1));
         let fx = bench.land(first, Outcome::Failed(failed()));

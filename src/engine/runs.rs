@@ -57,8 +57,9 @@ impl<W> Flights<W> {
         overtook(self.run_began(run)?)
     }
 
-    /// Takes out the waiters of the flight of `run` that `pick` names, with the runs of theirs that have not started. It is
-    /// asked whether another run with a waiter's own loader is under way.
+    /// Takes out the waiters of the flight of `run` that `pick` names, with the runs of theirs: those that have not started
+    /// are forgotten, those under way are to be stopped. It is asked whether another run with a waiter's own loader is under
+    /// way.
     pub fn take_waiters(&mut self, run: RunId, pick: impl Fn(&Asked<W>, bool) -> bool) -> Vec<Asked<W>> {
         let Some(id) = self.runs.get(&run).and_then(|run| run.flight) else { return Vec::new() };
         let Some(flight) = self.by_id.get_mut(&id) else { return Vec::new() };
@@ -66,9 +67,17 @@ impl<W> Flights<W> {
         let has_started = |id: RunId| runs.get(&id).is_some_and(|run| run.began.is_some());
         let own = |asked: &Asked<W>| asked.run.is_some_and(|own| own != run && has_started(own));
         let taken: Vec<_> = flight.waiters.extract_if(.., |asked| pick(asked, own(asked))).collect();
-        let waiting = taken.iter().filter_map(|asked| asked.run).filter(|own| !self.has_started(*own));
-        for own in waiting.collect::<Vec<_>>() {
-            self.cancel(own);
+        for own in taken.iter().filter_map(|asked| asked.run).filter(|&own| own != run) {
+            match self.runs.get_mut(&own) {
+                Some(under_way) if under_way.began.is_some() => {
+                    under_way.flight = None;
+                    self.stopped.push(own);
+                    if let Some(flight) = self.by_id.get_mut(&id) {
+                        flight.runs.retain(|&other| other != own);
+                    }
+                }
+                _ => self.cancel(own),
+            }
         }
         taken
     }

@@ -478,41 +478,59 @@ impl Source {
     }
 }
 
+/// Which body each caller was given the error of, as errors that can be shared reach it.
+async fn shared_by(source: Source, kind: &'static str) -> u32 {
+    match kind {
+        "cache" => source.db(1).await.unwrap_err().body(),
+        "caller" => source.db_here(1).await.unwrap_err().body(),
+        "native" => source.db_native(1).await.unwrap_err().body(),
+        _ => source.row_told_again(1).await.unwrap_err().0,
+    }
+}
+
 #[test]
-fn errors_that_are_shared_are_for_all_at_once() {
-    for kind in ["cache", "caller", "native", "path"] {
+fn errors_that_are_shared_are_for_all_at_once_also_of_late_bodies() {
+    for (kind, takes, bodies) in ["cache", "caller", "native", "path"]
+        .into_iter()
+        .flat_map(|kind| [(kind, HALF, 1), (kind, SECOND + HALF, 2), (kind, 5 * SECOND, 5)])
+    {
         paused(|| async {
-            let source = Source::new(&[(HALF, true)]).await;
+            let source = Source::new(&[(takes, true)]).await;
             let own = source.clone();
-            let ended = all(40, |_| {
-                let source = own.clone();
-                async move {
-                    match kind {
-                        "cache" => source.db(1).await.unwrap_err().body(),
-                        "caller" => source.db_here(1).await.unwrap_err().body(),
-                        "native" => source.db_native(1).await.unwrap_err().body(),
-                        _ => source.row_told_again(1).await.unwrap_err().0,
-                    }
-                }
-            })
-            .await;
-            assert!(ended.iter().all(|said| *said == (HALF, 0)), "{kind}");
-            assert_eq!(source.bodies(), 1, "{kind}");
+            let ended = all(40, |_| shared_by(own.clone(), kind)).await;
+            assert!(ended.iter().all(|said| *said == (takes, 0)), "{kind} {takes:?}: {ended:?}");
+            advance(Duration::ZERO).await;
+            assert_eq!((source.bodies(), source.running()), (bodies, 0), "{kind} {takes:?}");
         });
     }
 }
 
 #[test]
-fn a_shared_error_of_a_late_body_is_for_all_but_those_whose_bodies_run() {
+fn a_body_that_hangs_ends_with_the_shared_error_of_another() {
+    for kind in ["cache", "caller", "native", "path"] {
+        paused(|| async {
+            let source = Source::new(&[(NEVER, false), (HALF, true)]).await;
+            let own = source.clone();
+            let ended = all(40, |_| shared_by(own.clone(), kind)).await;
+            assert!(ended.iter().all(|said| *said == (SECOND + HALF, 1)), "{kind}: {ended:?}");
+            assert_eq!(source.bodies(), 2, "{kind}");
+        });
+    }
+}
+
+#[test]
+fn an_error_that_is_none_of_the_function_ends_no_body_of_it_that_runs() {
     paused(|| async {
-        let source = Source::new(&[(SECOND + HALF, true)]).await;
+        let source = Source::new(&[(2 * SECOND, false)]).await;
         let own = source.clone();
-        let ended = all(40, |_| {
-            let source = own.clone();
-            async move { source.db(1).await.unwrap_err().body() }
-        })
-        .await;
-        let expected: Vec<_> = (0..39).map(|_| 15).chain([25]).collect();
-        assert_eq!((tenths(&ended), source.bodies()), (expected, 2));
+        let first = actix::spawn(async move { own.db(1).await.ok() });
+        advance(HALF).await;
+        let fails = || async {
+            wait(HALF / 5).await;
+            Err::<u32, _>("down")
+        };
+        let call = source.cache.get_or_load("query::db::1", fails);
+        assert_eq!(call.await.unwrap_err().kind(), ErrorKind::LoadFailed, "its loader is the second");
+        assert_eq!((first.await.unwrap(), source.bodies()), (Some(0), 1));
     });
 }
