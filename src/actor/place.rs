@@ -42,11 +42,18 @@ impl Drop for LoadPlace {
 impl Wiring {
     /// Waits for a place of tier `id`, in the order of those who wait.
     pub(crate) async fn load_place(self: &Arc<Self>, id: TierId) -> LoadPlace {
-        let (give, given) = oneshot::channel::<LoadPlace>();
+        let (give, mut given) = oneshot::channel::<LoadPlace>();
         let place = LoadPlace::held(self, id);
         self.tier(id).places.wait(Box::new(move || {
             give.send(place).map_err(|mut refused| drop(refused.wiring.take())).is_ok()
         }));
-        given.await.unwrap_or(LoadPlace { wiring: None, tier: id })
+        if let Ok(place) = given.try_recv() {
+            return place;
+        }
+        let place = given.await.unwrap_or(LoadPlace { wiring: None, tier: id });
+        // A caller that waited may have come to its time limit, and polls that after this. Without the pause each caller of
+        // a herd would begin its loader, and at once hand the place to the next.
+        tokio::task::yield_now().await;
+        place
     }
 }

@@ -337,9 +337,12 @@ fn callers_that_give_up_run_no_body() {
 
 #[test]
 fn loads_that_wait_for_a_place_when_their_callers_give_up_do_not_begin() {
-    for kind in ["cache", "caller", "native", "get_or_load", "get_or_load_many"] {
+    let kinds = ["cache", "caller", "native", "get_or_load", "get_or_load_many"];
+    // Without a queue they wait for a place past the cache.
+    for (kind, queue) in kinds.into_iter().flat_map(|kind| [(kind, 1_024), (kind, 0)]) {
         paused(|| async {
-            let source = Source::new(&[(NEVER, false)]).await;
+            let settings = Settings::default().load_timeout(SECOND).load_concurrency(8).load_queue(queue);
+            let source = Source::with(settings, &[(NEVER, false)]).await;
             let own = source.clone();
             let ended = all(200, |id| {
                 let source = own.clone();
@@ -348,7 +351,7 @@ fn loads_that_wait_for_a_place_when_their_callers_give_up_do_not_begin() {
             .await;
             assert!(ended.iter().all(|(after, ok)| !ok && *after == SECOND), "{kind}");
             advance(Duration::ZERO).await;
-            assert_eq!((source.bodies(), source.running()), (8, 0), "{kind}: as with a pool");
+            assert_eq!((source.bodies(), source.running()), (8, 0), "{kind} {queue}: as with a pool");
             let healthy = Source { script: Arc::new(vec![(HALF, false)]), ..source.clone() };
             let ended = all(1, |_| ask_any(healthy.clone(), kind, 1_000)).await;
             assert_eq!(tenths(&ended), [5], "{kind}: the next caller waits for none of them");
