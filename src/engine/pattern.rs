@@ -42,7 +42,8 @@ pub struct Pattern {
 }
 
 struct Matcher {
-    whole: WildMatch,
+    /// `None`: the pattern is its literal text and a star.
+    whole: Option<WildMatch>,
     /// For a pattern that ends in `::*`: the part before that.
     before_rest: Option<WildMatch>,
     literal_len: usize,
@@ -94,7 +95,8 @@ impl Pattern {
 
     fn prepare(text: String) -> Self {
         let matcher = Matcher {
-            whole: WildMatch::new(&text),
+            whole: (text.find('*') != text.len().checked_sub(1) || text.contains('?'))
+                .then(|| WildMatch::new(&text)),
             before_rest: text.strip_suffix(REST).map(WildMatch::new),
             literal_len: text.find(WILDCARDS).unwrap_or(text.len()),
         };
@@ -117,9 +119,21 @@ impl Pattern {
 
     /// Whether the pattern takes `key`. Cost: linear in the key for one star; no allocation.
     pub fn matches(&self, key: &str) -> bool {
+        self.matches_bytes(key.as_bytes())
+    }
+
+    /// As [`Pattern::matches`], of the bytes of a key.
+    pub(super) fn matches_bytes(&self, key: &[u8]) -> bool {
         // Most keys that a walk meets differ before the first wildcard, and that is told ten times sooner.
-        (key.as_bytes().starts_with(self.literal().as_bytes()) && self.matcher.whole.matches(key))
-            || self.matcher.before_rest.as_ref().is_some_and(|before| before.matches(key))
+        let literal = self.literal().as_bytes();
+        let colons = REST.len() - 1;
+        if !key.starts_with(&literal[..literal.len().saturating_sub(colons)]) {
+            return false;
+        }
+        let Matcher { whole, before_rest, .. } = &*self.matcher;
+        let fits = |part: &WildMatch| str::from_utf8(key).is_ok_and(|key| part.matches(key));
+        (key.starts_with(literal) && whole.as_ref().is_none_or(fits))
+            || before_rest.as_ref().is_some_and(fits)
     }
 
     /// The text, runs of stars written as one.
