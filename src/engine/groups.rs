@@ -79,6 +79,8 @@ pub(crate) struct Groups {
     /// Places in `segments`, by the segment's name.
     by_segment: Index,
     walks: Vec<Option<Walk>>,
+    /// The segment that was found last; most tiers have few.
+    recent: u32,
 }
 
 impl Default for Groups {
@@ -91,6 +93,7 @@ impl Default for Groups {
             free_segments: Vec::new(),
             by_segment: Index::default(),
             walks: Vec::new(),
+            recent: 0,
         }
     }
 }
@@ -164,14 +167,18 @@ impl Groups {
     }
 
     fn segment_name<'n>(&self, id: u32, names: &'n impl Names) -> Option<&'n [u8]> {
-        let head = self.segments[id].head;
+        let head = self.segments.get(id)?.head;
         (head != NONE).then(|| first_segment_of(names.key(head)))
     }
 
     /// The place of the segment called `name`, which is made if there is none.
     fn segment(&mut self, name: &[u8], names: &impl Names, hash: impl Fn(&[u8]) -> u64) -> u32 {
+        if self.segment_name(self.recent, names) == Some(name) {
+            return self.recent;
+        }
         let name_hash = hash(name);
         if let Some(id) = self.find_segment(name, name_hash, names) {
+            self.recent = id;
             return id;
         }
         let id = self.free_segments.pop().unwrap_or(self.segments.len() as u32);

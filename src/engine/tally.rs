@@ -38,7 +38,6 @@ impl<W: Waiter, J> Tier<W, J> {
             // What of it is not told is not asked for: most of it lies in memory that nobody else looks at.
             let hash = || self.store.view.hash_of(entry.key_bytes());
             self.departures.gone(one, hash, seq);
-            let unread = entry.hits() == 0;
             if *cause == Cause::Expired && !entry.was_read() {
                 counters.expired_unread.one();
             }
@@ -47,7 +46,7 @@ impl<W: Waiter, J> Tier<W, J> {
                 && matches!(cause, Cause::Expired | Cause::Evicted | Cause::Replaced)
             {
                 counters.warm_left.one();
-                counters.warm_unread.add(unread.into());
+                counters.warm_unread.add((entry.hits() == 0).into());
             }
             match cause {
                 Cause::Expired => counters.expired.one_alone(),
