@@ -21,7 +21,7 @@ fn put(view: &View, number: u64) {
 
 fn take(view: &View, number: u64) {
     if let Some(entry) = view.find(&format!("k::{number}")) {
-        view.remove(&entry);
+        view.remove([&entry].into_iter());
     }
 }
 

@@ -110,6 +110,17 @@ impl<N: Linked> Links<N> {
         }
     }
 
+    /// Reads all that the removal of `slots` changes, so that their waits for memory overlap. The removals
+    /// themselves depend on each other by the ends of the list.
+    pub(crate) fn fetch(&self, slots: &[u32]) {
+        let neighbour = |slot: u32| self.0.get(slot).map_or(NONE, |node| node.link().prev ^ node.link().next);
+        let neighbours = slots.iter().map(|&slot| {
+            let Link { prev, next } = self.0[slot].link();
+            neighbour(prev) ^ neighbour(next)
+        });
+        std::hint::black_box(neighbours.fold(0, |sum, one| sum ^ one));
+    }
+
     /// Takes `slot` out of `list`, in which it must be.
     pub(crate) fn remove(&mut self, list: &mut List, slot: u32) {
         let Link { prev, next } = self.0[slot].link();

@@ -212,7 +212,7 @@ impl Miniature {
     }
 
     fn remove(&mut self, slot: u32) {
-        self.policy.removed(slot, &self.entries);
+        self.policy.removed(&[slot], &self.entries);
         let held = self.entries.0[slot as usize].take().expect("what is removed is held");
         if let Ok(found) = self.index.find_entry(held.hash, |&other| other == slot) {
             found.remove();

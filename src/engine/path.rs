@@ -2,9 +2,12 @@
 //!
 //! Owns: which of the three a scope takes. Never: removes an entry.
 
+use std::sync::Arc;
+
 use super::entry::{Entry, ReadEntry};
 use super::groups::{Step, WalkId};
 use super::scope::Scope;
+use super::slots::Slots;
 use super::store::Store;
 use super::tags::TagWalk;
 
@@ -64,6 +67,67 @@ impl Store {
         };
         let entry = if let Step::Slot(slot) = step { Some(self.slots.entry(slot)) } else { None };
         (step, entry)
+    }
+
+    /// Takes up to `limit` steps of a walk and fills `found` with the slots of the entries that `scope` takes
+    /// and that were stored before `seq`. Returns the number of steps, and whether the walk reached its end.
+    /// `removes`: the caller removes what is found.
+    ///
+    /// Nearly all the time goes into waits for memory, so they have to overlap: an entry is read when the
+    /// walk comes to it, but judged only one step later, and its place in the view is read while the walk
+    /// waits for the next link.
+    pub(crate) fn look(
+        &mut self,
+        path: &mut Path,
+        scope: &Scope,
+        seq: u64,
+        (limit, removes): (usize, bool),
+        found: &mut Vec<u32>,
+    ) -> (usize, bool) {
+        found.clear();
+        // Keys are found by way of the view.
+        if !removes || matches!(path, Path::Keys(_)) {
+            return self.look_with(path, scope, seq, limit, |slot, _| found.push(slot));
+        }
+        let view = Arc::clone(&self.view);
+        view.fetching(|fetch| {
+            self.look_with(path, scope, seq, limit, |slot, entry| {
+                found.push(slot);
+                fetch(entry);
+            })
+        })
+    }
+
+    fn look_with(
+        &mut self,
+        path: &mut Path,
+        scope: &Scope,
+        seq: u64,
+        limit: usize,
+        mut found: impl FnMut(u32, &Entry),
+    ) -> (usize, bool) {
+        let mut look = |slots: &Slots, slot: u32| {
+            let entry = slots.entry(slot);
+            if entry.seq() < seq && scope.takes_entry(entry) {
+                found(slot, entry);
+            }
+        };
+        let mut before = None;
+        for steps in 0..limit {
+            let (step, entry) = self.step(path, scope, seq);
+            std::hint::black_box(entry.map(ReadEntry::seq));
+            let next = if let Step::Slot(slot) = step { Some(slot) } else { None };
+            if let Some(slot) = std::mem::replace(&mut before, next) {
+                look(&self.slots, slot);
+            }
+            if step == Step::Done {
+                return (steps, true);
+            }
+        }
+        if let Some(slot) = before {
+            look(&self.slots, slot);
+        }
+        (limit, false)
     }
 
     /// Ends a walk.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::entry::ReadEntry;
 use super::key::{Key, SEPARATOR, first_segment, group};
 use super::pattern::Pattern;
 use super::tag::{Tag, Tags};
@@ -175,6 +176,16 @@ impl Scope {
         match self {
             Self::Tag(tag) => tags.contains(tag),
             _ => self.matches(key),
+        }
+    }
+
+    /// As [`Scope::takes`], of an entry. A pattern is compared with the bytes of its key: to check that they
+    /// are UTF-8 takes longer than that.
+    pub(crate) fn takes_entry(&self, entry: &impl ReadEntry) -> bool {
+        match self {
+            Self::Tag(tag) => entry.tags().contains(tag),
+            Self::Pattern(pattern) => pattern.matches_bytes(entry.key_bytes()),
+            _ => self.matches(entry.key()),
         }
     }
 

@@ -299,18 +299,33 @@ impl Store {
     }
 
     fn take(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
-        self.groups.remove(slot, &self.slots, |text| self.view.hash_of(text));
-        self.expiry.cancel(slot);
-        self.policy.removed(slot, &MarksOf { slots: &self.slots, view: &self.view });
-        let entry = self.slots.0[slot].take().expect("only held slots are taken");
-        self.tags.remove(slot, entry.weight(), |text| self.view.hash(text));
-        self.view.remove(&entry);
-        self.note_left(&entry);
-        self.room.give(entry.weight());
-        self.room.give_copy(entry.seal());
-        self.len -= 1;
-        self.free.push(slot);
-        gone.push(Gone { entry, cause, overwritten: false });
+        self.take_all(&[slot], cause, gone);
+    }
+
+    /// Removes the entries in `slots` from one part of the store after another: each entry waits for the
+    /// memory of each part, and so they wait together.
+    pub(crate) fn take_all(&mut self, slots: &[u32], cause: Cause, gone: &mut Vec<Gone>) {
+        // The last first: as long as the first of a group stays, the index of groups does not change.
+        for &slot in slots.iter().rev() {
+            self.groups.remove(slot, &self.slots, |text| self.view.hash_of(text));
+        }
+        slots.iter().for_each(|&slot| self.expiry.cancel(slot));
+        self.policy.removed(slots, &MarksOf { slots: &self.slots, view: &self.view });
+        let (first, mut weight) = (gone.len(), 0);
+        gone.reserve(slots.len());
+        for &slot in slots {
+            let entry = self.slots.0[slot].take().expect("only held slots are taken");
+            self.tags.remove(slot, entry.weight(), |text| self.view.hash(text));
+            self.note_left(&entry);
+            weight += entry.weight();
+            self.free.push(slot);
+            gone.push(Gone { entry, cause, overwritten: false });
+        }
+        self.len -= slots.len() as u64;
+        let taken = gone[first..].iter().map(|gone| &gone.entry);
+        self.view.remove(taken.clone());
+        self.room.give(weight);
+        self.room.give_copy(taken.map(Entry::seal).sum());
     }
 
     fn surplus_nothing(&mut self) -> Option<u32> {
@@ -360,11 +375,6 @@ impl Store {
         let stale = entry.with_life(life.expired(now));
         self.exchange(slot, stale);
         true
-    }
-
-    /// Takes out the entry in `slot`, to which a walk has come.
-    pub(crate) fn take_walked(&mut self, slot: u32, cause: Cause, gone: &mut Vec<Gone>) {
-        self.take(slot, cause, gone);
     }
 
     /// Recomputes every derived number. Cost: everything is looked at.

@@ -270,7 +270,7 @@ impl Run {
                     && let Step::Slot(slot) = step
                 {
                     let mut gone = Vec::new();
-                    self.store.take_walked(slot, Cause::Invalidated, &mut gone);
+                    self.store.take_all(&[slot], Cause::Invalidated, &mut gone);
                     self.leave(&gone);
                 }
             }

@@ -22,6 +22,8 @@ use super::tier::{Effects, Happened, Taken, Tier, Waiter};
 pub const MANY: u64 = 1_000;
 /// Entries that are looked at for one that a shape takes, before it counts as one that nothing has.
 const LOOKED_AT: usize = 1_024;
+/// Entries that are looked at and removed together.
+const TOGETHER: usize = 32;
 /// Keys of an invalidation of several that are noted, if none of them was there.
 const KEYS_NOTED: usize = 16;
 
@@ -187,19 +189,15 @@ impl<W: Waiter, J> Tier<W, J> {
         let Walking { order: Order { scope, how, dry_run }, seq, path, now, taken, .. } = walking;
         let first_gone = fx.gone.len();
         let cause = if matches!(scope, Scope::Keys(_)) { Cause::Removed } else { Cause::Invalidated };
-        let mut done = false;
+        let (mut done, mut found) = (false, Vec::with_capacity(TOGETHER));
         let mut left = self.slice;
-        while left > 0 {
-            left -= 1;
-            let (step, entry) = self.store.step(path, scope, *seq);
-            if step == Step::Done {
-                done = true;
-                self.store.end_walk(path);
-                break;
-            }
-            let hit =
-                entry.filter(|entry| entry.seq() < *seq && scope.takes(entry.key(), entry.tags())).cloned();
-            if let (Step::Slot(slot), Some(entry)) = (step, hit) {
+        while left > 0 && !done {
+            // No more than the slice has room for if all of them are removed.
+            let limit = left.div_ceil(LOOKS_PER_CHANGE).min(TOGETHER);
+            let steps;
+            (steps, done) = self.store.look(path, scope, *seq, (limit, !*dry_run), &mut found);
+            left = left.saturating_sub(steps + found.len() * (LOOKS_PER_CHANGE - 1));
+            for entry in found.iter().map(|&slot| self.store.slots.entry(slot)) {
                 taken.matched += 1;
                 taken.bytes += entry.weight();
                 if !*dry_run && matches!(scope, Scope::Tag(_)) {
@@ -209,24 +207,35 @@ impl<W: Waiter, J> Tier<W, J> {
                     self.journal.lost(*seq, entry.key());
                     self.flights.outdate(entry.key(), *seq);
                 }
-                if *dry_run {
-                    continue;
-                }
-                let hash = self.store.view.hash_of(entry.key_bytes());
-                if *how == How::Expire && self.store.make_stale(slot, *now) {
-                    self.departures.scope(*seq, scope);
-                    self.departures.note(hash, Why::Outdated, *seq);
-                } else {
-                    self.store.take_walked(slot, cause, &mut fx.gone);
-                }
-                left = left.saturating_sub(LOOKS_PER_CHANGE - 1);
             }
+            if *dry_run {
+                continue;
+            }
+            if *how == How::Expire {
+                found.retain(|&slot| !self.outdate(slot, *now, *seq, scope));
+            }
+            self.store.take_all(&found, cause, &mut fx.gone);
+        }
+        if done {
+            self.store.end_walk(path);
         }
         if fx.gone.len() > first_gone {
             self.departures.scope(*seq, scope);
             self.note_taken(&fx.gone[first_gone..], *seq);
         }
         done
+    }
+
+    /// Ends the time to live of the entry in `slot`, if it can be served stale after that; `false`: it
+    /// cannot.
+    fn outdate(&mut self, slot: u32, now: Moment, seq: u64, scope: &Scope) -> bool {
+        let hash = self.store.view.hash_of(self.store.slots.entry(slot).key_bytes());
+        let is_stale = self.store.make_stale(slot, now);
+        if is_stale {
+            self.departures.scope(seq, scope);
+            self.departures.note(hash, Why::Outdated, seq);
+        }
+        is_stale
     }
 
     /// Takes everything at once: the store is exchanged for an empty one.

@@ -292,25 +292,39 @@ impl View {
         self.put(self.hash_of(entry.key_bytes()), entry, |_, _| {});
     }
 
-    /// Hides `entry` from readers.
-    pub(crate) fn remove(&self, entry: &Entry) {
-        let hash = self.hash_of(entry.key_bytes());
-        let mut writer = self.writer.lock();
-        let current = Arc::clone(&writer.tables.current);
-        if let Some((place, found)) = current.place_of(hash, entry.key_bytes())
-            && found.as_ref().is_some_and(|raw| std::ptr::eq(raw.parts().0, entry.parts().0))
-        {
-            drop(found);
-            current.take(place);
-            writer.used -= current.tidy(place);
-            writer.live -= 1;
-        } else if let Some(old) = writer.tables.old.clone()
-            && let Some((place, _)) = old.place_of(hash, entry.key_bytes())
-        {
-            old.take(place);
-            writer.live -= 1;
+    /// Gives `run` a function that reads the place of an entry, so that [`View::remove`] finds it in the
+    /// processor's cache: for a writer that waits for other memory at the same time. The lock is taken once
+    /// for all entries, for a processor takes it only after the loads before it have ended.
+    pub(crate) fn fetching<R>(&self, run: impl FnOnce(&dyn Fn(&Entry)) -> R) -> R {
+        let writer = self.writer.lock();
+        let current = &writer.tables.current;
+        run(&|entry| drop(current.place_of(self.hash_of(entry.key_bytes()), entry.key_bytes())))
+    }
+
+    /// Hides `entries` from readers, one after another, under one lock.
+    pub(crate) fn remove<'e>(&self, entries: impl Iterator<Item = &'e Entry>) {
+        let mut lock = self.writer.lock();
+        let writer = &mut *lock;
+        let Tables { current, old, .. } = &*writer.tables;
+        let mut removed = 0;
+        for entry in entries {
+            let hash = self.hash_of(entry.key_bytes());
+            if let Some((place, found)) = current.place_of(hash, entry.key_bytes())
+                && found.as_ref().is_some_and(|raw| std::ptr::eq(raw.parts().0, entry.parts().0))
+            {
+                drop(found);
+                current.take(place);
+                writer.used -= current.tidy(place);
+                writer.live -= 1;
+            } else if let Some(old) = old
+                && let Some((place, _)) = old.place_of(hash, entry.key_bytes())
+            {
+                old.take(place);
+                writer.live -= 1;
+            }
+            removed += 1;
         }
-        self.go_on(&mut writer, MOVES);
+        self.go_on(writer, MOVES * removed);
     }
 
     /// Hides everything at once and hands out what was there, to be dropped after the turn.

@@ -78,7 +78,7 @@ fn carry_out(view: &View, step: Step, number: u64) {
         }
         Step::Remove(of) => {
             if let Some(entry) = view.find(KEYS[of]) {
-                view.remove(&entry);
+                view.remove([&entry].into_iter());
             }
         }
         Step::TakeAll => drop(view.take_all()),

@@ -52,7 +52,7 @@ fn invalidate(store: &mut Store, scope: &Scope) {
         let hit = entry.is_some_and(|entry| scope.matches(entry.key()));
         match step {
             super::groups::Step::Slot(slot) if hit => {
-                store.take_walked(slot, Cause::Invalidated, &mut Vec::new());
+                store.take_all(&[slot], Cause::Invalidated, &mut Vec::new());
             }
             super::groups::Step::Done => return store.end_walk(&path),
             _ => {}

@@ -167,7 +167,7 @@ impl Replay for Sized {
         while self.used > self.capacity {
             let victim = self.policy.victim(&self.entries);
             let victim = victim.expect("what is used belongs to somebody");
-            self.policy.removed(victim, &self.entries);
+            self.policy.removed(&[victim], &self.entries);
             self.entries.marks[victim as usize].set(None);
             self.used -= self.entries.weight(victim);
         }

@@ -311,8 +311,9 @@ impl Policy for Lgtc {
         }
     }
 
-    fn removed(&mut self, slot: u32, marks: &dyn Marks) {
-        self.spaces.remove(slot, marks.weight(slot));
+    fn removed(&mut self, slots: &[u32], marks: &dyn Marks) {
+        self.spaces.fetch(slots);
+        slots.iter().for_each(|&slot| self.spaces.remove(slot, marks.weight(slot)));
     }
 
     fn resized(&mut self, capacity: u64) {

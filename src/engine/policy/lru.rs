@@ -69,8 +69,9 @@ impl Policy for Lru {
 
     fn reweighed(&mut self, _slot: u32, _before: u64, _marks: &dyn Marks) {}
 
-    fn removed(&mut self, slot: u32, _marks: &dyn Marks) {
-        self.links.remove(&mut self.queue, slot);
+    fn removed(&mut self, slots: &[u32], _marks: &dyn Marks) {
+        self.links.fetch(slots);
+        slots.iter().for_each(|&slot| self.links.remove(&mut self.queue, slot));
     }
 
     fn resized(&mut self, _capacity: u64) {}

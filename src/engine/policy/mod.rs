@@ -91,8 +91,8 @@ pub trait Policy: Send + std::fmt::Debug {
     fn overwritten(&mut self, slot: u32, before: u64, marks: &dyn Marks);
     /// The entry in `slot` weighs another than `before` from now on; it is neither newer nor was it read.
     fn reweighed(&mut self, slot: u32, before: u64, marks: &dyn Marks);
-    /// The entry in `slot`, which `marks` still know, is about to be gone.
-    fn removed(&mut self, slot: u32, marks: &dyn Marks);
+    /// The entries in `slots`, which `marks` still know, are about to be gone.
+    fn removed(&mut self, slots: &[u32], marks: &dyn Marks);
     /// The tier may hold `capacity` bytes from now on. Cost: none, whatever there is too much of.
     fn resized(&mut self, capacity: u64);
     /// The slot whose entry should go next, `None` if there is none; the caller evicts it. Cost: a bounded number of

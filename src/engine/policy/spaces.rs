@@ -182,6 +182,11 @@ impl Spaces {
         self.push(slot, weight, part);
     }
 
+    /// See [`Links::fetch`].
+    pub(super) fn fetch(&self, slots: &[u32]) {
+        self.links.fetch(slots);
+    }
+
     /// Takes out the entry in `slot`, which is somewhere.
     pub(super) fn remove(&mut self, slot: u32, weight: u64) {
         self.pull(slot, weight);

@@ -64,7 +64,7 @@ impl Held {
     pub(super) fn remove(&mut self, policy: &mut dyn Policy, slot: u32) -> bool {
         let holds = self.holds(slot);
         if holds {
-            policy.removed(slot, self);
+            policy.removed(&[slot], self);
         }
         self.used -= self.marks.remove(&slot).map_or(0, |mark| mark.weight);
         holds
