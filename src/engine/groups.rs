@@ -66,6 +66,17 @@ pub(crate) enum Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WalkId(usize);
 
+/// The entries with one first segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Segment {
+    list: List,
+    len: u32,
+}
+
+impl Segment {
+    const EMPTY: Self = Self { list: List::EMPTY, len: 0 };
+}
+
 /// Groups and segments of one store.
 #[derive(Debug)]
 pub(crate) struct Groups {
@@ -74,7 +85,7 @@ pub(crate) struct Groups {
     first: Column<u64>,
     /// The first slot of each group, by the group's name.
     groups: Index,
-    segments: Column<List>,
+    segments: Column<Segment>,
     free_segments: Vec<u32>,
     /// Places in `segments`, by the segment's name.
     by_segment: Index,
@@ -89,7 +100,7 @@ impl Default for Groups {
             links: Links::default(),
             first: Column::new(0),
             groups: Index::default(),
-            segments: Column::new(List::EMPTY),
+            segments: Column::new(Segment::EMPTY),
             free_segments: Vec::new(),
             by_segment: Index::default(),
             walks: Vec::new(),
@@ -105,7 +116,8 @@ impl Groups {
         let name_hash = hash(name);
         let segment = self.segment(first_segment_of(name), names, &hash);
         let known = self.find_group(name, name_hash, names);
-        let list = &mut self.segments[segment];
+        let Segment { list, len } = &mut self.segments[segment];
+        *len += 1;
         if let Some(first) = known {
             // Behind the first, so that the index and the marks stay as they are.
             let next = self.links.next(first);
@@ -135,9 +147,10 @@ impl Groups {
             self.groups.remove(hash(name), slot);
         }
         let segment = self.segment(first_segment_of(name), names, &hash);
-        let list = &mut self.segments[segment];
+        let Segment { list, len } = &mut self.segments[segment];
         self.links.remove(list, slot);
-        if *list == List::EMPTY {
+        *len -= 1;
+        if *len == 0 {
             self.by_segment.remove(hash(first_segment_of(name)), segment);
             self.free_segments.push(segment);
         }
@@ -167,7 +180,7 @@ impl Groups {
     }
 
     fn segment_name<'n>(&self, id: u32, names: &'n impl Names) -> Option<&'n [u8]> {
-        let head = self.segments.get(id)?.head;
+        let head = self.segments.get(id)?.list.head;
         (head != NONE).then(|| first_segment_of(names.key(head)))
     }
 
@@ -182,11 +195,34 @@ impl Groups {
             return id;
         }
         let id = self.free_segments.pop().unwrap_or(self.segments.len() as u32);
-        self.segments.put(id, List::EMPTY);
+        self.segments.put(id, Segment::EMPTY);
         let segments = &self.segments;
-        let hash_of = |other: u32| hash(first_segment_of(names.key(segments[other].head)));
+        let hash_of = |other: u32| hash(first_segment_of(names.key(segments[other].list.head)));
         self.by_segment.insert(name_hash, id, hash_of);
         id
+    }
+
+    /// The number of entries in `reach`, or of segments where there are many of those. The size of a group is
+    /// not known and counts as zero.
+    pub(crate) fn reached(
+        &self,
+        reach: &Reach<'_>,
+        names: &impl Names,
+        hash: impl Fn(&[u8]) -> u64,
+    ) -> usize {
+        const SEGMENTS_FEW: usize = 64;
+        let len = |id: u32| self.segments[id].len as usize;
+        match *reach {
+            Reach::Key(_) | Reach::Group(_) => 0,
+            Reach::Segment(name) => {
+                self.find_segment(name.as_bytes(), hash(name.as_bytes()), names).map_or(0, len)
+            }
+            Reach::Literal(_) if self.segments.len() <= SEGMENTS_FEW => {
+                let ids = 0..self.segments.len() as u32;
+                ids.filter(|&id| self.is_worth_a_visit(id, reach, names)).map(len).sum()
+            }
+            Reach::Literal(_) | Reach::All => self.by_segment.len(),
+        }
     }
 
     /// Begins a walk over what `reach` names.
@@ -204,7 +240,7 @@ impl Groups {
             }
             Reach::Segment(name) => {
                 let found = self.find_segment(name.as_bytes(), hash(name.as_bytes()), names);
-                Walk::from(found.map_or(NONE, |id| self.segments[id].head), false)
+                Walk::from(found.map_or(NONE, |id| self.segments[id].list.head), false)
             }
             Reach::Literal(_) | Reach::All => Walk { segment_end: self.segments.len() as u32, ..Walk::DONE },
         };
@@ -229,7 +265,7 @@ impl Groups {
             return Step::Done;
         }
         if walk.slot == NONE && self.is_worth_a_visit(walk.segment, &reach(), names) {
-            walk.slot = self.segments[walk.segment].head;
+            walk.slot = self.segments[walk.segment].list.head;
         }
         let slot = walk.slot;
         if slot == NONE {
@@ -267,7 +303,8 @@ impl Groups {
     /// When it does not agree.
     pub(crate) fn check(&self, slots: &[u32], names: &impl Names, hash: impl Fn(&[u8]) -> u64) {
         let (mut chained, mut groups, mut segments) = (Vec::new(), 0, 0);
-        for (id, &list) in (0..).zip(self.segments.iter()) {
+        for (id, &Segment { list, len }) in (0..).zip(self.segments.iter()) {
+            assert_eq!(self.links.iter(list).count(), len as usize, "segment {id} is miscounted");
             assert_eq!(list == List::EMPTY, self.free_segments.contains(&id), "segment {id} is half free");
             let Some(name) = self.segment_name(id, names) else { continue };
             segments += 1;

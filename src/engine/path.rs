@@ -1,21 +1,28 @@
-//! The way of an invalidation through a store: over key groups, over the list of a tag, or from key to key.
+//! The way of an invalidation through a store: over key groups, over all slots, over the list of a tag, or
+//! from key to key.
 //!
-//! Owns: which of the three a scope takes. Never: removes an entry.
+//! Owns: which of them a scope takes. Never: removes an entry.
 
 use std::sync::Arc;
 
 use super::entry::{Entry, ReadEntry};
 use super::groups::{Step, WalkId};
-use super::scope::Scope;
+use super::scope::{Reach, Scope};
 use super::slots::Slots;
 use super::store::Store;
 use super::tags::TagWalk;
+
+/// Slots that can be looked at in the order in which they lie in memory while one link of a list is followed.
+const LINK: usize = 8;
 
 /// A walk under way. It must be ended, unless the store is cleared.
 #[derive(Debug)]
 pub(crate) enum Path {
     /// Over the groups in the reach of the scope.
     Groups(WalkId),
+    /// Over all slots that there were when it began: the next one, and the end. An entry keeps its slot, and
+    /// what comes later has a higher number, so entries may come and go while it pauses.
+    Slots(u32, u32),
     /// Over the entries with a tag, the oldest first.
     Tag(TagWalk),
     /// Over the keys of the scope; the next one's place.
@@ -49,10 +56,31 @@ impl Store {
         }
     }
 
+    /// As [`Store::begin_walk`], of a walk that goes on to its end: where `scope` can reach a good part of all
+    /// entries, the walk follows no links.
+    pub(crate) fn begin_full_walk(&mut self, scope: &Scope) -> Path {
+        let (reach, slots) = (scope.reach(), self.slots.0.len());
+        let reached = match scope {
+            Scope::Tag(_) | Scope::Keys(_) => 0,
+            _ if reach == Reach::All => self.len() as usize,
+            _ => self.groups.reached(&reach, &self.slots, |text| self.view.hash_of(text)),
+        };
+        if reached * LINK < slots || reached == 0 {
+            return self.begin_walk(scope);
+        }
+        Path::Slots(0, slots as u32)
+    }
+
     /// Takes one step of a walk for what was stored before `seq`; the entry is the one in the slot that it came to.
     pub(crate) fn step(&mut self, path: &mut Path, scope: &Scope, seq: u64) -> (Step, Option<&Entry>) {
         let step = match path {
             Path::Groups(walk) => self.groups.step(*walk, || scope.reach(), &self.slots),
+            Path::Slots(next, end) if next == end => Step::Done,
+            Path::Slots(next, _) => {
+                let slot = *next;
+                *next += 1;
+                if self.slots.get(slot).is_some() { Step::Slot(slot) } else { Step::Passed }
+            }
             Path::Tag(walk) => match self.tags.step(*walk) {
                 // The list is in the order of store: whatever follows is newer too.
                 Some(slot) if self.slots.entry(slot).seq() < seq => Step::Slot(slot),
@@ -135,7 +163,7 @@ impl Store {
         match path {
             Path::Groups(walk) => self.groups.end(*walk),
             Path::Tag(walk) => self.tags.end(*walk),
-            Path::Keys(_) => {}
+            Path::Slots(..) | Path::Keys(_) => {}
         }
     }
 }

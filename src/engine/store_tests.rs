@@ -247,7 +247,7 @@ impl Run {
             if let Some((counted, _)) = self.store.counted(&scope) {
                 assert_eq!(counted, matching, "{scope}");
             }
-            let path = self.store.begin_walk(&scope);
+            let path = self.store.begin_full_walk(&scope);
             let here = self.model.keys().cloned().collect();
             self.walks.push(Walk { path, scope, seq: self.seq + 1, here, visited: BTreeSet::new() });
         }
@@ -369,4 +369,33 @@ fn entries_that_say_there_is_nothing_take_a_twentieth_and_the_oldest_go_first() 
             "values made room for nothing"
         );
     });
+}
+
+#[test]
+fn a_walk_looks_at_every_slot_only_where_its_scope_can_reach_many_of_them() {
+    let view = Arc::new(View::new(1));
+    let mut store = Store::new(view, 1 << 20);
+    for number in 0..1_010 {
+        let text = if number < 1_000 { format!("product::{number}") } else { format!("user::{number}") };
+        let draft = testing::draft(
+            testing::key(&text),
+            value(number, 0),
+            Duration::from_secs(60),
+            Moment::START,
+            number,
+            Origin::Set,
+        );
+        store.insert(draft, Moment::START, &mut Vec::new());
+    }
+    for (text, least, most) in
+        [("user::1*", 10, 11), ("user:*", 10, 13), ("product::1*", 1_010, 1_010), ("*::1", 1_010, 1_010)]
+    {
+        let (scope, mut found) = (testing::pattern(text), Vec::new());
+        let mut path = store.begin_full_walk(&scope);
+        let (steps, done) = store.look(&mut path, &scope, u64::MAX, (usize::MAX, true), &mut found);
+        store.end_walk(&path);
+        assert!(done && (least..=most).contains(&steps), "{text} takes {steps} steps");
+        let wanted = store.keys().iter().filter(|key| scope.matches(key.as_str())).count();
+        assert_eq!(found.len(), wanted, "{text}");
+    }
 }

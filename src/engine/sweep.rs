@@ -81,7 +81,7 @@ impl<W: Waiter, J> Tier<W, J> {
         }
         // A dry run, too, counts only what is there now.
         let (seq, revoked_loads) = if order.dry_run { (self.seq + 1, 0) } else { self.fence(&order.scope) };
-        let path = self.store.begin_walk(&order.scope);
+        let path = self.store.begin_full_walk(&order.scope);
         let taken = Taken { revoked_loads, at: self.at(), ..Taken::default() };
         let mut walking = Walking { order, seq, path, now, taken, token };
         if self.walk(&mut walking, fx) {
