@@ -40,7 +40,7 @@ impl Profile {
             level: (id % 60) as u32,
             balance: 1_250 + i64::from(id as u32 % 10_000),
             vip: id.is_multiple_of(10),
-            last_seen: 1_700_000_000 + id,
+            last_seen: id.wrapping_add(1_700_000_000), // the id of the stand-in is the largest number
         }
     }
 }
