@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Barrier;
 
 use crate::Failure;
+use crate::turns::Turns;
 use crate::work::{Naming, Payload, Random, Requests};
 
 /// How a cache is started. All are given the same.
@@ -82,9 +83,9 @@ pub trait Contestant<V: Payload>: Send + Sync + Sized + 'static {
         std::future::ready(Err(format!("{} has no such operation", Self::NAME).into()))
     }
 
-    /// What that share of the turns of its one writer did not exceed, where it has one and tells; the longest where it is 1.
-    fn turn(&self, _share: f64) -> impl Future<Output = Option<Duration>> + Send {
-        std::future::ready(None)
+    /// How long the turns of its actors took so far; empty where it has no actors.
+    fn turns(&self) -> impl Future<Output = Result<Turns, Failure>> + Send {
+        std::future::ready(Ok(Turns::default()))
     }
 
     /// Gives it another budget while it runs. Nothing where there is no such thing.
@@ -144,8 +145,8 @@ pub enum Work {
     Settle(u64),
     /// Gives it room for so many entries; counts 1 where there is such a thing.
     Resize(u64),
-    /// Counts the nanoseconds which that share of the turns did not exceed; none where the cache does not tell.
-    Turn(f64),
+    /// Puts there how long the turns of its actors took so far.
+    Turns(Arc<Mutex<Turns>>),
     /// Reads again and again until told to stop, and keeps how long each took; counts those that were not there.
     Sample(Requests, Arc<AtomicBool>, Arc<Mutex<Vec<u64>>>),
     /// Overwrites of random keys below a number, so many in each millisecond, until told to stop; counts them.
@@ -239,6 +240,15 @@ impl Entrant {
         self.run_with(work, &Barrier::new(1)).await
     }
 
+    /// How long the turns of its actors took so far; empty where it has no actors.
+    ///
+    /// Errors: a sentence, when it does not tell.
+    pub async fn turns(&self) -> Result<Turns, Failure> {
+        let told = Arc::new(Mutex::new(Turns::default()));
+        self.run(&Work::Turns(Arc::clone(&told))).await?;
+        Ok(std::mem::take(&mut *told.lock().map_err(|_| "a reader panicked")?))
+    }
+
     /// Does `work` beside others, from the moment when all are ready.
     ///
     /// Errors: as [`Entrant::run`].
@@ -303,7 +313,7 @@ async fn run<V: Payload, C: Contestant<V>>(cache: &C, work: &Work, gate: &Barrie
             })
             .await
         }
-        Work::Settle(_) | Work::Resize(_) | Work::Turn(_) | Work::Sample(..) | Work::Overwrite(..) => {
+        Work::Settle(_) | Work::Resize(_) | Work::Turns(_) | Work::Sample(..) | Work::Overwrite(..) => {
             run_beside(cache, work, gate).await
         }
     }
@@ -326,9 +336,13 @@ async fn run_beside<V: Payload, C: Contestant<V>>(
             })
             .await
         }
-        Work::Turn(share) => {
-            let nanos = |turn: Duration| turn.as_nanos() as u64;
-            timed(gate, async { Ok(cache.turn(*share).await.map_or(0, nanos)) }).await
+        Work::Turns(told) => {
+            timed(gate, async {
+                let turns = cache.turns().await?;
+                *told.lock().map_err(|_| "a reader panicked")? = turns;
+                Ok(1)
+            })
+            .await
         }
         Work::Sample(requests, stop, kept) => timed(gate, sample(cache, requests, stop, kept)).await,
         Work::Overwrite(below, each, stop) => timed(gate, overwrite(cache, *below, *each, stop)).await,

@@ -11,6 +11,7 @@ use tokio::sync::Barrier;
 
 use crate::Failure;
 use crate::contestant::{Contestant, Done, Setup, Taken, timed};
+use crate::turns::Turns;
 use crate::work::{Payload, Requests};
 
 /// More than one of our entries weighs.
@@ -116,10 +117,11 @@ async fn held(cache: &Cache) -> Result<u64, Failure> {
 
 // --- what else is asked of it ---------------------------------------------------------------------------------------
 
-/// What that share of the turns of a tier did not exceed so far.
-async fn turn(cache: &Cache, share: f64) -> Option<Duration> {
-    let stats = cache.stats().await.ok()?;
-    stats.tiers.iter().map(|tier| tier.stats.turns.quantile(share)).max()
+/// How long its turns took so far.
+///
+/// Errors: a sentence, when it has ended.
+pub async fn turns(cache: &Cache) -> Result<Turns, Failure> {
+    Ok(Turns::from(&cache.stats().await?))
 }
 
 /// Gives the cache another budget while it runs.
@@ -163,8 +165,8 @@ macro_rules! contestant {
                 take(&self.0, taken).await
             }
 
-            async fn turn(&self, share: f64) -> Option<Duration> {
-                turn(&self.0, share).await
+            async fn turns(&self) -> Result<Turns, Failure> {
+                turns(&self.0).await
             }
 
             async fn resize(&self, entries: u64) -> Option<Result<(), Failure>> {

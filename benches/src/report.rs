@@ -197,6 +197,12 @@ impl Report {
         }
     }
 
+    /// Prints what belongs to the rows and is none of them: `line` for people, or `json` for programs, which get it on
+    /// standard error.
+    pub fn aside(&self, line: &str, json: &str) {
+        self.remark(if self.json { json } else { line });
+    }
+
     /// Draws what was printed, if that was asked for.
     ///
     /// Errors: a sentence, when a file cannot be written.

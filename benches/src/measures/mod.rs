@@ -180,6 +180,22 @@ impl<'r> Bench<'r> {
         Ok(())
     }
 
+    /// As [`Bench::compare`], for measures that change entries: prints how long the turns of ours took meanwhile, too.
+    fn compare_writes(
+        &mut self,
+        measure: &str,
+        (threads, keys): (usize, u64),
+        entrants: &[Entrant],
+        turn: impl FnMut(&Entrant) -> Result<f64, Failure>,
+    ) -> Result<(), Failure> {
+        let before = self.host.block_on(entrants[0].turns())?;
+        self.compare(measure, (threads, keys), entrants, turn)?;
+        for times in self.host.block_on(entrants[0].turns())?.since(&before) {
+            times.during(measure).beside(threads).aside(self.report);
+        }
+        Ok(())
+    }
+
     /// A row for each of `names` but the first, who is us.
     fn rows(
         &mut self,

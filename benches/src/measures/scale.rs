@@ -3,9 +3,6 @@
 //! Owns: the sizes. Never: a hundred turns of the slow ones: those of peers that look at all entries take seconds there.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use serde::Serialize;
 
 use super::{Bench, Gone, Peer, check};
 use crate::Failure;
@@ -13,7 +10,8 @@ use crate::cli::Options;
 use crate::contestant::{Entrant, Setup, Taken, Work};
 use crate::host::{nanos_as_seen, nanos_in_all};
 use crate::ours::Prepared;
-use crate::report::{Report, rounded};
+use crate::report::Report;
+use crate::turns::Turns;
 use crate::work::{Profile, Random, Requests, shared_key, zipf};
 
 /// What is measured with each size.
@@ -101,33 +99,12 @@ fn invalidate(bench: &mut Bench<'_>, size: u64, entrants: &[Entrant]) -> Result<
     Ok(())
 }
 
-#[derive(Serialize)]
-struct Turns {
-    measure: &'static str,
-    keys: u64,
-    p50: f64,
-    p99: f64,
-    p999: f64,
-    longest: f64,
-    unit: &'static str,
-}
-
-/// How long ours could take no message, in all turns since it was started, filling included, where it tells: as seen on a
-/// clock, so that a turn which the machine interrupts is as long as whoever waits for it finds it.
+/// How long ours could take no message, in all turns since it was started, filling included: as seen on a clock, so that
+/// a turn which the machine interrupts is as long as whoever waits for it finds it.
 pub(super) fn turns(bench: &mut Bench<'_>, keys: u64, ours: &Entrant) -> Result<(), Failure> {
-    let micros = |share| -> Result<f64, Failure> {
-        let nanos = bench.run(ours, &Work::Turn(share))?.count;
-        Ok(rounded(Duration::from_nanos(nanos).as_secs_f64() * 1e6))
-    };
-    let (p50, p99, p999, longest) = (micros(0.5)?, micros(0.99)?, micros(0.999)?, micros(1.0)?);
-    if longest == 0.0 {
-        bench.report.remark("turns: the statistics do not tell");
-        return Ok(());
+    for times in bench.host.block_on(ours.turns())?.since(&Turns::default()) {
+        let times = times.among(keys);
+        bench.report.print("turns of our cache", &times.line(), &times.json());
     }
-    let json = serde_json::to_string(&Turns { measure: "turns", keys, p50, p99, p999, longest, unit: "us" })?;
-    let told = format!(
-        "turns {keys:>15} entries   p50 {p50:>7}   p99 {p99:>7}   p99.9 {p999:>7}   longest {longest:>7}  us"
-    );
-    bench.report.print("turns of our tiers", &told, &json);
     Ok(())
 }

@@ -28,7 +28,7 @@ fn sets(
 ) -> Result<(), Failure> {
     let (entrants, host) = (bench.profiles::<Ours>(PEERS)?, crate::host::start()?);
     let (mut random, each) = (Random::new(7), count / tasks as u64);
-    bench.compare(measure, (tasks, KEYS), &entrants, |one| {
+    bench.compare_writes(measure, (tasks, KEYS), &entrants, |one| {
         let pieces = (0..tasks).map(|_| work(drawn(&mut random, each))).collect();
         let done = in_tasks(&host, one, pieces)?;
         check(one, &done, each * tasks as u64)?;
@@ -88,7 +88,7 @@ pub(super) fn get_or_load_cold(bench: &mut Bench<'_>, measure: &str) -> Result<(
         };
         let work: Vec<Requests> = (0..threads).map(part).collect();
         let host = crate::host::start()?;
-        bench.compare(measure, (threads as usize, KEYS), &entrants, |one: &Entrant| {
+        bench.compare_writes(measure, (threads as usize, KEYS), &entrants, |one: &Entrant| {
             let loads: Vec<Work> = work.iter().cloned().map(Work::GetOrLoad).collect();
             let done = on_threads(one, &loads)?;
             check(one, &done, threads * count)?; // all are loaded
