@@ -48,6 +48,34 @@ fn each_row_of_peers_is_a_comparison_whose_ratio_says_who_is_better() {
     }
 }
 
+/// The lines of standard error that are objects: what belongs to the rows and is none of them.
+fn asides(about: &str) -> Vec<Map<String, Value>> {
+    about.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Asserts that `about` tells how long the turns of `of` took during `measure`.
+fn turns_are_told(about: &str, of: &str, measure: &str) {
+    let asides = asides(about);
+    let turns = asides.iter().find(|line| line["of"] == of && line["during"] == measure);
+    let turns = turns.unwrap_or_else(|| panic!("no turns of {of} during {measure}: {about}"));
+    let times = ["p50", "p99", "p999", "longest"].map(|field| number(turns, field));
+    assert!(number(turns, "count") > 0.0 && times.is_sorted(), "{turns:?}");
+}
+
+#[test]
+fn the_shop_is_compared_with_the_limit_and_the_turns_of_ours_stand_beside_it() {
+    let measure = "requests_per_second_20";
+    let (rows, about) = rows(env!("CARGO_BIN_EXE_end_to_end"), &["--quick", "--json", "--only", measure]);
+    let peers: Vec<_> = rows.iter().map(|row| row["peer"].as_str()).collect();
+    assert_eq!(peers, [Some("no_cache"), Some("moka_future"), Some("bare_map")]);
+    for row in &rows {
+        assert_eq!((&row["measure"], &row["unit"]), (&Value::from(measure), &Value::from("1/s")));
+        let (ours, theirs, ratio) = (number(row, "ours"), number(row, "theirs"), number(row, "ratio"));
+        assert!((ratio - ours / theirs).abs() <= ratio / 50.0, "higher is better: {row:?}");
+    }
+    turns_are_told(&about, "tiers", "20 % changes");
+}
+
 #[test]
 fn memory_that_was_given_back_is_told_in_a_row_of_its_own() {
     let (rows, _) = rows(env!("CARGO_BIN_EXE_memory"), &["--quick", "--json", "--only", "growth"]);

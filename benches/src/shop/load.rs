@@ -1,7 +1,7 @@
 //! Who asks the shop: threads with a connection each, which they keep.
 //!
-//! Owns: requests as bytes on raw sockets, the reading of answers, and latencies. Never: asks again: an answer that is
-//! not right ends the measurement.
+//! Owns: requests as bytes on raw sockets, the reading of answers, and latencies. Never: asks again: an
+//! answer that is not right ends the measurement.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -18,8 +18,6 @@ use crate::{Failure, process};
 pub const CONNECTIONS: usize = 16;
 /// How the names of these threads begin, so that their time on a processor is not taken for that of the shop.
 const THREAD: &str = "asks";
-/// One request of so many changes a product.
-pub const CHANGES: usize = 100;
 /// Requests of which a thread has the numbers ready; it begins again after them.
 const READY: usize = 100_000;
 
@@ -34,17 +32,18 @@ pub struct Turn {
     pub cpu: f64,
 }
 
-/// Asks the shop at `address` for `duration`.
+/// Asks the shop at `address` for `duration`; `percent` of the requests, which must divide 100 or be 0,
+/// change a product.
 ///
 /// Errors: a sentence, when a connection breaks or an answer is not right.
-pub fn turn(address: SocketAddr, duration: Duration) -> Result<Turn, Failure> {
+pub fn turn(address: SocketAddr, percent: usize, duration: Duration) -> Result<Turn, Failure> {
     let (stop, all) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     let (cpu, began) = (process::cpu(Some(THREAD)), Instant::now());
     std::thread::scope(|scope| {
         let ask = |number| {
             let (stop, all) = (&stop, &all);
             std::thread::Builder::new().name(format!("{THREAD}-{number}")).spawn_scoped(scope, move || {
-                let latencies = ask(address, number, stop)?;
+                let latencies = ask(address, number, percent, stop)?;
                 all.lock().map_err(|_| "a thread panicked")?.extend(latencies);
                 Ok::<_, Failure>(())
             })
@@ -61,7 +60,7 @@ pub fn turn(address: SocketAddr, duration: Duration) -> Result<Turn, Failure> {
 }
 
 /// One thread. Returns its latencies.
-fn ask(address: SocketAddr, number: usize, stop: &AtomicBool) -> Result<Vec<u64>, Failure> {
+fn ask(address: SocketAddr, number: usize, percent: usize, stop: &AtomicBool) -> Result<Vec<u64>, Failure> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     let ids = zipf(PRODUCTS, READY, number as u64 + 1);
@@ -70,7 +69,7 @@ fn ask(address: SocketAddr, number: usize, stop: &AtomicBool) -> Result<Vec<u64>
         if stop.load(Relaxed) {
             break;
         }
-        let changes = place % CHANGES == CHANGES - 1;
+        let changes = percent > 0 && (place + 1).is_multiple_of(100 / percent);
         let (verb, length) = if changes { ("POST", "Content-Length: 0\r\n") } else { ("GET", "") };
         let request = format!("{verb} /products/{id} HTTP/1.1\r\nHost: shop\r\n{length}\r\n");
         let began = Instant::now();

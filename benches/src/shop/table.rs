@@ -18,7 +18,7 @@ const REVIEWS: i64 = 10;
 const CONNECTIONS: usize = 4;
 
 /// A page as a browser gets it: a product, its mean rating and its newest reviews; some 700 bytes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Page {
     id: i64,
     name: String,
@@ -27,7 +27,7 @@ pub struct Page {
     reviews: Vec<Review>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Review {
     author: String,
     stars: u8,
