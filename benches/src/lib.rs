@@ -21,6 +21,7 @@ pub mod race;
 pub mod report;
 pub mod samples;
 pub mod shop;
+pub mod storm;
 pub mod turns;
 pub mod work;
 

@@ -63,6 +63,18 @@ fn turns_are_told(about: &str, of: &str, measure: &str) {
 }
 
 #[test]
+fn a_storm_is_a_comparison_with_epochs_and_the_turns_of_ours_stand_beside_it() {
+    let peers = env!("CARGO_BIN_EXE_peers");
+    let (rows, about) = rows(peers, &["--quick", "--json", "--only", "write_storm_even"]);
+    let told: Vec<_> = rows.iter().map(|row| (row["peer"].as_str(), row["threads"].as_u64())).collect();
+    let (future, sync) = (Some("moka_epochs"), Some("moka_epochs_sync"));
+    assert_eq!(told, [(future, Some(1)), (sync, Some(1)), (future, Some(2)), (sync, Some(2))]);
+    assert!(rows.iter().all(|row| row["measure"] == "write_storm_even" && number(row, "ours") > 0.0));
+    turns_are_told(&about, "tiers", "write_storm_even");
+    turns_are_told(&about, "supervisor", "write_storm_even");
+}
+
+#[test]
 fn the_shop_is_compared_with_the_limit_and_the_turns_of_ours_stand_beside_it() {
     let measure = "requests_per_second_20";
     let (rows, about) = rows(env!("CARGO_BIN_EXE_end_to_end"), &["--quick", "--json", "--only", measure]);

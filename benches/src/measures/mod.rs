@@ -8,6 +8,7 @@ pub mod looks;
 mod reads;
 pub mod scale;
 pub mod scopes;
+mod storms;
 mod writes;
 
 use std::collections::BTreeMap;
@@ -74,6 +75,8 @@ const MEASURES: &[(&str, Measure)] = &[
     ("invalidate_freed_inline", invalidations::freed_inline),
     ("get_after_invalidate", invalidations::get_after),
     ("invalidate_pattern", invalidations::pattern),
+    ("write_storm", storms::popular),
+    ("write_storm_even", storms::even),
     ("expire_1m", invalidations::expire),
 ];
 
