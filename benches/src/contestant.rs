@@ -356,7 +356,9 @@ fn entries<V: Payload>(ids: &[u64], naming: Naming) -> Vec<(String, V)> {
 }
 
 /// Waits until `left` entries are left, or until nothing has changed for a while. Returns how many are left.
-async fn settle<V: Payload, C: Contestant<V>>(cache: &C, left: u64) -> Result<u64, Failure> {
+///
+/// Errors: a sentence, when the cache fails.
+pub async fn settle<V: Payload, C: Contestant<V>>(cache: &C, left: u64) -> Result<u64, Failure> {
     // moka needs up to half a second to find ten entries among a million, and may keep a few for good.
     const PATIENCE: Duration = Duration::from_secs(3);
     let (mut last, mut changed) = (cache.held().await?, Instant::now());

@@ -2,6 +2,7 @@
 //!
 //! Owns: starting all at the same moment, and what each operation took. Never: knows what is done.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +84,20 @@ pub fn in_tasks(host: &Runtime, entrant: &Entrant, work: Vec<Work>) -> Result<Ve
     })
 }
 
+/// Gives the calling thread the lowest priority, for the rest of its life.
+///
+/// Errors: a sentence, where threads have no priority of their own or the command `renice` is missing.
+pub fn lower_priority() -> Result<(), Failure> {
+    let thread = std::fs::read_link("/proc/thread-self")
+        .map_err(|error| format!("the number of a thread is found on Linux alone ({error})"))?;
+    let number = thread.file_name().ok_or("a thread has no number")?;
+    let told =
+        Command::new("renice").args(["-n", "19", "-p"]).arg(number).output().map_err(|error| {
+            format!("renice could not be run ({error}); Debian: apt-get install bsdutils")
+        })?;
+    if told.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&told.stderr).into()) }
+}
+
 /// Nanoseconds for each of `count` operations, as each thread saw it: one that scales keeps its figure on two threads.
 #[must_use]
 pub fn nanos_as_seen(done: &[Done], count: usize) -> f64 {
@@ -97,5 +112,24 @@ pub fn nanos_in_all(done: &[Done], count: usize) -> f64 {
     match (began, ended) {
         (Some(began), Some(ended)) => (ended - began).as_nanos() as f64 / count as f64,
         _ => f64::NAN,
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_priority_of_one_thread_is_lowered_and_that_of_others_is_not() -> Result<(), Failure> {
+        let nice = || -> Result<i64, Failure> {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat")?;
+            let behind_the_name = stat.rsplit_once(") ").ok_or("no name")?.1;
+            Ok(behind_the_name.split(' ').nth(16).ok_or("too short")?.parse()?)
+        };
+        let before = nice()?;
+        let lowered = std::thread::spawn(move || lower_priority().and_then(|()| nice())).join();
+        assert_eq!(lowered.map_err(|_| "it panicked")??, 19);
+        assert_eq!(nice()?, before);
+        Ok(())
     }
 }

@@ -39,6 +39,12 @@ impl Samples {
         Self(self.0.iter().zip(&base.0).map(|(now, then)| (now / then - 1.0) * 100.0).collect())
     }
 
+    /// Each of these by the one of `base` in the same round.
+    #[must_use]
+    pub fn ratio(&self, base: &Self) -> Self {
+        Self(self.0.iter().zip(&base.0).map(|(now, then)| now / then).collect())
+    }
+
     /// The smallest and the largest.
     #[must_use]
     pub fn spread(&self) -> [f64; 2] {
@@ -138,5 +144,6 @@ mod tests {
             "[-25.0, 10.0]",
             "round by round"
         );
+        assert_eq!(format!("{:?}", now.ratio(&then).spread()), "[0.75, 1.1]", "round by round");
     }
 }

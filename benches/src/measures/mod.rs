@@ -5,6 +5,7 @@
 mod invalidations;
 pub mod latency;
 pub mod looks;
+mod many;
 mod reads;
 pub mod scale;
 pub mod scopes;
@@ -77,6 +78,7 @@ const MEASURES: &[(&str, Measure)] = &[
     ("invalidate_pattern", invalidations::pattern),
     ("write_storm", storms::popular),
     ("write_storm_even", storms::even),
+    ("many_threads", many::threads),
     ("expire_1m", invalidations::expire),
 ];
 
