@@ -89,6 +89,17 @@ fn the_shop_is_compared_with_the_limit_and_the_turns_of_ours_stand_beside_it() {
 }
 
 #[test]
+fn a_hit_allocates_nothing_and_every_operation_has_a_row_for_each_peer() {
+    let (rows, about) = rows(env!("CARGO_BIN_EXE_allocations"), &["--quick", "--json"]);
+    for operation in ["set_awaited", "set_new", "remove", "get_or_load_cold", "hit"] {
+        let of_it: Vec<_> = rows.iter().filter(|row| row["measure"] == operation).collect();
+        assert_eq!(of_it.len(), 3, "{operation}: {about}");
+        // A timer of the cache may go off meanwhile.
+        assert_eq!(of_it.iter().all(|row| number(row, "ours") < 0.1), operation == "hit", "{of_it:?}");
+    }
+}
+
+#[test]
 fn memory_that_was_given_back_is_told_in_a_row_of_its_own() {
     let (rows, _) = rows(env!("CARGO_BIN_EXE_memory"), &["--quick", "--json", "--only", "growth"]);
     assert_eq!(rows.len(), 1);
@@ -117,6 +128,7 @@ fn what_does_not_exist_is_refused_by_every_program() {
         env!("CARGO_BIN_EXE_end_to_end"),
         env!("CARGO_BIN_EXE_at_rest"),
         env!("CARGO_BIN_EXE_memory"),
+        env!("CARGO_BIN_EXE_allocations"),
         env!("CARGO_BIN_EXE_scale"),
         env!("CARGO_BIN_EXE_invalidate"),
         env!("CARGO_BIN_EXE_latency"),
