@@ -56,11 +56,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let stored = supervisor.send(SetMany::new(batch)).await?;
     check(stored.iter().all(Result::is_ok), "a batch has a result for each of its entries")?;
 
-    // The sender's patience is over before the answer is there. The message was accepted before `send` returned, so it
+    // The sender's patience is over before it looks for the answer. The message was accepted before `send` returned, so it
     // counts; and messages keep their order, so a read that is sent later sees it.
     let change = supervisor.send(Set::new(name_of(1)?, Value::encode("Anna")?));
     let patience = std::future::ready(());
-    let gave_up = tokio::select! { biased; _ = change => false, () = patience => true };
+    let gave_up = tokio::select! { biased; () = patience => true, _ = change => false };
     println!("the sender gave up: {gave_up}; user 1 is called {}", read(&supervisor, 1).await?);
     check(gave_up && read(&supervisor, 1).await? == "Anna", "a change survives its caller's time-out")?;
 

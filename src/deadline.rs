@@ -14,7 +14,12 @@ use crate::env::{Spawner, Stopwatch};
 
 tokio::task_local! {
     /// The deadline in force.
-    static CURRENT: Deadline;
+    static CURRENT: Option<Deadline>;
+}
+
+/// Runs `future` with no deadline in force, wherever it is polled.
+pub(crate) fn without_deadline<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(None, future)
 }
 
 /// A moment by which a task wants its answers.
@@ -34,7 +39,7 @@ impl Deadline {
 
     /// The one in force in this task.
     pub(crate) fn current() -> Option<Self> {
-        CURRENT.try_with(|deadline| *deadline).ok()
+        CURRENT.try_with(|deadline| *deadline).ok().flatten()
     }
 
     /// Time until then; zero when it has passed.
@@ -57,7 +62,7 @@ impl Deadline {
     fn enter<R>(self, act: impl FnOnce() -> R) -> R {
         match Self::current() {
             Some(outer) if outer.left() <= self.left() => act(),
-            _ => CURRENT.sync_scope(self, act),
+            _ => CURRENT.sync_scope(Some(self), act),
         }
     }
 }

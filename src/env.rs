@@ -67,6 +67,11 @@ impl Env {
         Self { clock: Arc::new(clock), seed, loads: Some(Arc::default()) }
     }
 
+    /// Whether it stands for a simulation, in which all happens on one thread.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.loads.is_some()
+    }
+
     /// A loader of `key` is about to run. A simulation counts it.
     pub(crate) fn observe_load(&self, key: &Key) {
         if let Some(loads) = &self.loads {
@@ -216,6 +221,11 @@ impl Spawner {
     #[must_use]
     pub fn current() -> Option<Self> {
         Handle::try_current().ok().map(|handle| Self { handle, ended: None })
+    }
+
+    /// Whether the calling thread is inside of this runtime.
+    pub(crate) fn is_current(&self) -> bool {
+        Handle::try_current().is_ok_and(|current| current.id() == self.handle.id())
     }
 
     /// Starts `task`. It is dropped with its runtime.

@@ -48,6 +48,7 @@
 pub mod __private;
 pub mod actor;
 pub mod admin;
+mod aside;
 mod batch_loader;
 mod builder;
 mod calls;

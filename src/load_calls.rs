@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::actor::{Found, LoadCall, Seen};
+use crate::actor::{Found, LoadCall, PATIENCE, Seen};
 use crate::codec::value::Wanted;
 use crate::deadline::Deadline;
 use crate::engine::given::Given;
@@ -110,7 +110,7 @@ impl Options {
     fn load(&self, cache: &Cache, key: Key, loader: Loader, wanted: Wanted) -> crate::actor::Pending<Given> {
         let &Self { policy, deadline, ref after } = self;
         let after = after.clone();
-        let (task, patience) = (Deadline::current(), Duration::ZERO);
+        let (task, patience) = (Deadline::current(), PATIENCE);
         cache.wiring().load(LoadCall { key, loader, policy, deadline, task, wanted, after, patience })
     }
 }

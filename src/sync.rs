@@ -13,16 +13,20 @@
 //! orders of whole steps, not the weaker orders that memory may show: those rest on the comments beside each `Ordering`.
 
 #[cfg(not(all(test, shuttle)))]
-pub(crate) use parking_lot::Mutex;
+pub(crate) use parking_lot::{Mutex, MutexGuard};
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use std::sync::atomic;
+#[cfg(not(all(test, shuttle)))]
+pub(crate) use std::thread_local;
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use tokio::sync::Notify;
 
 #[cfg(all(test, shuttle))]
 pub(crate) use modelled::{Mutex, Notify, each_schedule};
 #[cfg(all(test, shuttle))]
-pub(crate) use shuttle::sync::atomic;
+pub(crate) use shuttle::sync::{MutexGuard, atomic};
+#[cfg(all(test, shuttle))]
+pub(crate) use shuttle::thread_local;
 
 #[cfg(all(test, shuttle))]
 mod modelled {

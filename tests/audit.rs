@@ -14,7 +14,7 @@ use std::time::Duration;
 use apex_cache::admin::AuditEvent;
 use apex_cache::{BoxError, Cache, WarmEntries, WarmSource};
 
-use common::{advance, inline, paused, settle};
+use common::{advance, busy, inline, paused, settle};
 
 /// How long the source takes.
 const READING: Duration = Duration::from_secs(3);
@@ -117,9 +117,11 @@ fn a_change_that_nobody_waits_for_any_more_is_told_as_one_that_did_not_end_well(
         assert_eq!((&*event.who, event.what.as_str(), event.count, event.ok), ("ann", "warm", 0, false));
         assert!(event.took >= Duration::from_secs(1) && event.took < READING);
         {
+            busy(&cache, "user", true).await;
             let mut clear = pin!(cache.command("/cache-clear user::42::*", "ann"));
             assert!(poll_fn(|cx| Poll::Ready(clear.as_mut().poll(cx).is_pending())).await);
         }
+        busy(&cache, "user", false).await;
         settle().await;
         assert!(!cache.contains("user::42::name").expect("a key"), "what was accepted is done");
         let events = take(&told);

@@ -21,6 +21,8 @@ mod callers;
 mod cycles;
 #[path = "loading/endings.rs"]
 mod endings;
+#[path = "loading/herd.rs"]
+mod herd;
 #[path = "loading/nested.rs"]
 mod nested;
 #[path = "loading/reservation.rs"]

@@ -10,7 +10,7 @@ mod source;
 use apex_cache::message::{Get, Invalidate, Remove, Set};
 use apex_cache::{Cache, Error, ErrorKind, Key, Pattern, Scope, Settings, Source as From, Value};
 
-use common::{cache_with, paused, settle};
+use common::{busy, cache_with, paused, settle};
 use source::{Source, go, info_of, join, stats_of, threads};
 
 fn key(text: &str) -> Key {
@@ -31,6 +31,7 @@ fn past_the_bound_a_call_is_told_at_once_and_nothing_was_queued() {
         let cache = cache_with(settings()).await;
         settle().await;
         let supervisor = cache.supervisor();
+        busy(&cache, "user", true).await;
         let waiting: Vec<_> =
             (0..128).map(|number| supervisor.send(set(&format!("user::{number}"), 10))).collect();
         for number in 128..10_000 {
@@ -41,6 +42,7 @@ fn past_the_bound_a_call_is_told_at_once_and_nothing_was_queued() {
                 assert!(waiting.len() == 128);
             }
         }
+        busy(&cache, "user", false).await;
         for call in waiting {
             assert!(call.await.unwrap().kept);
         }
@@ -57,6 +59,7 @@ fn invalidations_get_in_past_the_bound_up_to_a_bound_of_their_own() {
         let cache = cache_with(settings()).await;
         cache.set("user::1", "old").await.unwrap();
         let supervisor = cache.supervisor();
+        busy(&cache, "user", true).await;
         let sets: Vec<_> =
             (0..128).map(|number| supervisor.send(set(&format!("user::9::{number}"), 10))).collect();
         let read = supervisor.send(Get::new(key("user::1"))).await;
@@ -67,6 +70,7 @@ fn invalidations_get_in_past_the_bound_up_to_a_bound_of_their_own() {
             supervisor.send(Remove::new(key("user::1"))).await.unwrap_err().kind(),
             ErrorKind::Overloaded
         );
+        busy(&cache, "user", false).await;
         let mut matched = 0;
         for invalidation in accepted {
             matched += invalidation.await.unwrap().matched;
@@ -82,6 +86,7 @@ fn a_tier_that_is_flooded_leaves_the_others_alone_and_loaders_answer() {
     paused(async || {
         let (cache, source) = (cache_with(settings()).await, Source::new());
         let supervisor = cache.supervisor();
+        busy(&cache, "user", true).await;
         let flood: Vec<_> =
             (0..5_000).map(|number| supervisor.send(set(&format!("user::{number}"), 10))).collect();
         assert!(cache.set("query::1", "x").await.unwrap().kept);
@@ -101,8 +106,10 @@ fn bytes_are_bounded_too() {
         let settings = Settings::default().max_size_mb(16).max_entry_size(100_000).queue_bytes(200_000);
         let cache = cache_with(settings).await;
         let supervisor = cache.supervisor();
+        busy(&cache, "user", true).await;
         let calls: Vec<_> =
             (0..100).map(|number| supervisor.send(set(&format!("user::{number}"), 50_000))).collect();
+        busy(&cache, "user", false).await;
         let mut refused = 0;
         for call in calls {
             match call.await {

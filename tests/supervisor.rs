@@ -27,12 +27,12 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr};
 
-use apex_cache::actor::request::{TierRequest, ToStats, ToTier, ToWarmer};
+use apex_cache::actor::request::{TierRequest, ToStats, ToWarmer};
 use apex_cache::actor::{Pending, Request, Supervisor, Wiring};
 use apex_cache::message::Set;
 use apex_cache::{Result, Settings};
 
-use recorders::{Neighbours, Recorded, key, value};
+use recorders::{Neighbours, Recorded, RecordedTier, key, value};
 
 /// The supervisor, alone.
 struct Alone {
@@ -60,7 +60,7 @@ impl Alone {
         message.post(self.wiring())
     }
 
-    fn tier(&self, name: &str) -> &Recorded<ToTier> {
+    fn tier(&self, name: &str) -> &RecordedTier {
         self.neighbours.tier(name)
     }
 
@@ -74,7 +74,7 @@ impl Alone {
 
     /// The names of the tiers that were told something, all of which is thrown away.
     fn told(&self) -> Vec<&str> {
-        let told = |(tier, recorded): (&'_ apex_cache::actor::TierShared, &Recorded<ToTier>)| {
+        let told = |(tier, recorded): (&'_ apex_cache::actor::TierShared, &RecordedTier)| {
             let index = tier.id.index();
             (!recorded.take().is_empty()).then(|| &*self.neighbours.wiring.tiers[index].name)
         };

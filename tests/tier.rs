@@ -32,9 +32,10 @@ use std::time::Duration;
 use actix::{Actor, Addr};
 use tokio::sync::oneshot;
 
-use apex_cache::actor::request::{Accepted, Item, LoadRequest, TierRequest, ToSupervisor, ToTier};
+use apex_cache::actor::request::{Bulk, Item, LoadRequest, TierRequest, ToSupervisor, ToTier};
 use apex_cache::actor::{Reply, TierActor, TierShared, Wiring};
 use apex_cache::codec::value::Wanted;
+use apex_cache::engine::budget::Told;
 use apex_cache::engine::flight::Class;
 use apex_cache::engine::scope::How;
 use apex_cache::engine::terms::Terms;
@@ -66,8 +67,27 @@ impl Alone {
     fn with(settings: &Settings) -> Self {
         let neighbours = Neighbours::with(settings, Vec::new());
         let id = neighbours.id("user");
+        neighbours.wiring.stand_in(id, false);
         let addr = TierActor::new(&neighbours.wiring, id).start();
         Self { wiring: neighbours.wiring, id, addr, supervisor: neighbours.supervisor }
+    }
+
+    /// As [`Alone::with`], where other tiers have all that is not promised to this one.
+    fn at_its_floor(settings: &Settings) -> Self {
+        let alone = Self::with(settings);
+        alone.aim(alone.wiring.plan.floor);
+        alone
+    }
+
+    /// This tier is to have so much, and another one all the rest; what tiers are told.
+    fn aim(&self, bytes: u64) -> Vec<Told> {
+        let mut aims = vec![self.wiring.plan.floor; self.wiring.tiers.len()];
+        aims[self.id.index()] = bytes;
+        aims[0] += self.wiring.plan.budget - aims.iter().sum::<u64>();
+        let mut told = self.wiring.aim(&aims);
+        let others: Vec<Told> = told.iter().filter(|told| told.tier != self.id.index()).copied().collect();
+        others.into_iter().for_each(|other| told.extend(self.wiring.acknowledge(other)));
+        told
     }
 
     fn shared(&self) -> &TierShared {
@@ -75,17 +95,25 @@ impl Alone {
     }
 
     /// Sends one request; what is returned waits for the answer.
-    fn post<R>(&self, request: impl FnOnce(Reply<R>) -> TierRequest) -> Answer<R> {
+    fn post<R: Send + 'static>(&self, request: impl FnOnce(Reply<R>) -> TierRequest) -> Answer<R> {
         let (reply, answer) = Reply::new("user".into());
         self.tell(request(reply));
         answer
     }
 
     fn tell(&self, request: TierRequest) {
-        self.addr.do_send(ToTier::Batch(vec![Accepted::new(request)]));
+        self.wiring.deliver(self.id, request);
     }
 
-    async fn ask<R>(&self, request: impl FnOnce(Reply<R>) -> TierRequest) -> Result<R> {
+    /// Has `requests` wait together in the mailbox, and then carried out.
+    fn queue(&self, requests: Vec<TierRequest>) {
+        self.wiring.stand_in(self.id, true);
+        requests.into_iter().for_each(|request| self.tell(request));
+        self.wiring.stand_in(self.id, false);
+        self.addr.do_send(ToTier::Wake);
+    }
+
+    async fn ask<R: Send + 'static>(&self, request: impl FnOnce(Reply<R>) -> TierRequest) -> Result<R> {
         self.post(request).await.expect("a reply slot always answers")
     }
 
@@ -123,7 +151,7 @@ impl Alone {
                 Item::new(key(&format!("user::{number}::x")), recorders::value(number), TTL).into()
             };
             let items = (first..count.min(first + 1_000)).map(item).collect();
-            let stored = self.ask(|reply| TierRequest::SetMany { items, reply }).await;
+            let stored = self.ask(|reply| TierRequest::SetMany(Bulk::new(items, reply))).await;
             assert!(stored.expect("the tier serves").iter().all(Result::is_ok));
         }
     }

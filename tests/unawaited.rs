@@ -13,7 +13,7 @@ use apex_cache::message::{Break, Breaks, Set};
 use apex_cache::{Cache, Error, ErrorKind, Pattern, Settings};
 use proptest::prelude::*;
 
-use common::{cache, cache_with, paused, settle};
+use common::{busy, cache, cache_with, paused, settle};
 use source::stats_of;
 
 #[derive(Debug, Clone)]
@@ -100,10 +100,12 @@ fn what_is_wrong_with_a_write_is_told_when_it_is_sent() {
         settle().await;
         assert_eq!(cache.set("", &1_u64).send().unwrap_err().kind(), ErrorKind::InvalidKey);
         assert_eq!(cache.remove("").send().unwrap_err().kind(), ErrorKind::InvalidKey);
+        busy(&cache, "user", true).await;
         let sent: Vec<_> = (0..200).map(|id| cache.set(format!("user::{id}"), &id).send()).collect();
         assert!(sent[..128].iter().all(Result::is_ok));
         assert!(sent[128..].iter().all(|sent| matches!(sent, Err(Error::Overloaded { .. }))));
         cache.remove("user::1").send().expect("removals have a reserve");
+        busy(&cache, "user", false).await;
         cache.written().await.unwrap();
         let stats = stats_of(&cache, "user").await;
         assert_eq!((stats.sets, stats.entries, stats.overloaded, stats.unawaited_failed), (128, 127, 72, 0));

@@ -30,14 +30,14 @@ use actix::{Actor, Addr};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-use apex_cache::actor::request::{TierRequest, ToSupervisor, ToTier, ToWarmer};
+use apex_cache::actor::request::{TierRequest, ToSupervisor, ToWarmer};
 use apex_cache::actor::{Reply, Supervisor, Warmer, Wiring};
 use apex_cache::engine::journal::Ticket;
 use apex_cache::engine::tier::Warmed;
 use apex_cache::message::{UserActive, Warm, WarmReport};
-use apex_cache::{Result, Settings, WarmEntries, WarmRun, WarmScope, WarmSource};
+use apex_cache::{Result, Settings, TierId, WarmEntries, WarmRun, WarmScope, WarmSource};
 
-use recorders::{Neighbours, stand};
+use recorders::{Neighbours, stand_for_tier};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -79,7 +79,7 @@ impl Alone {
         let neighbours = Neighbours::with(settings, sources);
         let book = Arc::new(Mutex::new(Book::default()));
         for tier in &neighbours.wiring.tiers {
-            neighbours.wiring.connect_tier(tier.id, answering_tier(&book));
+            answering_tier(&neighbours.wiring, tier.id, &book);
         }
         // Runs post through the inbox, so somebody has to move what lies there.
         let supervisor = Supervisor::new(&neighbours.wiring).start();
@@ -109,33 +109,30 @@ impl Alone {
     }
 }
 
-/// A tier that gives tickets and stores what it is given.
-fn answering_tier(book: &Arc<Mutex<Book>>) -> actix::Recipient<ToTier> {
+/// Puts a tier in place that gives tickets and stores what it is given.
+fn answering_tier(wiring: &Arc<Wiring>, id: TierId, book: &Arc<Mutex<Book>>) {
     let book = Arc::clone(book);
-    stand(move |message: ToTier| {
-        let ToTier::Batch(batch) = message else { panic!("no batch: {message:?}") };
-        for accepted in batch {
-            let mut book = book.lock();
-            match accepted.request {
-                TierRequest::BeginWarm { reply } => {
-                    book.begun += 1;
-                    let ticket = Ticket { incarnation: 0, seq0: book.begun };
-                    book.open.push(ticket);
-                    reply.answer(Ok(ticket));
-                }
-                TierRequest::StoreWarm { ticket, items, reply } => {
-                    assert!(book.open.contains(&ticket), "stored under a ticket that has ended");
-                    reply.answer(Ok(items.iter().map(|_| Warmed::Stored).collect()));
-                    book.parts.push(items.iter().map(|item| item.key.to_string()).collect());
-                }
-                TierRequest::EndWarm { ticket } => {
-                    assert!(book.open.contains(&ticket), "a ticket ended twice");
-                    book.open.retain(|open| *open != ticket);
-                }
-                other => panic!("a warm run asks for nothing else: {other:?}"),
+    stand_for_tier(wiring, id, move |envelope| {
+        let mut book = book.lock();
+        match envelope.request {
+            TierRequest::BeginWarm { reply } => {
+                book.begun += 1;
+                let ticket = Ticket { incarnation: 0, seq0: book.begun };
+                book.open.push(ticket);
+                reply.answer(Ok(ticket));
             }
+            TierRequest::StoreWarm { ticket, items, reply } => {
+                assert!(book.open.contains(&ticket), "stored under a ticket that has ended");
+                reply.answer(Ok(items.iter().map(|_| Warmed::Stored).collect()));
+                book.parts.push(items.iter().map(|item| item.key.to_string()).collect());
+            }
+            TierRequest::EndWarm { ticket } => {
+                assert!(book.open.contains(&ticket), "a ticket ended twice");
+                book.open.retain(|open| *open != ticket);
+            }
+            other => panic!("a warm run asks for nothing else: {other:?}"),
         }
-    })
+    });
 }
 
 /// Counts runs, and holds them until they are let go.

@@ -10,12 +10,11 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::call::{Asked, told};
-use super::inbox::Parcel;
 use super::limit::Limit;
 use super::load::Waiter;
 use super::permit::Lane;
 use super::reply::Reply;
-use super::request::{Accepted, LoadManyRequest, LoadMember, TierRequest};
+use super::request::{Envelope, LoadManyRequest, LoadMember, TierRequest};
 use super::tier_shared::TierShared;
 use super::wiring::Wiring;
 use crate::batch_loader::BatchLoader;
@@ -75,7 +74,7 @@ struct Chunk {
 }
 
 impl Wiring {
-    /// Carries out a call with a loader of several keys after the view had nothing for them. The requests are in the inbox
+    /// Carries out a call with a loader of several keys after the view had nothing for them. The requests are in the mailboxes
     /// when this returns. The answers are in the order of the keys.
     pub(crate) fn load_many(
         self: &Arc<Self>,
@@ -131,8 +130,8 @@ impl Wiring {
         Ok((tier.id, Asked { key: key.clone(), cell, waiting, wanted, after, terms }))
     }
 
-    /// Puts the request for a chunk into the inbox.
-    fn post_chunk(&self, chunk: &mut Chunk, loader: &Arc<BatchLoader>, wanted: Wanted) {
+    /// Puts the request for a chunk into the mailbox of its tier.
+    fn post_chunk(self: &Arc<Self>, chunk: &mut Chunk, loader: &Arc<BatchLoader>, wanted: Wanted) {
         let tier = self.tier(chunk.tier);
         let bytes = chunk.waits.iter().map(|wait| wait.asked.key.as_str().len() as u64).sum();
         let permit = match self.open().and_then(|()| self.permit(tier.id, Lane::Data, bytes)) {
@@ -158,7 +157,7 @@ impl Wiring {
             spawner: self.spawner_here(),
         };
         let request = TierRequest::LoadMany(Box::new(request));
-        self.post(Parcel::Tier(tier.id, Accepted::with(request, permit)));
+        self.deliver(tier.id, Envelope::new(request, permit));
     }
 
     fn spawner_here(&self) -> Spawner {
@@ -273,7 +272,7 @@ impl Wiring {
 
     /// Has `keys` loaded anew while their values are served; nobody waits. Where there is no room it is left to later
     /// readers.
-    pub(crate) fn refresh_many(&self, keys: Vec<Key>, loader: &Arc<BatchLoader>, wanted: Wanted) {
+    pub(crate) fn refresh_many(self: &Arc<Self>, keys: Vec<Key>, loader: &Arc<BatchLoader>, wanted: Wanted) {
         let mut chunks: Vec<(TierId, Vec<LoadMember>)> = Vec::new();
         for key in keys {
             let Ok((tier, terms)) = self.route(key.as_str()) else { continue };
@@ -292,7 +291,7 @@ impl Wiring {
             let (loader, spawner) = (Arc::clone(loader), self.spawner_here());
             let request = LoadManyRequest { members, wanted, class: Class::Refresh, loader, spawner };
             let request = TierRequest::LoadMany(Box::new(request));
-            self.post(Parcel::Tier(id, Accepted::with(request, permit)));
+            self.deliver(id, Envelope::new(request, permit));
         }
     }
 }

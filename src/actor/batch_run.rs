@@ -14,68 +14,88 @@ use super::guard::drop_guarded;
 use super::load::Waiter;
 use super::place::LoadPlace;
 use super::reply::Reply;
-use super::request::ToTier;
+use super::request::TierRequest;
 use super::wiring::Wiring;
 use crate::batch_loader::{BatchLoader, Brought};
-use crate::codec::original::Original;
 use crate::engine::flight::RunId;
 use crate::engine::journal::Ticket;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
 use crate::engine::slice::CHANGES;
 use crate::engine::tier::{Batch, BatchLanded, Brought as One, Item, Outcome, Taken, Tier};
-use crate::env::Stopwatch;
+use crate::env::{Spawner, Stopwatch};
 use crate::error::{Error, Shown};
 use crate::loader::LoadCell;
-use crate::telemetry::spans;
+use crate::telemetry::spans::{self, For};
 
-/// Starts the loader of a batch in a task that belongs to it: callers may come and go.
-pub(super) fn start(wiring: &Arc<Wiring>, id: TierId, started: Batch, tier: &mut Tier<Waiter, Reply<Taken>>) {
-    let Batch { runs, ticket } = started;
-    let (mut members, mut leads, mut limit) = (Vec::new(), None, Duration::ZERO);
-    for run in runs {
-        let Some((key, timeout, waiter)) = tier.leader(run) else { continue };
-        let (batch, spawner, cell) = waiter.batch();
-        wiring.env.observe_load(&key);
-        members.push(Running { run, key, cell: Arc::clone(cell) });
-        limit = limit.max(timeout);
-        leads = leads.or_else(|| Some((Arc::clone(batch?), spawner.clone(), waiter.whom())));
+/// A load of several keys that is to be started, outside of the tier's lock.
+pub(super) struct Start {
+    landing: Landing,
+    loader: Arc<BatchLoader>,
+    spawner: Spawner,
+    limit: Duration,
+    whom: For,
+}
+
+impl Start {
+    /// `None`: none of its callers is left, which the landing has told.
+    pub(super) fn new(
+        wiring: &Arc<Wiring>,
+        id: TierId,
+        Batch { runs, ticket }: Batch,
+        tier: &mut Tier<Waiter, Reply<Taken>>,
+    ) -> Option<Self> {
+        let (mut members, mut leads, mut limit) = (Vec::new(), None, Duration::ZERO);
+        for run in runs {
+            let Some((key, timeout, waiter)) = tier.leader(run) else { continue };
+            let (batch, spawner, cell) = waiter.batch();
+            wiring.env.observe_load(&key);
+            members.push(Running { run, key, cell: Arc::clone(cell) });
+            limit = limit.max(timeout);
+            leads = leads.or_else(|| Some((Arc::clone(batch?), spawner.clone(), waiter.whom())));
+        }
+        let landing = Landing {
+            wiring: Arc::clone(wiring),
+            tier: id,
+            ticket,
+            began: wiring.spawner.stopwatch(),
+            span: Span::none(),
+            members,
+            brought: None,
+            done: None,
+            loader: None,
+            _place: LoadPlace::held(wiring, id),
+        };
+        let (loader, spawner, whom) = leads?;
+        Some(Self { landing, loader, spawner, limit, whom })
     }
-    let landing = Landing {
-        wiring: Arc::clone(wiring),
-        tier: id,
-        ticket,
-        began: wiring.spawner.stopwatch(),
-        span: Span::none(),
-        members,
-        brought: None,
-        done: None,
-        loader: None,
-        _place: LoadPlace::held(wiring, id),
-    };
-    let Some((loader, spawner, whom)) = leads else { return }; // the landing tells that it is lost
-    // Moved into the task before it is polled: a task that is dropped unpolled, with its runtime, reports too.
-    let task = async move {
-        let mut landing = landing;
-        // The loader brings them together; their own are not needed.
-        landing.members.iter().for_each(|member| drop_guarded(member.cell.take()));
-        let keys: Vec<Key> = landing.members.iter().map(|member| member.key.clone()).collect();
-        let (timers, shared) = (landing.wiring.spawner.clone(), landing.wiring.tier(id));
-        let loader = landing.loader.insert(loader);
-        landing.span = spans::load(&shared.name, keys.len(), whom, loader.cause());
-        let brought =
-            loader.run(landing.wiring.id, &keys, limit, &timers).instrument(landing.span.clone()).await;
-        let brought = landing.wiring.pack_brought(shared, &keys, brought);
-        let originals: Vec<Original> = brought.outcomes.iter().filter_map(Outcome::original).collect();
-        landing.brought = Some(brought);
-        // See the landing of a single load.
-        let (done, is_done) = oneshot::channel();
-        landing.done = Some(done);
-        drop(landing);
-        let _ = is_done.await;
-        drop(originals);
-    };
-    spawner.spawn(task);
+
+    /// Starts it in a task that belongs to it: callers may come and go.
+    pub(super) fn spawn(self) {
+        // Moved into the task before it is polled: a task that is dropped unpolled, with its runtime, reports too.
+        let Self { landing, loader, spawner, limit, whom } = self;
+        spawner.spawn(run(landing, loader, limit, whom));
+    }
+}
+
+async fn run(mut landing: Landing, loader: Arc<BatchLoader>, limit: Duration, whom: For) {
+    // The loader brings them together; their own are not needed.
+    landing.members.iter().for_each(|member| drop_guarded(member.cell.take()));
+    let keys: Vec<Key> = landing.members.iter().map(|member| member.key.clone()).collect();
+    let (timers, shared) = (landing.wiring.spawner.clone(), landing.wiring.tier(landing.tier));
+    let loader = landing.loader.insert(loader);
+    landing.span = spans::load(&shared.name, keys.len(), whom, loader.cause());
+    let brought = loader.run(landing.wiring.id, &keys, limit, &timers).instrument(landing.span.clone()).await;
+    let brought = landing.wiring.pack_brought(shared, &keys, brought);
+    let returned: Vec<_> =
+        brought.outcomes.iter().map(|outcome| (outcome.original(), outcome.error().cloned())).collect();
+    landing.brought = Some(brought);
+    // See the task of a single load.
+    let (done, is_done) = oneshot::channel();
+    landing.done = Some(done);
+    drop(landing);
+    let _ = is_done.await;
+    drop(returned);
 }
 
 /// One key of a batch that is being loaded.
@@ -144,7 +164,7 @@ impl Drop for Landing {
             let landed = BatchLanded { ticket, members: part, extras: extra, is_first, is_last, took };
             is_first = false;
             let done = if is_last { self.done.take() } else { None };
-            self.wiring.tier(self.tier).tell(ToTier::BatchLanded(Box::new(landed), done));
+            self.wiring.deliver(self.tier, TierRequest::BatchLanded(Box::new(landed), done));
             if is_last {
                 break;
             }

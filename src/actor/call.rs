@@ -1,22 +1,26 @@
-//! A call with a loader, from the host's side: a look at the view, a request to the tier, and when the cache is in
-//! trouble the loader itself.
+//! A call with a loader, from the host's side: a look at the view, a request to the tier, and when the cache
+//! is in trouble the loader itself.
 //!
 //! Owns: that such a call has an answer within its deadline whatever breaks. Never: stores anything.
 
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
 use super::dispatch::{Pending, Request};
-use super::inbox::Parcel;
 use super::limit::Limit;
+use super::load::Start;
 use super::look::{Found, KeyAt};
-use super::permit::{Lane, Permit};
-use super::request::{Accepted, LoadRequest, TierRequest};
+use super::mailbox::Sent;
+use super::permit::Lane;
+use super::reply::Reply;
+use super::request::{Envelope, LoadRequest, TierRequest};
+use super::tier::{TierContext, TierEffects, TierWorker};
 use super::tier_shared::TierShared;
 use super::wiring::Wiring;
 use crate::codec::value::Wanted;
@@ -36,6 +40,10 @@ use crate::message::GetOrLoad;
 use crate::telemetry::{self, spans, spans::For};
 use crate::waits::Waiting;
 
+/// How long a call with a loader waits for a place in front of a tier that is flooded, so that a herd of
+/// callers still loads once. A tier that works takes thousands of requests in some milliseconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Waits for a tier. A slot answers when it is dropped, so a lost sender means that the cache is gone.
 pub(super) async fn told<R>(answer: oneshot::Receiver<Result<R>>) -> Result<R> {
     answer.await.unwrap_or(Err(Error::Closed))
@@ -52,7 +60,8 @@ pub(crate) struct LoadCall {
     pub(crate) wanted: Wanted,
     /// What is older than this counts as absent.
     pub(crate) after: Option<Stamp>,
-    /// How long it waits for a place in front of a tier that is full. Zero: its loader runs in the caller at once.
+    /// How long it waits for a place in front of a tier that is full. Zero: its loader runs in the caller at
+    /// once.
     pub(crate) patience: Duration,
 }
 
@@ -68,8 +77,23 @@ pub(crate) struct Asked {
     pub(super) terms: Terms,
 }
 
+impl Asked {
+    /// Bytes of its request in front of the tier.
+    fn bytes(&self) -> u64 {
+        self.key.as_str().len() as u64
+    }
+
+    /// What it asks of the tier, with its own loader to be run by `spawner`.
+    fn request(&self, spawner: Spawner, mut reply: Reply<Given>) -> Box<LoadRequest> {
+        reply.ends(self.waiting.as_deref());
+        let Self { key, cell, waiting, wanted, after, terms } = self.clone();
+        let class = if waiting.is_some() { Class::Nested } else { Class::Caller };
+        Box::new(LoadRequest { key, terms, wanted, after, class, cell, spawner, reply: Some(reply) })
+    }
+}
+
 /// A call with a loader that was sent.
-pub(crate) struct Sent<F> {
+pub(crate) struct SentLoad<F> {
     pub(super) tier: TierId,
     pub(super) asked: Asked,
     pub(super) limit: Limit,
@@ -77,9 +101,10 @@ pub(crate) struct Sent<F> {
     pub(super) answered: F,
 }
 
-/// A call that waits for the answer of a tier. When it is dropped without one, it notes that: perhaps nobody else
-/// needs the load that it waited for.
+/// A call that waits for the answer of a tier. When it is dropped without one, it notes that: perhaps nobody
+/// else needs the load that it waited for.
 struct Leaving<'a> {
+    wiring: &'a Arc<Wiring>,
     tier: &'a TierShared,
     waits: bool,
 }
@@ -87,15 +112,22 @@ struct Leaving<'a> {
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
         if self.waits {
-            self.tier.note_left();
+            self.wiring.note_left(self.tier);
         }
     }
 }
 
 impl Wiring {
-    /// Has `key` loaded anew with `loader` while its value is served; nobody waits. Where there is no room it is left to a
-    /// later reader.
-    pub(crate) fn refresh(&self, key: Key, loader: Loader, policy: LoadPolicy, wanted: Wanted) {
+    /// A caller that waited for a load went away without an answer.
+    fn note_left(self: &Arc<Self>, tier: &TierShared) {
+        if tier.has_overdue.load(Ordering::SeqCst) && !tier.told_left.swap(true, Ordering::SeqCst) {
+            self.leave(tier.id, TierRequest::CallerLeft);
+        }
+    }
+
+    /// Has `key` loaded anew with `loader` while its value is served; nobody waits. Where there is no room it
+    /// is left to a later reader.
+    pub(crate) fn refresh(self: &Arc<Self>, key: Key, loader: Loader, policy: LoadPolicy, wanted: Wanted) {
         let Ok((tier, terms)) = self.route(key.as_str()) else { return };
         let bytes = key.as_str().len() as u64;
         let Ok(permit) = self.open().and_then(|()| tier.permits.take(Lane::Data, bytes)) else { return };
@@ -109,13 +141,13 @@ impl Wiring {
             spawner: Spawner::current().unwrap_or_else(|| self.spawner.clone()),
             reply: None,
         };
-        self.post(Parcel::Tier(tier.id, Accepted::with(TierRequest::Load(Box::new(request)), permit)));
+        self.deliver(tier.id, Envelope::new(TierRequest::Load(Box::new(request)), permit));
     }
 
-    /// Carries out a call with a loader after the view had nothing for it. The request is in the inbox when this
-    /// returns.
+    /// Carries out a call with a loader after the view had nothing for it. The request is in the mailbox when
+    /// this returns.
     pub(crate) fn load(self: &Arc<Self>, call: LoadCall) -> Pending<Given> {
-        let Sent { tier, asked, limit, answered } = match self.ask(call) {
+        let SentLoad { tier, asked, limit, answered } = match self.ask(call) {
             Ok(sent) => sent,
             Err(error) => return Pending::known(Err(error)),
         };
@@ -129,7 +161,7 @@ impl Wiring {
     pub(crate) fn ask(
         self: &Arc<Self>,
         call: LoadCall,
-    ) -> Result<Sent<impl Future<Output = Result<Given>> + Send + use<>>> {
+    ) -> Result<SentLoad<impl Future<Output = Result<Given>> + Send + use<>>> {
         let LoadCall { key, loader, policy, deadline, task, wanted, after, patience } = call;
         let own_wait = wait_for(&(self.id, key.clone()))?.map(Arc::new);
         let (tier, terms) = self.route_told(key.as_str())?;
@@ -139,49 +171,69 @@ impl Wiring {
         if limit.has_passed() {
             return Err(limit.over(&key));
         }
-        let (id, cell) = (tier.id, LoadCell::new(loader.of_cache(self.id)));
+        let asked = Asked {
+            cell: LoadCell::new(loader.of_cache(self.id)),
+            key,
+            waiting: own_wait,
+            wanted,
+            after,
+            terms,
+        };
+        let id = tier.id;
         let spawner = Spawner::current().unwrap_or_else(|| self.spawner.clone());
-        let bytes = key.as_str().len() as u64;
-        let class = if own_wait.is_some() { Class::Nested } else { Class::Caller };
-        let post = {
-            let (wiring, key, cell) = (Arc::clone(self), key.clone(), Arc::clone(&cell));
-            let own_wait = own_wait.clone();
-            move |permit: Permit| {
-                wiring.post_with(id, permit, |mut reply| {
-                    reply.ends(own_wait.as_deref());
-                    let reply = Some(reply);
-                    let request = LoadRequest { key, terms, wanted, after, class, cell, spawner, reply };
-                    TierRequest::Load(Box::new(request))
-                })
-            }
-        };
-        let (posted, waiting) = match self.open().and_then(|()| self.permit(id, Lane::Data, bytes)) {
-            Ok(permit) => (Ok(post(permit)), None),
-            Err(error) => (Err(error), (!patience.is_zero()).then_some(post)),
-        };
-        let asked = Asked { key, cell, waiting: own_wait, wanted, after, terms };
+        let posted = self.post_load(tier, &asked, &spawner);
         let (wiring, own) = (Arc::clone(self), asked.clone());
         let answered = async move {
-            let mut leaving = Leaving { tier: wiring.tier(id), waits: true };
-            let answer = match (posted, waiting) {
-                (Ok(answer), _) => told(answer).await,
-                (Err(full), Some(post)) if full.kind() == ErrorKind::Overloaded => {
-                    let place = wiring.tier(id).permits.wait(bytes);
+            let mut leaving = Leaving { wiring: &wiring, tier: wiring.tier(id), waits: true };
+            let answer = match posted {
+                Ok(answer) => told(answer).await,
+                Err(full) if full.kind() == ErrorKind::Overloaded && !patience.is_zero() => {
+                    let place = wiring.tier(id).permits.wait(own.bytes());
                     match wiring.spawner.within(patience, place).await {
-                        Some(permit) => told(post(permit)).await,
+                        Some(permit) => {
+                            let request = |reply| TierRequest::Load(own.request(spawner, reply));
+                            told(wiring.post_with(id, permit, request)).await
+                        }
                         None => Err(full),
                     }
                 }
-                (Err(error), _) => Err(error),
+                Err(error) => Err(error),
             };
             leaving.waits = false;
             wiring.or_run_here(id, &own, answer).await
         };
-        Ok(Sent { tier: id, asked, limit, answered })
+        Ok(SentLoad { tier: id, asked, limit, answered })
     }
 
-    /// Waits for the answer to a call, and serves a stale value where that is allowed and nothing better comes in time. It
-    /// has `waited` already.
+    /// Has the tier load what is `asked` for; what is returned waits for the answer. Errors: `Overloaded`,
+    /// `Closed`.
+    fn post_load(
+        self: &Arc<Self>,
+        tier: &TierShared,
+        asked: &Asked,
+        spawner: &Spawner,
+    ) -> Result<oneshot::Receiver<Result<Given>>> {
+        self.open()?;
+        let (reply, answer) = Reply::of(&tier.answerer);
+        let at = TierContext { wiring: self, tier };
+        let run = |worker: &mut TierWorker, request: Box<LoadRequest>, effects: &mut TierEffects| {
+            worker.load(at, *request, effects);
+            effects.take_start(&asked.cell)
+        };
+        let enqueue = |request| {
+            let permit = self.permit(tier.id, Lane::Data, asked.bytes())?;
+            Ok::<_, Error>((Envelope::new(TierRequest::Load(request), permit), ()))
+        };
+        match tier.mailbox.send(at, asked.request(spawner.clone(), reply), run, enqueue)? {
+            Sent::Ran(start) => start.into_iter().for_each(Start::run_here),
+            Sent::Queued(()) => {}
+            Sent::Closed => return Err(Error::Closed),
+        }
+        Ok(answer)
+    }
+
+    /// Waits for the answer to a call, and serves a stale value where that is allowed and nothing better
+    /// comes in time. It has `waited` already.
     pub(super) async fn within<R: From<Given>>(
         &self,
         tier: &TierShared,
@@ -244,7 +296,8 @@ impl Wiring {
             Ok(mut given) => match given.read(asked.wanted) {
                 Ok(()) => Ok(given),
                 Err(error) if asked.wanted.is_any() => Err(error),
-                // Set while it waited, or loaded as a type that only counts as the one asked for: its own loader can say more.
+                // Set while it waited, or loaded as a type that only counts as the one asked for: its own
+                // loader can say more.
                 Err(error) => {
                     tier.note_unreadable(given.value.fingerprint(), &error);
                     self.run_here(tier, asked).await
@@ -254,7 +307,8 @@ impl Wiring {
         }
     }
 
-    /// The cache cannot serve: runs the loader in the caller's task, or waits for whoever runs it. Nothing is stored.
+    /// The cache cannot serve: runs the loader in the caller's task, or waits for whoever runs it. Nothing is
+    /// stored.
     async fn bypass(self: &Arc<Self>, tier: &TierShared, asked: &Asked, trouble: &Error) -> Result<Given> {
         self.warn_of_bypass(tier, trouble);
         self.run_here(tier, asked).await
@@ -271,13 +325,18 @@ impl Wiring {
     }
 
     async fn run_here(self: &Arc<Self>, tier: &TierShared, asked: &Asked) -> Result<Given> {
-        // No more loaders at a time than the tier would run: the source must not be flooded because the cache broke.
-        tier.counters.bypassed.one();
-        // A loader that asks for another key holds a place already, and would wait for itself. One that runs already, or has
-        // ended, needs none: its caller would wait for loads of others though its value is there.
+        // No more loaders at a time than the tier would run: the source must not be flooded because the cache
+        // broke. A loader that asks for another key holds a place already, and would wait for itself. One
+        // that runs already, or has ended, needs none: its caller would wait for loads of others though its
+        // value is there.
         asked.waiting.iter().for_each(|waiting| waiting.goes_on());
         let needs_place = asked.waiting.is_none() && asked.cell.is_loaded();
         let _place = if needs_place { Some(self.load_place(tier.id).await) } else { None };
+        // Others may have brought it while this caller waited for its place.
+        if needs_place && let Some(given) = self.fresh(tier, asked) {
+            return Ok(given);
+        }
+        tier.counters.bypassed.one();
         let mut span = Span::none();
         if asked.cell.is_loaded() {
             self.env.observe_load(&asked.key);

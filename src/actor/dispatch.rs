@@ -1,7 +1,7 @@
-//! From a public message to the inbox: routing, permits, and waiting for the answer.
+//! From a public message to the mailboxes: routing, permits, and waiting for the answer.
 //!
-//! Owns: what each message becomes on its way. Never: touches a store. A request is in the inbox when [`Request::post`]
-//! returns; from then on it is applied, whether its caller waits or not.
+//! Owns: what each message becomes on its way. Never: touches a store. A request is in its mailbox, or
+//! carried out, when [`Request::post`] returns; from then on it is applied, whether its caller waits or not.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,12 +10,13 @@ use std::task::{Context, Poll, ready};
 
 use actix::Message;
 use tokio::sync::oneshot;
-use tracing::Instrument;
+use tokio::task::coop::poll_proceed;
 
-use super::inbox::Parcel;
+use super::mailbox::Sent;
 use super::permit::{Lane, Permit};
 use super::reply::Reply;
-use super::request::{Accepted, ControlRequest, TierRequest, ToStats, ToWarmer};
+use super::request::{Bulk, ControlRequest, Envelope, TierRequest, ToStats, ToWarmer};
+use super::tier::{TierContext, TierEffects, TierWorker};
 use super::wiring::Wiring;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
@@ -40,8 +41,8 @@ pub trait Request: Message<Result = Result<Self::Reply>> + Send + Sized + 'stati
     /// What answers it.
     type Reply: Send + 'static;
 
-    /// Routes the message, takes its permits and puts it into the inbox, all before it returns. What it returns waits
-    /// for the answer; dropping that takes nothing back.
+    /// Routes the message, takes its permits and carries it out or puts it into a mailbox, all before it
+    /// returns. What it returns waits for the answer; dropping that takes nothing back.
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply>;
 }
 
@@ -66,9 +67,20 @@ impl<R> Pending<R> {
         Self(Waiting::Known(Some(answer)))
     }
 
-    /// Why the request was refused, if it was: then it is in no inbox.
+    /// Why the request was refused, if it was: then nothing of it is carried out.
     pub(crate) fn refusal(&self) -> Option<&Error> {
         if let Waiting::Known(Some(Err(error))) = &self.0 { Some(error) } else { None }
+    }
+
+    /// What `then` makes of the answer, once that is there.
+    fn then<T: Send + 'static>(self, then: impl FnOnce(Result<R>) -> Result<T> + Send + 'static) -> Pending<T>
+    where
+        R: Send + Unpin + 'static,
+    {
+        match self.0 {
+            Waiting::Known(answer) => Pending::known(then(answer.unwrap_or(Err(Error::Closed)))),
+            waiting => Pending::task(async move { then(Self(waiting).await) }),
+        }
     }
 
     pub(crate) fn task(task: impl Future<Output = Result<R>> + Send + 'static) -> Self {
@@ -90,7 +102,12 @@ impl<R: Unpin> Future for Pending<R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            Waiting::Known(answer) => Poll::Ready(answer.take().unwrap_or(Err(Error::Closed))),
+            Waiting::Known(answer) => {
+                // A task that awaits one call after the other lets others of its thread have their turn now
+                // and then.
+                ready!(poll_proceed(cx)).made_progress();
+                Poll::Ready(answer.take().unwrap_or(Err(Error::Closed)))
+            }
             // A slot answers when it is dropped, so a lost sender means that the cache is gone.
             Waiting::Slot(slot) => Poll::Ready(ready!(Pin::new(slot).poll(cx)).unwrap_or(Err(Error::Closed))),
             Waiting::Task(task) => task.as_mut().poll(cx),
@@ -105,9 +122,38 @@ impl Wiring {
         tier.permits.take(lane, bytes).inspect_err(|_| tier.counters.overloaded.one())
     }
 
-    /// Posts what `request` makes of a reply slot to tier `id`.
-    pub(crate) fn post_to<R>(
-        &self,
+    /// Has `run` do `call` at once if tier `id` is idle. Otherwise what `request` makes of it waits in the
+    /// tier's mailbox, in one of the places of its `lane`.
+    pub(crate) fn call<C, R: Send + 'static>(
+        self: &Arc<Self>,
+        id: TierId,
+        (lane, bytes): (Lane, u64),
+        call: C,
+        run: impl FnOnce(&mut TierWorker, TierContext<'_>, C, &mut TierEffects) -> Result<R>,
+        request: impl FnOnce(C, Reply<R>) -> TierRequest,
+    ) -> Pending<R> {
+        if let Err(closed) = self.open() {
+            return Pending::known(Err(closed));
+        }
+        let tier = self.tier(id);
+        let at = TierContext { wiring: self, tier };
+        let enqueue = |call| {
+            let permit = self.permit(id, lane, bytes)?;
+            let (reply, answer) = Reply::of(&tier.answerer);
+            Ok::<_, Error>((Envelope::new(request(call, reply), permit), answer))
+        };
+        match tier.mailbox.send(at, call, |worker, call, effects| run(worker, at, call, effects), enqueue) {
+            Ok(Sent::Ran(answer)) => Pending::known(answer),
+            Ok(Sent::Queued(answer)) => Ok(answer).into(),
+            Ok(Sent::Closed) => Pending::known(Err(Error::Closed)),
+            Err(refused) => Pending::known(Err(refused)),
+        }
+    }
+
+    /// Puts what `request` makes of a reply slot into the mailbox of tier `id`, in one of the places of its
+    /// `lane`.
+    pub(crate) fn post_to<R: Send + 'static>(
+        self: &Arc<Self>,
         id: TierId,
         lane: Lane,
         bytes: u64,
@@ -119,39 +165,31 @@ impl Wiring {
     }
 
     /// As [`Wiring::post_to`], with a place that was taken before.
-    pub(crate) fn post_with<R>(
-        &self,
+    pub(crate) fn post_with<R: Send + 'static>(
+        self: &Arc<Self>,
         id: TierId,
         permit: Permit,
         request: impl FnOnce(Reply<R>) -> TierRequest,
     ) -> oneshot::Receiver<Result<R>> {
         let (reply, answer) = Reply::of(&self.tier(id).answerer);
-        self.post(Parcel::Tier(id, Accepted::with(request(reply), permit)));
+        self.deliver(id, Envelope::new(request(reply), permit));
         answer
     }
 
-    /// Posts a request on one key, which is routed here.
-    fn post_key<R>(
-        &self,
-        key: Key,
-        lane: Lane,
-        request: impl FnOnce(Key, Reply<R>) -> TierRequest,
-    ) -> Result<oneshot::Receiver<Result<R>>> {
-        let id = self.route_told(key.as_str())?.0.id;
-        let bytes = key.as_str().len() as u64;
-        self.post_to(id, lane, bytes, |reply| request(key, reply))
-    }
-
     /// Posts what `request` makes of a reply slot to the supervisor.
-    pub(super) fn post_control<R>(&self, request: impl FnOnce(Reply<R>) -> ControlRequest) -> Pending<R> {
+    pub(super) fn post_control<R: Send + 'static>(
+        &self,
+        request: impl FnOnce(Reply<R>) -> ControlRequest,
+    ) -> Pending<R> {
         let permit = match self.open().and_then(|()| self.control.take(Lane::Data, 0)) {
             Ok(permit) => permit,
             Err(error) => return Pending::known(Err(error)),
         };
         let (mut reply, answer) = Reply::new("control".into());
-        // Held until the answer, not until the caller goes: what was accepted and not answered is what the bound counts.
+        // Held until the answer, not until the caller goes: what was accepted and not answered is what the
+        // bound counts.
         reply.hold(permit);
-        self.post(Parcel::Control(request(reply)));
+        self.post_to_supervisor(request(reply));
         Ok(answer).into()
     }
 }
@@ -159,14 +197,27 @@ impl Wiring {
 impl Request for Get {
     type Reply = Option<Given>;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        wiring.post_key(self.key, Lane::Data, |key, reply| TierRequest::Get { key, reply }).into()
+        let Self { key } = self;
+        let (id, bytes) = match wiring.route_told(key.as_str()) {
+            Ok((tier, _)) => (tier.id, key.as_str().len() as u64),
+            Err(error) => return Pending::known(Err(error)),
+        };
+        let run = |_: &mut TierWorker, at: TierContext<'_>, key: Key, _: &mut _| TierWorker::get(at, &key);
+        wiring.call(id, (Lane::Data, bytes), key, run, |key, reply| TierRequest::Get { key, reply })
     }
 }
 
 impl Request for Contains {
     type Reply = bool;
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        wiring.post_key(self.key, Lane::Data, |key, reply| TierRequest::Contains { key, reply }).into()
+        let Self { key } = self;
+        let (id, bytes) = match wiring.route_told(key.as_str()) {
+            Ok((tier, _)) => (tier.id, key.as_str().len() as u64),
+            Err(error) => return Pending::known(Err(error)),
+        };
+        let run =
+            |_: &mut TierWorker, at: TierContext<'_>, key: Key, _: &mut _| TierWorker::contains(at, &key);
+        wiring.call(id, (Lane::Data, bytes), key, run, |key, reply| TierRequest::Contains { key, reply })
     }
 }
 
@@ -185,22 +236,25 @@ impl Request for Remove {
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
         let Self { key } = self;
         let bytes = key.as_str().len() as u64;
-        let posted = wiring.route_removal(key.as_str()).and_then(|tier| {
-            wiring.post_to(tier.id, Lane::Control, bytes, |reply| TierRequest::Remove { key, reply })
-        });
-        match posted {
-            Ok(answer) => Pending::task(async move {
-                let span = spans::invalidation("key", How::Remove.as_str(), false, true);
-                let taken = answer.instrument(span.clone()).await;
-                let taken = taken.unwrap_or(Err(Error::Closed)).map_err(partial);
-                let took =
-                    |&Taken { matched, revoked_loads, .. }: &_| Took { tiers: 1, matched, revoked_loads };
-                spans::invalidated(&span, taken.as_ref().map(took));
-                let taken = taken?;
-                Ok(Removed::new(taken.matched > 0, taken.revoked_loads))
-            }),
-            Err(error) => Pending::known(Err(error)),
-        }
+        let id = match wiring.route_removal(key.as_str()) {
+            Ok(tier) => tier.id,
+            Err(error) => return Pending::known(Err(error)),
+        };
+        let run = |worker: &mut TierWorker, at: TierContext<'_>, key: Key, effects: &mut _| {
+            worker.remove(at, &key, effects)
+        };
+        let request = |key, reply| TierRequest::Remove { key, reply };
+        let span = spans::invalidation("key", How::Remove.as_str(), false, true);
+        let entered = span.clone().entered();
+        let taken = wiring.call(id, (Lane::Control, bytes), key, run, request);
+        drop(entered);
+        let told = move |taken: Result<Taken>| {
+            let taken = taken.map_err(partial);
+            let took = |&Taken { matched, revoked_loads, .. }: &_| Took { tiers: 1, matched, revoked_loads };
+            spans::invalidated(&span, taken.as_ref().map(took));
+            taken.map(|taken| Removed::new(taken.matched > 0, taken.revoked_loads))
+        };
+        taken.then(told)
     }
 }
 
@@ -244,9 +298,7 @@ impl SetMany {
     fn chunks(self, wiring: &Wiring) -> Chunks {
         let len = self.entries.len();
         let (mut chunks, mut refused): (Vec<Chunk>, _) = (Vec::new(), Vec::new());
-        let mut left = Vec::new();
         for (place, set) in self.entries.into_iter().enumerate() {
-            left.pop(); // dropped here, where the next is allocated: see `permit`
             let (tier, item) = match wiring.make(set) {
                 Ok(ready) => (ready.tier.id, ready.made()),
                 Err(error) => {
@@ -267,7 +319,6 @@ impl SetMany {
                     items.push(item);
                     places.push(place);
                     chunks.push(Chunk { tier, bytes, items, places });
-                    left = wiring.tier(tier).permits.leftovers(room);
                 }
             }
         }
@@ -284,14 +335,12 @@ impl Request for SetMany {
             && refused.is_empty()
             && let Some(Chunk { tier, bytes, items, .. }) = chunks.pop()
         {
-            let request = |reply| TierRequest::SetMany { items, reply };
-            return match wiring.post_to(tier, Lane::Data, bytes, request) {
-                Ok(answer) => Pending::task(async move {
-                    let stored = answer.await.unwrap_or(Err(Error::Closed));
-                    Ok(stored.unwrap_or_else(|error| vec![Err(error); len]))
-                }),
-                Err(error) => Pending::known(Err(error)),
-            };
+            let posted = wiring
+                .post_to(tier, Lane::Data, bytes, |reply| TierRequest::SetMany(Bulk::new(items, reply)));
+            return Pending::from(posted).then(move |stored| match stored {
+                Err(error @ (Error::Overloaded { .. } | Error::Closed)) => Err(error),
+                stored => Ok(stored.unwrap_or_else(|error| vec![Err(error); len])),
+            });
         }
         // All permits before anything is queued: it is accepted whole or not at all.
         let permits: Result<Vec<Permit>> = wiring.open().and_then(|()| {
@@ -308,10 +357,10 @@ impl Request for SetMany {
         let mut waits = Vec::new();
         for (Chunk { tier, items, places, .. }, permit) in chunks.into_iter().zip(permits) {
             let (reply, answer) = Reply::of(&wiring.tier(tier).answerer);
-            parts.push((tier, Accepted::with(TierRequest::SetMany { items, reply }, permit)));
+            parts.push((tier, Envelope::new(TierRequest::SetMany(Bulk::new(items, reply)), permit)));
             waits.push((places, answer));
         }
-        wiring.post(Parcel::Tiers(parts));
+        wiring.deliver_all(parts);
         Pending::task(async move {
             for (places, answer) in waits {
                 match answer.await.unwrap_or(Err(Error::Closed)) {

@@ -63,25 +63,39 @@ impl EventHub {
     }
 
     /// Tells `events` to those who listen. They are made one by one, and only if there is somebody.
-    pub(crate) fn send(&self, events: impl Iterator<Item = Event>) {
-        if !self.is_watched() {
-            return;
+    fn send(&self, events: impl Iterator<Item = Event>) {
+        if self.push(events) {
+            self.wake();
         }
-        let Some(queues) = self.queues.lock().clone() else { return };
+    }
+
+    /// Adds `events` to the queues of those who listen, who are to be woken: whether there are any.
+    fn push(&self, events: impl Iterator<Item = Event>) -> bool {
+        if !self.is_watched() {
+            return false;
+        }
+        let queues = self.queues.lock();
+        let Some(queues) = &*queues else { return false };
         for event in events {
             self.built.fetch_add(1, Relaxed);
-            for waiting in &queues {
+            for waiting in queues {
                 let mut state = waiting.state.lock();
                 if !state.is_closed {
                     state.queue.push(event.clone());
                 }
             }
         }
-        // No lock is held while listeners are woken: a waker of the host may come back here.
-        queues.iter().for_each(|waiting| waiting.changed.notify_one());
+        true
     }
 
-    /// Tells what took place in a turn of `tier`, which ended at `now` with the number `seq`.
+    /// Wakes those who listen. No lock is held meanwhile: a waker of the host may come back here.
+    pub(crate) fn wake(&self) {
+        let Some(queues) = self.queues.lock().clone() else { return };
+        queues.iter().for_each(|waiting| drop(guarded(|| waiting.changed.notify_one())));
+    }
+
+    /// Takes down what took place in a turn of `tier`, which ended at `now` with the number `seq`. Whether there are listeners to
+    /// be woken.
     pub(crate) fn turned(
         &self,
         tier: &Arc<str>,
@@ -89,10 +103,8 @@ impl EventHub {
         now: Moment,
         gone: &[Gone],
         happened: Vec<(usize, Happened)>,
-    ) {
-        if !(gone.is_empty() && happened.is_empty()) {
-            self.send(of_turn(tier, seq, now, gone, happened));
-        }
+    ) -> bool {
+        !(gone.is_empty() && happened.is_empty()) && self.push(of_turn(tier, seq, now, gone, happened))
     }
 
     /// Tells that a tier began anew.

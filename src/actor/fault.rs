@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::dispatch::{Pending, Request};
-use super::inbox::Parcel;
-use super::request::{Accepted, ControlRequest, Fault, TierRequest, ToStats, ToWarmer};
+use super::request::{ControlRequest, TierRequest, ToStats, ToTier, ToWarmer};
+use super::tier::TierContext;
 use super::wiring::Wiring;
 use crate::error::Result;
 use crate::message::{Break, Breaks};
@@ -14,22 +14,24 @@ use crate::message::{Break, Breaks};
 impl Request for Break {
     type Reply = ();
     fn post(self, wiring: &Arc<Wiring>) -> Pending<Self::Reply> {
-        let posted =
-            wiring.open().and_then(|()| parcel(wiring, &self.what)).map(|parcel| wiring.post(parcel));
-        Pending::known(posted)
+        // What ends such a fault is done also at the end of a cache, which waits for it.
+        let ends = matches!(self.what, Breaks::Busy(_, false));
+        let open = if ends { Ok(()) } else { wiring.open() };
+        Pending::known(open.and_then(|()| send(wiring, &self.what)))
     }
 }
 
-fn parcel(wiring: &Wiring, what: &Breaks) -> Result<Parcel> {
-    let tier = |name: &Arc<str>, fault| {
-        let id = wiring.routes.tier(name)?;
-        Ok(Parcel::Tier(id, Accepted::new(TierRequest::Fault(fault))))
-    };
+fn send(wiring: &Arc<Wiring>, what: &Breaks) -> Result<()> {
     match what {
-        Breaks::Turn(name) => tier(name, Fault::Panic),
-        Breaks::Tier(name) => tier(name, Fault::Die),
-        Breaks::Supervisor => Ok(Parcel::Control(ControlRequest::Die)),
-        Breaks::Warmer => Ok(Parcel::Control(ControlRequest::Warm(ToWarmer::Die))),
-        Breaks::Stats => Ok(Parcel::Control(ControlRequest::Stats(ToStats::Die))),
+        Breaks::Turn(name) => drop(wiring.deliver(wiring.routes.tier(name)?, TierRequest::Break)),
+        Breaks::Tier(name) => wiring.tier(wiring.routes.tier(name)?).tell(ToTier::Die),
+        Breaks::Busy(name, is_busy) => {
+            let tier = wiring.tier(wiring.routes.tier(name)?);
+            tier.mailbox.seem_held(TierContext { wiring, tier }, *is_busy);
+        }
+        Breaks::Supervisor => wiring.post_to_supervisor(ControlRequest::Die),
+        Breaks::Warmer => wiring.post_to_supervisor(ControlRequest::Warm(ToWarmer::Die)),
+        Breaks::Stats => wiring.post_to_supervisor(ControlRequest::Stats(ToStats::Die)),
     }
+    Ok(())
 }

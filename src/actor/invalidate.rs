@@ -10,10 +10,9 @@ use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
 use super::dispatch::{Pending, Request};
-use super::inbox::Parcel;
 use super::permit::{Lane, Permit};
 use super::reply::Reply;
-use super::request::{Accepted, TierRequest, ToWarmer};
+use super::request::{Envelope, TierRequest, ToWarmer};
 use super::wiring::{Wiring, tell};
 use crate::engine::fences::{End, FenceId};
 use crate::engine::route::TierId;
@@ -41,9 +40,9 @@ impl Wiring {
         self.reached_told(scope)?.into_iter().map(take).collect()
     }
 
-    /// Tells each of these tiers what `request` makes of a reply slot, at one moment of the inbox.
-    fn tell_all<R>(
-        &self,
+    /// Tells each of these tiers what `request` makes of a reply slot.
+    fn tell_all<R: Send + 'static>(
+        self: &Arc<Self>,
         tiers: Vec<(TierId, Option<Permit>)>,
         request: impl Fn(Reply<R>) -> TierRequest,
     ) -> Answers<R> {
@@ -55,10 +54,10 @@ impl Wiring {
                 // It may go on in slices long after its message was taken; the bound counts it until it is answered.
                 reply.hold(permit);
             }
-            parts.push((id, Accepted::new(request(reply))));
+            parts.push((id, Envelope::from(request(reply))));
             answers.push((id, answer));
         }
-        self.post(Parcel::Tiers(parts));
+        self.deliver_all(parts);
         answers
     }
 }

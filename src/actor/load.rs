@@ -3,9 +3,11 @@
 //! Owns: who waits for a load, the task of a load, and the landing that reports its end on every way out.
 //! Never: decides whether a value is stored.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -13,11 +15,13 @@ use tracing::{Instrument, Span};
 
 use super::place::LoadPlace;
 use super::reply::Reply;
-use super::request::ToTier;
+use super::request::TierRequest;
 use super::wiring::Wiring;
+use crate::aside::after_turn;
 use crate::batch_loader::BatchLoader;
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::value::Wanted;
+use crate::deadline::without_deadline;
 use crate::engine::flight::RunId;
 use crate::engine::given::Given;
 use crate::engine::key::Key;
@@ -85,13 +89,13 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        if let Some(last) = self.batch.take().and_then(Arc::into_inner) {
-            self.spawner.spawn(async move { super::guard::drop_guarded(last) });
-        }
-        // The caller is gone and nobody ran its loader. What that captured is the host's: it is dropped where the loader
-        // would have run, not within an actor's turn, for its `Drop` may take its time.
-        if let Some(loader) = self.cell.take_abandoned() {
-            self.spawner.spawn(async move { super::guard::drop_guarded(loader) });
+        // The caller is gone and nobody ran its loader. What that captured is the host's: it is dropped where
+        // the loader would have run, for its `Drop` may take its time.
+        let batch = self.batch.take().and_then(Arc::into_inner);
+        let loader = self.cell.take_abandoned();
+        if batch.is_some() || loader.is_some() {
+            let spawner = self.spawner.clone();
+            after_turn(move || spawner.spawn(async move { super::guard::drop_guarded((batch, loader)) }));
         }
     }
 }
@@ -122,55 +126,110 @@ impl tier::Waiter for Waiter {
     }
 }
 
-/// Starts a run, begun in that life of the tier, with the loader of `leader`, in a task that belongs to its flight: callers
-/// may come and go.
-pub(crate) fn start(
-    wiring: &Arc<Wiring>,
-    place: LoadPlace,
-    (run, incarnation): (RunId, u64),
-    key: &Key,
+/// A load that is to be started, outside of the tier's lock.
+pub(crate) struct Start {
+    landing: Landing,
+    spawner: Spawner,
     limit: Duration,
-    leader: &Waiter,
-) {
-    let tier = place.tier();
-    wiring.env.observe_load(key);
-    let cell = Arc::clone(&leader.cell);
-    let landing = Landing {
-        wiring: Arc::clone(wiring),
-        tier,
-        run,
-        incarnation,
-        began: wiring.spawner.stopwatch(),
-        span: Span::none(),
-        outcome: None,
-        done: None,
-        stopped_with: None,
-        cell: Arc::clone(&cell),
-        key: key.clone(),
-        _place: place,
-    };
-    let whom = leader.whom();
-    let spawner = leader.spawner.clone();
-    // Moved into the task before it is polled: a task that is dropped unpolled, with its runtime, reports too.
-    let task = async move {
-        let mut landing = landing;
-        let Some(loader) = cell.take() else { return };
-        let timers = landing.wiring.spawner.clone();
-        landing.span = spans::load(&landing.wiring.tier(tier).name, 1, whom, loader.cause());
-        let load = run_for(&cell, loader, limit, &timers).instrument(landing.span.clone());
-        let Some(outcome) = landing.watch(load, limit, &timers).await else { return };
-        let original = outcome.original();
-        let shared = landing.wiring.tier(tier);
-        landing.outcome = Some(landing.wiring.pack_loaded(shared, &landing.key, outcome));
-        // What the loader returned is the host's, and its `Drop` may take its time. It ends here if nobody waits for it, and
-        // not in the actor: this task holds it until the tier has done with it.
-        let (done, is_done) = oneshot::channel();
-        landing.done = Some(done);
-        drop(landing);
-        let _ = is_done.await;
-        drop(original);
-    };
-    spawner.spawn(task);
+    whom: For,
+}
+
+impl Start {
+    /// A run, begun in that life of the tier, with the loader of `leader`.
+    pub(crate) fn new(
+        wiring: &Arc<Wiring>,
+        place: LoadPlace,
+        (run, incarnation): (RunId, u64),
+        key: &Key,
+        limit: Duration,
+        leader: &Waiter,
+    ) -> Self {
+        wiring.env.observe_load(key);
+        let landing = Landing {
+            wiring: Arc::clone(wiring),
+            tier: place.tier(),
+            run,
+            incarnation,
+            began: wiring.spawner.stopwatch(),
+            span: Span::none(),
+            has_ended: false,
+            stopped_with: None,
+            cell: Arc::clone(&leader.cell),
+            key: key.clone(),
+            _place: place,
+        };
+        Self { landing, spawner: leader.spawner.clone(), limit, whom: leader.whom() }
+    }
+
+    /// Whether it runs the loader of `cell`.
+    pub(crate) fn is_of(&self, cell: &Arc<LoadCell>) -> bool {
+        Arc::ptr_eq(&self.landing.cell, cell)
+    }
+
+    /// Starts it in a task that belongs to its flight: callers may come and go.
+    pub(crate) fn spawn(self) {
+        // Moved into the task before it is polled: a task that is dropped unpolled, with its runtime, reports
+        // too.
+        let Self { landing, spawner, limit, whom } = self;
+        spawner.spawn(run(landing, limit, whom));
+    }
+
+    /// Runs it here as far as it goes at once; the rest is a task, as of [`Start::spawn`].
+    pub(crate) fn run_here(self) {
+        let Some(depth) = Depth::one_more().filter(|_| self.spawner.is_current()) else {
+            return self.spawn();
+        };
+        let Self { landing, spawner, limit, whom } = self;
+        // A load serves whoever joins it: the deadline of its first caller is not its own.
+        let mut task = Box::pin(without_deadline(run(landing, limit, whom)));
+        let poll = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        drop(depth);
+        if poll.is_pending() {
+            // Its task polls it once more, and so leaves a waker wherever it waits.
+            spawner.spawn(task);
+        }
+    }
+}
+
+thread_local! {
+    /// Loads that run here within each other.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// One of the loads that run here within each other: each takes room on the stack.
+struct Depth;
+
+impl Depth {
+    const MAX: usize = 8;
+
+    fn one_more() -> Option<Self> {
+        DEPTH
+            .try_with(|depth| (depth.get() < Self::MAX).then(|| depth.set(depth.get() + 1)))
+            .ok()?
+            .map(|()| Self)
+    }
+}
+
+impl Drop for Depth {
+    fn drop(&mut self) {
+        let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
+    }
+}
+
+/// Runs the loader and reports how it ended.
+async fn run(mut landing: Landing, limit: Duration, whom: For) {
+    let cell = Arc::clone(&landing.cell);
+    let Some(loader) = cell.take() else { return };
+    let (wiring, tier) = (Arc::clone(&landing.wiring), landing.tier);
+    landing.span = spans::load(&wiring.tier(tier).name, 1, whom, loader.cause());
+    let load = run_for(&cell, loader, limit, &wiring.spawner).instrument(landing.span.clone());
+    let Some(outcome) = landing.watch(load, limit, &wiring.spawner).await else { return };
+    // What the loader returned is the host's, and its `Drop` may take its time. It ends here if nobody waits
+    // for it, and not in a turn: this task holds it until the tier has done with it.
+    let returned = (outcome.original(), outcome.error().cloned());
+    let packed = wiring.pack_loaded(wiring.tier(tier), &landing.key, outcome);
+    let _ = landing.end(packed).await;
+    drop((returned, cell));
 }
 
 /// Reports the end of a load when it is dropped: at its end, and when its task is lost.
@@ -182,9 +241,7 @@ struct Landing {
     began: Stopwatch,
     /// Once the loader has begun.
     span: Span,
-    outcome: Option<Outcome>,
-    /// Dropped when the tier has done with the outcome.
-    done: Option<oneshot::Sender<()>>,
+    has_ended: bool,
     /// What it came to if it is stopped: it has taken longer than it may.
     stopped_with: Option<Error>,
     cell: Arc<LoadCell>,
@@ -194,8 +251,8 @@ struct Landing {
 }
 
 impl Landing {
-    /// Drives `load` to its end, or until the tier stops it: `None`. A load that outlasts its limit is reported each time
-    /// that has passed.
+    /// Drives `load` to its end, or until the tier stops it: `None`. A load that outlasts its limit is
+    /// reported each time that has passed.
     async fn watch(
         &mut self,
         load: impl Future<Output = Outcome>,
@@ -221,34 +278,50 @@ impl Landing {
                 None => {
                     let late = Error::LoadTimeout { key: Shown::new(self.key.as_str()), after: limit };
                     self.stopped_with = Some(late);
-                    let overdue = ToTier::Overdue { id: self.run, incarnation: self.incarnation };
-                    self.wiring.tier(self.tier).tell(overdue);
+                    let overdue = TierRequest::Overdue { id: self.run, incarnation: self.incarnation };
+                    // Callers that give up at this very moment do so first.
+                    self.wiring.leave(self.tier, overdue);
                 }
             }
         }
     }
 }
 
-impl Drop for Landing {
-    fn drop(&mut self) {
-        let outcome = self.outcome.take().unwrap_or_else(|| {
-            // A task that was dropped unpolled left the loader in its cell. Order that bites if it stays there:
-            //   1 the load is lost   2 its own waiter seems able to take over   3 its load is started on the runtime that
-            //   is gone, lost again, and so on without end
-            super::guard::drop_guarded(self.cell.take());
-            let lost = Error::LoadLost { key: Shown::new(self.key.as_str()) };
-            let late = self.stopped_with.take();
-            self.cell.finish(Err(late.clone().unwrap_or(lost)));
-            late.map_or(Outcome::Lost, Outcome::Failed)
-        });
+impl Landing {
+    /// Tells the tier how the load ended.
+    fn end(mut self, outcome: Outcome) -> oneshot::Receiver<()> {
+        let (done, is_done) = oneshot::channel();
+        let landed = self.landed(outcome, Some(done));
+        self.wiring.deliver(self.tier, landed);
+        is_done
+    }
+
+    fn landed(&mut self, outcome: Outcome, done: Option<oneshot::Sender<()>>) -> TierRequest {
+        self.has_ended = true;
         spans::loaded(&self.span, [outcome.failed()]);
-        let landed = ToTier::Landed {
+        TierRequest::Landed {
             id: self.run,
             incarnation: self.incarnation,
             outcome: Box::new(outcome),
             took: self.began.elapsed(),
-            done: self.done.take(),
-        };
-        self.wiring.tier(self.tier).tell(landed);
+            done,
+        }
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        // A task that was dropped unpolled left the loader in its cell. Race, if it stays there: (1) the load
+        // is lost; (2) its own waiter seems able to take over; (3) its load is started on the runtime that is
+        // gone, lost again, and so on without end.
+        super::guard::drop_guarded(self.cell.take());
+        let lost = Error::LoadLost { key: Shown::new(self.key.as_str()) };
+        let late = self.stopped_with.take();
+        self.cell.finish(Err(late.clone().unwrap_or(lost)));
+        let landed = self.landed(late.map_or(Outcome::Lost, Outcome::Failed), None);
+        self.wiring.leave(self.tier, landed);
     }
 }

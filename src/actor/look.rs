@@ -145,6 +145,18 @@ impl Wiring {
         entry.map(|entry| Seen { entry, now, tier })
     }
 
+    /// A fresh value for a call that was on its way to the source: another may have brought it meanwhile.
+    pub(super) fn fresh(&self, tier: &TierShared, asked: &Asked) -> Option<Given> {
+        let now = self.env.now();
+        let at = KeyAt::of(tier, asked.key.as_str());
+        let entry = tier.served(at, now, asked.after, Duration::ZERO)?;
+        if !asked.wanted.takes(entry.fingerprint()) {
+            return None;
+        }
+        let mut given = Given::of(&entry.entry(), now);
+        given.read(asked.wanted).is_ok().then_some(given)
+    }
+
     /// A value past its time to live for a call that has no better answer. Looked for at the last moment: what was
     /// removed while the call waited is not served.
     pub(super) fn stale(&self, tier: &TierShared, asked: &Asked) -> Option<Given> {

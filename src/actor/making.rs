@@ -1,19 +1,20 @@
-//! Sets on their way to the inbox: the entry is put together here, in the task of the caller.
+//! Sets on their way to a tier: the entry is put together here, in the task of the caller.
 //!
 //! Owns: that a tier's turn neither copies nor allocates for a set. Never: stores anything; an entry has no place before the turn.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::dispatch::Pending;
-use super::inbox::Parcel;
 use super::live_terms::LiveTerms;
 use super::permit::Lane;
 use super::reply::Reply;
-use super::request::{Accepted, TierRequest};
+use super::request::TierRequest;
+use super::tier::{TierContext, TierWorker};
 use super::tier_shared::TierShared;
 use super::wiring::Wiring;
 use crate::codec::fingerprint::Fingerprint;
@@ -132,24 +133,30 @@ impl Wiring {
     }
 
     /// Posts a set.
-    pub(crate) fn post_set(&self, ready: Ready<'_>) -> Pending<Stored> {
+    pub(crate) fn post_set(self: &Arc<Self>, ready: Ready<'_>) -> Pending<Stored> {
         let (id, item) = (ready.tier.id, ready.made());
-        self.post_to(id, Lane::Data, item.weight(), |reply| TierRequest::Set { item, reply }).into()
+        let run = |worker: &mut TierWorker, at: TierContext<'_>, item, effects: &mut _| {
+            worker.set(at, item, effects)
+        };
+        let lane = (Lane::Data, item.weight());
+        self.call(id, lane, item, run, |item, reply| TierRequest::Set { item, reply })
     }
 
     /// As [`Wiring::post_set`], without an answer. `TooLarge` is told at once; the older value is taken away all the same.
-    pub(crate) fn send_set(&self, ready: Ready<'_>) -> Result<()> {
+    pub(crate) fn send_set(self: &Arc<Self>, ready: Ready<'_>) -> Result<()> {
         self.open()?;
         let (tier, item) = (ready.tier, ready.made());
         let (bytes, limit) = (item.weight(), self.plan.max_entry);
-        let permit = self.permit(tier.id, Lane::Data, bytes)?;
         let told = (bytes > limit).then(|| Error::TooLarge { key: Shown::new(item.key()), bytes, limit });
         // What is told here is not counted as untold.
-        let reply = match told {
+        let reply = || match told {
             Some(_) => Reply::to_nobody(&tier.answerer),
             None => Reply::unawaited(&tier.answerer),
         };
-        self.post(Parcel::Tier(tier.id, Accepted::with(TierRequest::Set { item, reply }, permit)));
+        let run = |worker: &mut TierWorker, at: TierContext<'_>, item, effects: &mut _| {
+            reply().answer(worker.set(at, item, effects));
+        };
+        self.send_to(tier, (Lane::Data, bytes), item, run, |item| TierRequest::Set { item, reply: reply() })?;
         told.map_or(Ok(()), Err)
     }
 }

@@ -1,6 +1,6 @@
 //! The shell: actors that carry messages to the engine, and carry out what it leaves to be done.
 //!
-//! Owns: mailboxes, turns, timers, restarts, the inbox and its bounds. Never: decides what an operation means.
+//! Owns: mailboxes and their bounds, turns, timers, restarts. Never: decides what an operation means.
 //!
 //! Public for hosts that are actors themselves, and as the place for tests that drive one actor alone: make a
 //! [`Wiring`], put recorders into the places of the neighbours with `connect_*`, start the one actor, and send it what
@@ -12,6 +12,7 @@ mod batch_run;
 mod budgeting;
 mod call;
 mod change;
+mod control_queue;
 mod dispatch;
 mod event_queue;
 mod events;
@@ -20,14 +21,14 @@ mod fallbacks;
 #[cfg(feature = "fault-injection")]
 mod fault;
 mod guard;
-mod inbox;
-#[cfg(all(test, shuttle))]
-mod inbox_shuttle;
 mod invalidate;
 mod limit;
 mod live_terms;
 mod load;
 mod look;
+pub(crate) mod mailbox;
+#[cfg(all(test, shuttle))]
+mod mailbox_shuttle;
 mod making;
 mod misreads;
 mod pack;
@@ -56,7 +57,7 @@ mod warmer;
 mod wiring;
 
 pub(crate) use batch::LoadMany;
-pub(crate) use call::LoadCall;
+pub(crate) use call::{LoadCall, PATIENCE};
 pub use change::Was;
 pub use dispatch::{Pending, Request};
 pub use events::Events;

@@ -1,17 +1,12 @@
 //! Permits: the real bound in front of a tier, in messages and in bytes.
 //!
-//! Owns: how much is accepted and not yet handled. Never: waits; no permit means `Overloaded`, at once. (actix mailboxes
-//! are no bound: every clone of an address has a place of its own, and `do_send` asks nobody.)
-//!
-//! With the places come back some entries that were overwritten, a few KiB: whoever takes a place next is about to make an entry
-//! or just did, and drops one on its own thread. An allocator that keeps what each thread frees for that thread, as most do, has
-//! room for the next entry then; where one thread only frees and others only allocate, each free and each allocation goes
-//! through what all threads share, which costs about as much as all else that is done for a set.
+//! Owns: how much is accepted and not yet handled. Never: waits; no permit means `Overloaded`, at once.
+//! (actix mailboxes are no bound: every clone of an address has a place of its own, and `do_send` asks
+//! nobody.)
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::entry::Entry;
 use crate::env::Stopwatch;
 use crate::error::Error;
 use crate::sync::{Mutex, Notify};
@@ -19,12 +14,9 @@ use crate::sync::{Mutex, Notify};
 /// Places kept for invalidations and control, so that a flood of sets cannot keep one out.
 pub const RESERVE: u64 = 64;
 
-/// Of so many places one is timed: reading a precise clock costs as much as all else that is done for a place.
+/// Of so many places one is timed: reading a precise clock costs as much as all else that is done for a
+/// place.
 const TIMED: u64 = 16;
-
-/// Entries that wait to be dropped at most, and what each weighs at most.
-pub(crate) const LEFT_MAX: usize = 128;
-pub(crate) const LEFT_WEIGHT_MAX: u64 = 1_024;
 
 /// What a request asks a place for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,17 +37,19 @@ pub struct Permits {
     returned: Notify,
 }
 
-/// Both counts behind one lock, held for some instructions. Order that bites with a counter each, counted up before it is
-/// judged: 1 a caller counts itself in, finds the tier full, and will count itself out 2 whoever held the last place goes
-/// 3 another sees the count of the first, and is refused or waits: nobody holds a place whose return would wake it.
+/// Both counts behind one lock, held for some instructions. Order that bites with a counter each, counted up
+/// before it is judged: 1 a caller counts itself in, finds the tier full, and will count itself out 2 whoever
+/// held the last place goes 3 another sees the count of the first, and is refused or waits: nobody holds a
+/// place whose return would wake it.
 #[derive(Debug, Default)]
 struct Taken {
     messages: u64,
+    /// Those of data.
     bytes: u64,
+    /// Those of invalidations and control, which have as many of their own: a flood of sets keeps none out.
+    control_bytes: u64,
     /// Places given out so far.
     given: u64,
-    /// Entries that were overwritten.
-    left: Vec<Entry>,
 }
 
 impl Permits {
@@ -66,7 +60,7 @@ impl Permits {
     /// Messages and bytes accepted and not yet handled.
     pub fn taken(&self) -> (u64, u64) {
         let taken = self.taken.lock();
-        (taken.messages, taken.bytes)
+        (taken.messages, taken.bytes + taken.control_bytes)
     }
 
     /// Takes a place for one message of `bytes`, or says that there is none.
@@ -77,31 +71,28 @@ impl Permits {
         if taken.messages >= messages_max {
             return Err(refused("messages", "queue_messages"));
         }
-        // A message that is alone is accepted whatever it weighs; else a large one could never get in.
-        if lane == Lane::Data && taken.bytes > 0 && taken.bytes + bytes > self.bytes_max {
+        let (bytes, control_bytes) = if lane == Lane::Data { (bytes, 0) } else { (0, bytes) };
+        // A message that is alone is accepted whatever it weighs: otherwise a large one could never get in.
+        let fits =
+            |held: u64, more: u64| held == 0 || more == 0 || held.saturating_add(more) <= self.bytes_max;
+        if !fits(taken.bytes, bytes) || !fits(taken.control_bytes, control_bytes) {
             return Err(refused("bytes", "queue_bytes"));
         }
         taken.messages += 1;
         taken.bytes += bytes;
+        taken.control_bytes += control_bytes;
         taken.given += 1;
         let is_timed = taken.given % TIMED == 1;
-        let left = taken.left.pop();
         drop(taken);
-        drop(left);
         let since = is_timed.then(Stopwatch::start);
-        Ok(Permit { permits: Arc::clone(self), messages: 1, bytes, since, left: Vec::new() })
-    }
-
-    /// Up to `most` entries that were overwritten, for who makes as many to drop one before each.
-    pub(crate) fn leftovers(&self, most: usize) -> Vec<Entry> {
-        let left = &mut self.taken.lock().left;
-        left.split_off(left.len().saturating_sub(most))
+        Ok(Permit { permits: Arc::clone(self), messages: 1, bytes, control_bytes, since })
     }
 
     /// As [`Permits::take`], but waits until there is a place. For the cache's own bulk work only.
     pub(crate) async fn wait(self: &Arc<Self>, bytes: u64) -> Permit {
         loop {
-            // Registered before looking: a place that is returned between the look and the wait is not missed.
+            // Registered before looking: a place that is returned between the look and the wait is not
+            // missed.
             let returned = self.returned.notified();
             if let Ok(permit) = self.take(Lane::Data, bytes) {
                 return permit;
@@ -117,9 +108,9 @@ pub struct Permit {
     permits: Arc<Permits>,
     messages: u64,
     bytes: u64,
+    control_bytes: u64,
     /// When it was given, of one in [`TIMED`].
     since: Option<Stopwatch>,
-    left: Vec<Entry>,
 }
 
 impl Permit {
@@ -128,18 +119,15 @@ impl Permit {
         self.since.take().map(Stopwatch::elapsed)
     }
 
-    /// Has `entries` dropped by those who take places later.
-    pub(crate) fn leave(&mut self, entries: &mut Vec<Entry>) {
-        self.left.append(entries);
-    }
-
-    /// Adds the places of `other`, so that both are given back at one stroke; returns `other` if it is of another tier.
+    /// Adds the places of `other`, so that both are given back at one stroke; returns `other` if it is of
+    /// another tier.
     pub(crate) fn join(&mut self, mut other: Self) -> Option<Self> {
         if !Arc::ptr_eq(&self.permits, &other.permits) {
             return Some(other);
         }
         self.messages += std::mem::take(&mut other.messages);
         self.bytes += std::mem::take(&mut other.bytes);
+        self.control_bytes += std::mem::take(&mut other.control_bytes);
         None
     }
 }
@@ -153,8 +141,7 @@ impl Drop for Permit {
             let mut taken = self.permits.taken.lock();
             taken.messages -= self.messages;
             taken.bytes -= self.bytes;
-            let room = LEFT_MAX.saturating_sub(taken.left.len()).min(self.left.len());
-            taken.left.extend(self.left.drain(..room));
+            taken.control_bytes -= self.control_bytes;
         }
         self.permits.returned.notify_waiters();
     }
@@ -163,7 +150,6 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::fingerprint::Fingerprint;
 
     #[test]
     fn data_stops_at_the_bound_and_control_has_a_reserve() {
@@ -195,26 +181,15 @@ mod tests {
     }
 
     #[test]
-    fn overwritten_entries_are_dropped_by_those_who_come_and_no_more_are_kept_than_was_said() {
-        let permits = Permits::new("user".into(), 10, 1_000);
-        let entry = || Entry::made_plain("user::1", b"value", Fingerprint::NOTHING);
-        let mut held = permits.take(Lane::Data, 1).expect("there is room");
-        held.leave(&mut (0..LEFT_MAX + 5).map(|_| entry()).collect());
-        drop(held);
-        assert_eq!(permits.taken.lock().left.len(), LEFT_MAX);
-        drop(permits.take(Lane::Data, 1));
-        assert_eq!(permits.leftovers(3).len(), 3);
-        assert_eq!(permits.leftovers(usize::MAX).len(), LEFT_MAX - 4);
-        assert_eq!(permits.leftovers(1).len(), 0);
-    }
-
-    #[test]
     fn bytes_are_bounded_but_one_large_message_gets_in() {
         let permits = Permits::new("user".into(), 10, 1_000);
         let large = permits.take(Lane::Data, 5_000).expect("alone");
         assert!(permits.take(Lane::Data, 1).is_err());
-        assert!(permits.take(Lane::Control, 1).is_ok(), "an invalidation is never kept out by bytes");
-        drop(large);
+        let removal =
+            permits.take(Lane::Control, 5_000).expect("sets keep no invalidation out by their bytes");
+        assert!(permits.take(Lane::Control, 1).is_err(), "a flood of invalidations has an end, too");
+        assert!(permits.take(Lane::Control, 0).is_ok(), "what weighs nothing is not kept out by bytes");
+        drop((large, removal));
         assert!(permits.take(Lane::Data, 600).is_ok());
         assert_eq!(permits.taken(), (0, 0), "a refusal takes nothing");
     }

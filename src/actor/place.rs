@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::request::ToTier;
+use super::request::TierRequest;
 use super::wiring::Wiring;
 use crate::engine::route::TierId;
 
@@ -34,7 +34,7 @@ impl Drop for LoadPlace {
         let Some(wiring) = self.wiring.take() else { return };
         let tier = wiring.tier(self.tier);
         if tier.places.give_back() {
-            tier.tell(ToTier::PlaceFree);
+            wiring.leave(self.tier, TierRequest::PlaceFree);
         }
     }
 }

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
-use super::inbox::Parcel;
 use super::permit::{Lane, Permit};
 use super::reply::Reply;
-use super::request::{Accepted, TierRequest};
+use super::request::{Bulk, Envelope, TierRequest};
 use super::wiring::Wiring;
 use crate::engine::key::Key;
 use crate::engine::route::TierId;
@@ -34,7 +33,7 @@ struct Wait {
     answer: oneshot::Receiver<Result<Vec<Taken>>>,
 }
 
-/// Puts the removal of `keys` into the inbox, whole or not at all; what is returned waits for the answers.
+/// Puts the removal of `keys` into the mailboxes, whole or not at all; what is returned waits for the answers.
 pub(super) fn remove(
     wiring: &Arc<Wiring>,
     keys: Vec<Key>,
@@ -55,16 +54,16 @@ pub(super) fn remove(
     let bytes = |part: &Part| part.keys.iter().map(|key| key.as_str().len() as u64).sum();
     let take = |part: &Part| wiring.permit(part.tier, Lane::Control, bytes(part));
     let permits: Vec<Permit> = parts.iter().map(take).collect::<Result<_>>()?;
-    let (mut parcels, mut waits) = (Vec::new(), Vec::new());
+    let (mut envelopes, mut waits) = (Vec::new(), Vec::new());
     for (Part { tier, keys, places }, permit) in parts.into_iter().zip(permits) {
         let shared = wiring.tier(tier);
         let name = Arc::clone(&shared.name);
         let (reply, answer) = Reply::of(&shared.answerer);
-        let request = TierRequest::RemoveMany { keys, reply };
-        parcels.push((tier, Accepted::with(request, permit)));
+        let request = TierRequest::RemoveMany(Bulk::new(keys, reply));
+        envelopes.push((tier, Envelope::new(request, permit)));
         waits.push(Wait { tier: name, places, answer });
     }
-    wiring.post(Parcel::Tiers(parcels));
+    wiring.deliver_all(envelopes);
     Ok(async move {
         let (tiers, span) =
             (waits.len() as u64, spans::invalidation("keys", How::Remove.as_str(), false, true));

@@ -1,7 +1,7 @@
 //! Our own reply slot: what a host waits on.
 //!
-//! Owns: exactly one answer. Never: cancels a request. actix skips a message whose sender went away; a request that
-//! carries its own slot is applied all the same, and only the answer is lost.
+//! Owns: exactly one answer. Never: cancels a request. actix skips a message whose sender went away; a
+//! request that carries its own slot is applied all the same, and only the answer is lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,39 +9,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::oneshot;
 
 use super::permit::Permit;
+use crate::aside::after_turn;
 use crate::engine::counters::Counters;
-use crate::engine::seeded::{self, Bug};
-use crate::engine::view::View;
 use crate::error::Error;
 use crate::waits::Waiting;
 
-/// Whom an answer is from. All replies of a tier share one: a request counts one reference, not one for each part.
+/// Whom an answer is from. All replies of a tier share one: a request counts one reference, not one for each
+/// part.
 #[derive(Debug)]
 pub(crate) struct Answerer {
     /// Named when an answer is lost.
     name: Arc<str>,
-    of_tier: Option<OfTier>,
-}
-
-/// What a lost answer of a tier has to do with.
-#[derive(Debug)]
-struct OfTier {
-    /// Closed before a panic lets an answer go: what was promised of it must hold by then.
-    view: Arc<View>,
-    /// Where a failure is counted that nobody waits to hear of.
-    counters: Arc<Counters>,
+    /// Of a tier: where a failure is counted that nobody waits to hear of.
+    counters: Option<Arc<Counters>>,
 }
 
 impl Answerer {
-    /// The tier called `name`, which is read through `view`.
-    pub(crate) fn tier(name: Arc<str>, view: Arc<View>, counters: Arc<Counters>) -> Arc<Self> {
-        Arc::new(Self { name, of_tier: Some(OfTier { view, counters }) })
+    /// The tier called `name`.
+    pub(crate) fn tier(name: Arc<str>, counters: Arc<Counters>) -> Arc<Self> {
+        Arc::new(Self { name, counters: Some(counters) })
     }
 }
 
 /// Where the answer to one request goes. Dropped without one, it answers that the tier is starting again.
 #[derive(Debug)]
-pub struct Reply<R> {
+pub struct Reply<R: Send + 'static> {
     slot: Option<oneshot::Sender<Result<R, Error>>>,
     from: Arc<Answerer>,
     /// Given back once there is an answer, for what waits longer than its message is under way.
@@ -52,17 +44,13 @@ pub struct Reply<R> {
     is_over: Option<Arc<AtomicBool>>,
 }
 
-impl<R> Reply<R> {
+impl<R: Send + 'static> Reply<R> {
     /// A slot and the end on which to wait for it. `tier` is named when the answer is lost.
     pub fn new(tier: Arc<str>) -> (Self, oneshot::Receiver<Result<R, Error>>) {
-        Self::of(&Arc::new(Answerer { name: tier, of_tier: None }))
+        Self::of(&Arc::new(Answerer { name: tier, counters: None }))
     }
 
     /// A slot and the end on which to wait for it.
-    ///
-    /// Where `answerer` is a tier, its view is closed before a panic drops this without an answer. Order that bites: 1 a turn
-    /// panics 2 unwinding drops the reply to an invalidation, which says that nothing older is served 3 only then the tier is
-    /// put back in place.
     pub(crate) fn of(answerer: &Arc<Answerer>) -> (Self, oneshot::Receiver<Result<R, Error>>) {
         let (slot, answer) = oneshot::channel();
         let mut reply = Self::to_nobody(answerer);
@@ -72,7 +60,7 @@ impl<R> Reply<R> {
 
     /// A slot that somebody else made.
     pub fn from_slot(slot: Option<oneshot::Sender<Result<R, Error>>>, tier: Arc<str>) -> Self {
-        let from = Arc::new(Answerer { name: tier, of_tier: None });
+        let from = Arc::new(Answerer { name: tier, counters: None });
         Self { slot, from, place: None, counts: false, is_over: None }
     }
 
@@ -121,22 +109,17 @@ impl<R> Reply<R> {
     }
 }
 
-impl<R> Drop for Reply<R> {
+impl<R: Send + 'static> Drop for Reply<R> {
     fn drop(&mut self) {
-        let of_tier = self.from.of_tier.as_ref();
-        if let Some(OfTier { counters, .. }) = of_tier.filter(|_| self.counts) {
+        if let Some(counters) = self.from.counters.as_ref().filter(|_| self.counts) {
             counters.unawaited_failed.one();
         }
-        // Every way out comes here: a panic in the turn, an actor that died, a queue that was thrown away.
+        // Every way out comes here: a panic in the turn, a queue that was thrown away. Within a turn nobody
+        // is woken; by the time that it is over, nobody reads any more what it may have left half changed.
         if let Some(slot) = self.slot.take() {
             self.note_over();
-            if std::thread::panicking()
-                && let Some(of_tier) = of_tier
-                && !seeded::has(Bug::ViewLeftOpen)
-            {
-                of_tier.view.close();
-            }
-            let _ = slot.send(Err(Error::TierRestarting { tier: Arc::clone(&self.from.name) }));
+            let restarting = Error::TierRestarting { tier: Arc::clone(&self.from.name) };
+            after_turn(move || drop(slot.send(Err(restarting))));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What actors tell each other: the inner side of the public messages.
 //!
-//! Owns: the shape of requests on their way, each with its reply slot. Never: knows what an actor does with them.
-//! Public so that an actor can be driven alone, with recorded neighbours.
+//! Owns: the shape of requests on their way, each with its reply slot. Never: knows what an actor does with
+//! them. Public so that an actor can be driven alone, with recorded neighbours.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use actix::Message;
 use tokio::sync::oneshot;
 
 use super::change::Was;
+use super::mailbox::Room;
 use super::permit::Permit;
 use super::reply::Reply;
 use crate::batch_loader::BatchLoader;
@@ -33,23 +34,43 @@ use crate::message::{
     StatsSnapshot, UserActive, Warm, WarmReport,
 };
 
-/// A request with its place in front of the tier, which is given back when the request is dropped.
+/// A request with its place in front of the tier, which is given back when the request has been carried out.
 #[derive(Debug)]
-pub struct Accepted {
+pub struct Envelope {
     /// What to do.
     pub request: TierRequest,
     /// The place; none for what is bounded elsewhere.
     pub(crate) permit: Option<Permit>,
 }
 
-impl Accepted {
-    /// A request that needs no place.
-    pub fn new(request: TierRequest) -> Self {
+impl From<TierRequest> for Envelope {
+    /// A request that needs no place: what causes it bounds it.
+    fn from(request: TierRequest) -> Self {
         Self { request, permit: None }
     }
+}
 
-    pub(crate) fn with(request: TierRequest, permit: Permit) -> Self {
+impl Envelope {
+    pub(crate) fn new(request: TierRequest, permit: Permit) -> Self {
         Self { request, permit: Some(permit) }
+    }
+}
+
+/// Something to be done with each of several, which may take several turns.
+#[derive(Debug)]
+pub struct Bulk<I, R: Send + 'static> {
+    /// What is left to be done.
+    pub left: std::vec::IntoIter<I>,
+    /// What was done came to.
+    pub done: Vec<R>,
+    /// Who waits for all of it.
+    pub reply: Reply<Vec<R>>,
+}
+
+impl<I, R: Send + 'static> Bulk<I, R> {
+    /// Of which nothing is done.
+    pub fn new(items: Vec<I>, reply: Reply<Vec<R>>) -> Self {
+        Self { done: Vec::with_capacity(items.len()), left: items.into_iter(), reply }
     }
 }
 
@@ -66,11 +87,11 @@ pub enum TierRequest {
     /// Store one.
     Set { item: Made, reply: Reply<Stored> },
     /// Store several, one after the other, between two messages.
-    SetMany { items: Vec<Made>, reply: Reply<Vec<Result<Stored>>> },
+    SetMany(Bulk<Made, Result<Stored>>),
     /// Take one away.
     Remove { key: Key, reply: Reply<Taken> },
     /// Take several away, between two messages.
-    RemoveMany { keys: Vec<Key>, reply: Reply<Vec<Taken>> },
+    RemoveMany(Bulk<Key, Taken>),
     /// Read, or wait for a load, or lead one.
     Load(Box<LoadRequest>),
     /// The same for several keys, with one load for all that are left.
@@ -97,19 +118,47 @@ pub enum TierRequest {
     Written { reply: Reply<()> },
     /// Pending when nothing is left to be done.
     Drain { reply: Reply<()> },
-    /// Break, to see what happens.
+    /// A load has ended. Never refused: the number of loads bounds it.
+    Landed {
+        /// Which run.
+        id: RunId,
+        /// In which life of the tier it began.
+        incarnation: u64,
+        /// How it ended. In a box, as it is much larger than the other requests.
+        outcome: Box<Outcome>,
+        /// How long it took.
+        took: Duration,
+        /// Dropped when nothing of the outcome is left here.
+        done: Option<oneshot::Sender<()>>,
+    },
+    /// A load of several keys has ended, or here is a part of what it brought; with the last part what is
+    /// dropped when nothing of it is left here.
+    BatchLanded(Box<BatchLanded>, Option<oneshot::Sender<()>>),
+    /// A load has taken longer than it may, and goes on. At most one for each load and `load_timeout`.
+    Overdue { id: RunId, incarnation: u64 },
+    /// A caller gave up while a load takes longer than it may. Sent again only after the last one arrived.
+    CallerLeft,
+    /// A place for a load is free that the tier waited for.
+    PlaceFree,
+    /// A reader found no room for a decoded copy. Sent once for each grant.
+    NoRoom,
+    /// Take out what has expired.
+    Sweep,
+    /// Let go of everything: the tier's actor died too often.
+    GiveUp,
+    /// Panic in the turn, to see what happens.
     #[cfg(feature = "fault-injection")]
-    Fault(Fault),
+    Break,
 }
 
-/// A way in which a tier can be made to break.
-#[cfg(feature = "fault-injection")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Panic within the turn, where the guard catches it.
-    Panic,
-    /// Panic outside the guard: the actor dies.
-    Die,
+impl TierRequest {
+    /// How much whoever sends it carries out.
+    pub(super) fn room(&self) -> Room {
+        match self {
+            Self::SetMany(_) | Self::RemoveMany(_) => Room::BULK,
+            _ => Room::CALL,
+        }
+    }
 }
 
 /// A request to load.
@@ -178,43 +227,19 @@ pub struct LoadMember {
     pub reply: Option<Reply<Given>>,
 }
 
-/// What a tier actor takes.
-#[derive(Debug, Message)]
+/// What a tier actor takes: the requests themselves are in the tier's mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub enum ToTier {
-    /// Requests in order.
-    Batch(Vec<Accepted>),
-    /// A load has ended. Never refused: the number of loads bounds it.
-    Landed {
-        /// Which run.
-        id: RunId,
-        /// In which life of the tier it began.
-        incarnation: u64,
-        /// How it ended. In a box, as it is much larger than the other messages.
-        outcome: Box<Outcome>,
-        /// How long it took.
-        took: Duration,
-        /// Dropped when nothing of the outcome is left here.
-        done: Option<oneshot::Sender<()>>,
-    },
-    /// A load of several keys has ended, or here is a part of what it brought; with the last part what is dropped when nothing
-    /// of it is left here.
-    BatchLanded(Box<BatchLanded>, Option<oneshot::Sender<()>>),
-    /// A load has taken longer than it may, and goes on. At most one for each load and `load_timeout`.
-    Overdue {
-        /// Which run.
-        id: RunId,
-        /// In which life of the tier it began.
-        incarnation: u64,
-    },
-    /// A caller gave up while a load takes longer than it may. Sent again only after the last one arrived.
-    Left,
-    /// A place for a load is free that the tier waited for.
-    PlaceFree,
-    /// Take the next slice of long work.
+    /// There is work in the mailbox.
+    Wake,
+    /// Take the next slice of it.
     GoOn,
-    /// A reader found no room for a decoded copy. Told once for each grant.
+    /// A reader found no room for a decoded copy. Sent once for each grant.
     NoRoom,
+    /// Die, to see what happens.
+    #[cfg(feature = "fault-injection")]
+    Die,
     /// The cache has ended: stop, for a timer would keep the actor alive.
     End,
 }
@@ -223,7 +248,7 @@ pub enum ToTier {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub enum ToSupervisor {
-    /// Look into the inbox.
+    /// There are control requests.
     Wake,
     /// A tier has little room left.
     NearGrant {

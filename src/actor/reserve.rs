@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::call::{LoadCall, Sent};
+use super::call::{LoadCall, SentLoad};
 use super::wiring::Wiring;
 use crate::codec::value::Wanted;
 use crate::deadline::Deadline;
@@ -75,7 +75,7 @@ impl Wiring {
         let (task, patience) = (Deadline::current(), Duration::ZERO);
         let place = (self.id, key.clone());
         let sent = self.ask(LoadCall { key, loader, policy, deadline, task, wanted, after, patience })?;
-        let Sent { tier, asked, limit, answered } = sent;
+        let SentLoad { tier, asked, limit, answered } = sent;
         let mut answered: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(answered);
         // The limit is one on the wait until it begins; how long the host may take is the limit of the load.
         let beginning = async {

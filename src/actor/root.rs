@@ -3,7 +3,6 @@
 //! Owns: the factories, and the way to the end. Never: handles data. actix's own `Supervisor` restarts nothing that
 //! panicked; a drop guard in every actor reports its death here instead.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use actix::Actor;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::request::TierRequest;
 use super::stats::StatsActor;
 use super::supervisor::Supervisor;
 use super::tier::TierActor;
@@ -19,7 +19,6 @@ use super::warmer::Warmer;
 use super::wiring::{Phase, Wiring};
 use crate::engine::counters::Count;
 use crate::engine::route::TierId;
-use crate::engine::seeded::{self, Bug};
 use crate::message::TierState;
 use crate::telemetry::{self, spans};
 
@@ -92,30 +91,25 @@ impl Wiring {
         self.root.take_dead()
     }
 
-    /// Clears up behind a dead actor, before another takes its place: for tests that stand in for the root task. Returns how
-    /// many entries were lost.
-    pub fn bury(&self, who: Who) -> u64 {
+    /// Clears up behind a dead actor, before another takes its place: for tests that stand in for the root task.
+    pub fn bury(self: &Arc<Self>, who: Who) {
         let [supervisor, warmer, stats] = &self.root.restarts;
         match who {
             Who::Supervisor => supervisor.one(),
             Who::Warmer => warmer.one(),
             Who::Stats => stats.one(),
-            Who::Tier(id) => return self.bury_tier(self.tier(id)),
+            Who::Tier(id) => self.bury_tier(self.tier(id)),
         }
-        0
     }
 
-    fn bury_tier(&self, tier: &TierShared) -> u64 {
-        tier.incarnation.fetch_add(1, Ordering::Relaxed);
-        tier.counters.restarts.one();
-        let lost = tier.view.len() as u64;
-        tier.counters.lost.add(lost);
-        self.events.restarted(&tier.name, lost);
-        // Their landings will be ignored, so they are counted here.
-        tier.counters.loads_lost.add(tier.counters.loads_now.0.swap(0, Ordering::Relaxed));
-        drop(tier.view.take_all());
-        tier.crashed(self.env.now());
-        lost
+    fn bury_tier(self: &Arc<Self>, tier: &TierShared) {
+        // The state is in the mailbox, and goes on without the actor. One that dies again and again is not trusted any more.
+        if tier.crashed(self.env.now()) {
+            self.deliver(tier.id, TierRequest::GiveUp);
+        } else {
+            tier.counters.restarts.one();
+            self.events.restarted(&tier.name, 0);
+        }
     }
 }
 
@@ -137,11 +131,8 @@ impl Drop for DeathWatch {
         if let Some(wiring) = self.wiring.upgrade()
             && wiring.phase() != Phase::Closed
         {
-            if let Who::Tier(id) = self.who
-                && !seeded::has(Bug::ViewLeftOpen)
-            {
-                // Before anybody learns of the death: what it held may be half changed, so nobody reads it any more.
-                wiring.tier(id).view.close();
+            if let Who::Tier(id) = self.who {
+                wiring.tier(id).mailbox.end_hand_over();
             }
             wiring.root.died(self.who);
         }
@@ -164,7 +155,11 @@ pub(crate) fn start_all(wiring: &Arc<Wiring>) {
 /// Starts one actor on this thread; it takes its place in the wiring itself.
 fn start(wiring: &Arc<Wiring>, who: Who) {
     match who {
-        Who::Supervisor => drop(Supervisor::new(wiring).start()),
+        // At once, for a host that asks for the address before the supervisor had its first turn.
+        Who::Supervisor => {
+            let address = Supervisor::new(wiring).start();
+            *wiring.address.write() = Some(address);
+        }
         Who::Tier(id) => drop(TierActor::new(wiring, id).start()),
         Who::Warmer => drop(Warmer::new(wiring).start()),
         Who::Stats => drop(StatsActor::new(wiring).start()),
@@ -215,7 +210,7 @@ fn restart(wiring: &Arc<Wiring>, who: Who) {
     };
     let span = spans::restart(who.as_str(), tier.map(|tier| &*tier.name), "death").entered();
     telemetry::actor_died(&who);
-    let lost = wiring.bury(who);
+    wiring.bury(who);
     start(wiring, who);
-    spans::restarted(&span, lost, tier.is_some_and(|tier| tier.state() == TierState::Failed));
+    spans::restarted(&span, 0, tier.is_some_and(|tier| tier.state() == TierState::Failed));
 }

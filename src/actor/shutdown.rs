@@ -4,9 +4,8 @@
 
 use std::sync::Arc;
 
-use super::inbox::Parcel;
 use super::reply::Reply;
-use super::request::{Accepted, TierRequest};
+use super::request::{Envelope, TierRequest};
 use super::root::SHUTDOWN_LIMIT;
 use super::wiring::{Phase, Wiring};
 
@@ -29,11 +28,11 @@ pub(crate) async fn drain(wiring: &Arc<Wiring>) {
     let mut answers = Vec::new();
     for tier in &wiring.tiers {
         let (reply, answer) = Reply::new(Arc::clone(&tier.name));
-        parts.push((tier.id, Accepted::new(TierRequest::Drain { reply })));
+        parts.push((tier.id, Envelope::from(TierRequest::Drain { reply })));
         answers.push(answer);
     }
-    // Through the inbox, and so behind everything that was accepted.
-    wiring.post(Parcel::Tiers(parts));
+    // Through the mailboxes, and so behind everything that was accepted.
+    wiring.deliver_all(parts);
     let all = async {
         for answer in answers {
             let _ = answer.await;

@@ -1,7 +1,7 @@
-//! The supervisor: moves what is in the inbox to the tiers, and holds the one budget.
+//! The supervisor: carries out what concerns the whole cache, and holds the one budget.
 //!
-//! Owns: the order in which requests leave the inbox, and who is granted how much. Never: awaits anything, sees a value
-//! on its way back, touches a store.
+//! Owns: the order of changes of settings, and who is granted how much. Never: awaits anything, sees a value,
+//! touches a store. Requests for tiers go to their mailboxes without passing through here.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,28 +11,24 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
 use super::budgeting::{self, Awaited};
 use super::dispatch::{Pending, Request};
-use super::inbox::Parcel;
 use super::reply::Reply;
-use super::request::{Accepted, ChangeRequest, ControlRequest, TierRequest, ToSupervisor, ToTier, ToWarmer};
+use super::request::{ChangeRequest, ControlRequest, TierRequest, ToSupervisor, ToWarmer};
 use super::root::{DeathWatch, Who};
 use super::tier_shared::TierShared;
 use super::wiring::{Wiring, tell};
 use crate::engine::budget::Told;
-use crate::env::{Stopwatch, has_runtime, spawn_local, yield_now};
+use crate::env::{Stopwatch, has_runtime, spawn_local};
 use crate::error::Result;
 use crate::message::{Change, InfoSnapshot, ReviveTier, TierInfo};
 
-/// Parcels that one turn moves at most, so that tiers on the same thread get theirs.
-const DRAIN: usize = 1_024;
-/// Requests that a tier's part of them is given room for at once, if there may be as many.
-const AT_ONCE: usize = 128;
-
-/// Routes what hosts send, and grants bytes.
+/// Changes settings, grants bytes, and takes messages of hosts on a bare address.
 #[derive(Debug)]
 pub struct Supervisor {
     wiring: Arc<Wiring>,
     /// Who waits for a budget to hold.
     awaited: Awaited,
+    /// Another supervisor died, perhaps with what tiers told it.
+    has_forerunner: bool,
     _watch: DeathWatch,
 }
 
@@ -42,55 +38,13 @@ impl Supervisor {
         Self {
             wiring: Arc::clone(wiring),
             awaited: Awaited::default(),
+            has_forerunner: wiring.address.read().is_some(),
             _watch: DeathWatch::new(wiring, Who::Supervisor),
         }
     }
 
-    /// Moves what is in the inbox, each tier's part as one message.
-    fn drain(&mut self) {
-        let mut batches: Vec<Vec<Accepted>> = self.wiring.tiers.iter().map(|_| Vec::new()).collect();
-        let wiring = Arc::clone(&self.wiring);
-        let mut drained = wiring.inbox.drain(DRAIN);
-        while let Some(parcel) = drained.next() {
-            match parcel {
-                Parcel::Tier(id, accepted) => {
-                    let batch = &mut batches[id.index()];
-                    if batch.is_empty() {
-                        batch.reserve((drained.len() + 1).min(AT_ONCE));
-                    }
-                    batch.push(accepted);
-                }
-                Parcel::Tiers(parts) => {
-                    parts.into_iter().for_each(|(id, accepted)| batches[id.index()].push(accepted));
-                }
-                Parcel::Control(request) => {
-                    // What came before it goes first: a later call never overtakes an earlier one.
-                    self.send(&mut batches);
-                    self.control(request);
-                }
-            }
-        }
-        drop(drained);
-        self.send(&mut batches);
-        if !wiring.inbox.is_empty() {
-            // Not a message to itself: the mailbox loop does not yield while mail arrives.
-            spawn_local(async move {
-                yield_now().await;
-                tell(&wiring.supervisor, ToSupervisor::Wake);
-            });
-        }
-    }
-
-    fn send(&self, batches: &mut [Vec<Accepted>]) {
-        for (tier, batch) in self.wiring.tiers.iter().zip(batches) {
-            if !batch.is_empty() {
-                tier.tell(ToTier::Batch(std::mem::take(batch)));
-            }
-        }
-    }
-
     fn tell_tier(&self, tier: usize, request: TierRequest) {
-        self.wiring.tiers[tier].tell(ToTier::Batch(vec![Accepted::new(request)]));
+        self.wiring.deliver(self.wiring.tiers[tier].id, request);
     }
 
     fn control(&mut self, request: ControlRequest) {
@@ -210,9 +164,9 @@ impl Actor for Supervisor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.wiring.connect_supervisor(ctx.address().recipient());
-        let forerunner = self.wiring.address.write().replace(ctx.address());
-        if forerunner.is_some() {
-            // It may have died with what tiers told it: each is told its grant again, and asks or acknowledges again.
+        *self.wiring.address.write() = Some(ctx.address());
+        if self.has_forerunner {
+            // Each tier is told its grant again, and asks or acknowledges again.
             for tier in 0..self.wiring.tiers.len() {
                 let Told { bytes, order, .. } = self.wiring.budget.lock().told(tier);
                 self.tell_tier(tier, TierRequest::Grant { bytes, order });
@@ -231,7 +185,11 @@ impl Handler<ToSupervisor> for Supervisor {
     fn handle(&mut self, message: ToSupervisor, ctx: &mut Self::Context) {
         let began = Stopwatch::start();
         match message {
-            ToSupervisor::Wake => self.drain(),
+            ToSupervisor::Wake => {
+                while let Some(request) = self.wiring.control_queue.pop() {
+                    self.control(request);
+                }
+            }
             ToSupervisor::NearGrant { tier } => {
                 let used: Vec<u64> = self.wiring.tiers.iter().map(TierShared::bytes).collect();
                 let next = self.wiring.budget.lock().ask(tier, &used);
@@ -252,8 +210,9 @@ impl Handler<ToSupervisor> for Supervisor {
     }
 }
 
-/// Public messages on the bare address take the same way as all others: through the inbox. Until the supervisor's turn
-/// comes they lie in an actix mailbox, though, which has no bound and skips what its sender no longer waits for.
+/// Public messages on the bare address take the same way as all others: through the mailboxes. Until the
+/// supervisor's turn comes they lie in an actix mailbox, though, which has no bound and skips what its sender
+/// no longer waits for.
 impl<M> Handler<M> for Supervisor
 where
     M: Request,

@@ -10,11 +10,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::live_terms::LiveTerms;
+use super::mailbox::Mailbox;
 use super::misreads::Misreads;
 use super::permit::Permits;
 use super::reply::Answerer;
 use super::request::ToTier;
 use super::throttle::Throttle;
+use super::tier::TierWorker;
 use super::wiring::{Place, tell};
 use crate::codec::pack::Packer;
 use crate::codec::value::INLINE_MAX;
@@ -26,6 +28,7 @@ use crate::engine::view::View;
 use crate::engine::weigh::Weigher;
 use crate::error::Error;
 use crate::message::TierState;
+use crate::telemetry;
 
 /// Crashes within [`CRASH_WINDOW`] after which a tier is bypassed.
 pub const CRASHES_MAX: usize = 5;
@@ -57,6 +60,8 @@ pub struct TierShared {
     /// From whom its answers are.
     pub(crate) answerer: Arc<Answerer>,
     pub(crate) place: Place<ToTier>,
+    /// Its state, and what it was asked and has not done yet.
+    pub(crate) mailbox: Mailbox<TierWorker>,
     /// Compresses its values.
     pub(crate) packer: Packer,
     /// Says what they are charged with.
@@ -65,13 +70,15 @@ pub struct TierShared {
     pub(crate) places: Arc<Places>,
     /// It has a load that takes longer than it may, and has to know when a caller gives up.
     pub(crate) has_overdue: AtomicBool,
-    /// A [`ToTier::Left`] is on its way.
+    /// A [`TierRequest::CallerLeft`](super::request::TierRequest::CallerLeft) is on its way.
     pub(crate) told_left: AtomicBool,
     pub(crate) incarnation: AtomicU64,
     /// What the cache has told of values that could not be read.
     pub(crate) misreads: Arc<Misreads>,
     pub(crate) warn_bypass: Throttle,
     pub(crate) warn_unawaited: Throttle,
+    /// Writes that nobody awaited and that failed, as far as they were warned of.
+    pub(crate) lost_writes_told: AtomicU64,
     pub(crate) warn_tags: Throttle,
     pub(super) failed: AtomicBool,
     pub(super) lives: Mutex<Lives>,
@@ -117,10 +124,15 @@ impl TierShared {
         Error::TierFailed { tier: Arc::clone(&self.name), crashes: CRASHES_MAX as u32 }
     }
 
-    /// A caller that waited for a load went away without an answer.
-    pub(crate) fn note_left(&self) {
-        if self.has_overdue.load(Ordering::SeqCst) && !self.told_left.swap(true, Ordering::SeqCst) {
-            self.tell(ToTier::Left);
+    /// Warns of writes that nobody awaited and that failed, once a minute.
+    pub(crate) fn warn_of_lost_writes(&self, now: Moment) {
+        let lost = self.counters.unawaited_failed.get();
+        let told = self.lost_writes_told.load(Ordering::Relaxed);
+        if lost > told
+            && let Some(left_out) = self.warn_unawaited.pass(now)
+        {
+            self.lost_writes_told.store(lost, Ordering::Relaxed);
+            telemetry::unawaited_failed(&self.name, lost - told, left_out);
         }
     }
 

@@ -13,10 +13,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
-use super::inbox::Parcel;
 use super::permit::Lane;
 use super::reply::Reply;
-use super::request::{Accepted, TierRequest, ToWarmer};
+use super::request::{Envelope, TierRequest, ToWarmer};
 use super::tier_shared::TierShared;
 use super::wiring::{Wiring, tell};
 use crate::engine::journal::Ticket;
@@ -182,7 +181,7 @@ impl Ending {
         self.wiring.open()?;
         let (reply, stored) = Reply::new(Arc::clone(&tier.name));
         let request = TierRequest::StoreWarm { ticket, items, reply };
-        self.wiring.post(Parcel::Tier(tier.id, Accepted::with(request, permit)));
+        self.wiring.deliver(tier.id, Envelope::new(request, permit));
         let stored = answer(stored).await?;
         if let Some(report) = &mut self.report {
             for warmed in stored {
@@ -234,7 +233,7 @@ impl Drop for Ending {
             && let Ok(id) = self.wiring.routes.tier(&report.tier)
         {
             // No permit: there is one such message for each run, and a ticket that stays open costs the tier memory.
-            self.wiring.post(Parcel::Tier(id, Accepted::new(TierRequest::EndWarm { ticket })));
+            self.wiring.deliver(id, TierRequest::EndWarm { ticket });
         }
         if self.is_lost && self.may_begin_again && self.wiring.open().is_ok() {
             self.wiring.host_ended.store(true, Relaxed);

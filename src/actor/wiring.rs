@@ -1,8 +1,8 @@
 //! What all actors of one cache share, and what outlives each of them.
 //!
-//! Owns: the plan, the routes, the inbox, the budget, and for each tier its view, counters, permits and restarts.
-//! Never: handles a message. A handle reads views through it; an actor finds its neighbours in it, whichever life they
-//! are in.
+//! Owns: the plan, the routes, the budget, and for each tier its mailbox, view, counters, permits and
+//! restarts. Never: handles a message. A handle reads views through it; an actor finds its neighbours in it,
+//! whichever life they are in.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -13,19 +13,23 @@ use actix::{Addr, Recipient};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
+use super::control_queue::ControlQueue;
 use super::events::EventHub;
 use super::fallbacks::Fallbacks;
-use super::inbox::{Inbox, Parcel};
+use super::guard::drop_guarded;
 use super::live_terms::LiveTerms;
 use super::look::KeyAt;
+use super::mailbox::Mailbox;
+use super::mailbox::Room;
 use super::misreads::Misreads;
 use super::permit::Permits;
 use super::reply::Answerer;
-use super::request::{ToStats, ToSupervisor, ToTier, ToWarmer};
+use super::request::{ControlRequest, Envelope, TierRequest, ToStats, ToSupervisor, ToTier, ToWarmer};
 use super::root::Root;
 use super::strangers::{ONE_SEGMENT, Strangers};
 use super::supervisor::Supervisor;
 use super::throttle::Throttle;
+use super::tier::{Parts, TierContext, TierWorker};
 use super::tier_shared::TierShared;
 use super::warm_progress::{Job, WarmProgress};
 use crate::codec::pack::Packer;
@@ -40,6 +44,7 @@ use crate::engine::planner::Planner;
 use crate::engine::policy::Choice;
 use crate::engine::route::{Routes, TierId};
 use crate::engine::scope::Scope;
+use crate::engine::slice::CHANGES;
 use crate::engine::tier::Rules;
 use crate::engine::view::View;
 use crate::env::{Env, Spawner};
@@ -106,7 +111,7 @@ pub struct Wiring {
     pub(crate) budget: Mutex<Budget>,
     /// Where its bytes are worth most.
     pub(crate) planner: Mutex<Planner>,
-    pub(crate) inbox: Inbox,
+    pub(crate) control_queue: ControlQueue,
     pub(crate) control: Arc<Permits>,
     pub(crate) supervisor: Place<ToSupervisor>,
     pub(crate) warmer: Place<ToWarmer>,
@@ -139,18 +144,36 @@ pub struct Wiring {
     phase: AtomicU8,
 }
 
-/// What all share of one tier.
-fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan, misreads: &Arc<Misreads>) -> TierShared {
+/// What all share of one tier, which may hold as much as it is `told`.
+fn tier_shared(plan: &Plan, env: &Env, told: Told, tier: &TierPlan, misreads: &Arc<Misreads>) -> TierShared {
+    let id = TierId(told.tier as u8);
     let view = Arc::new(View::new(env.seed().wrapping_add(id.index() as u64)));
     let counters = Counters::sampled();
     let own = plan.prefixes.iter().filter(|one| one.tier == id.index());
     *counters.fruitless.lock() = Fruitless::claiming(own.map(|one| Arc::clone(&one.prefix)).collect());
     let counters = Arc::new(counters);
+    let places = Arc::new(Places::new(plan.load_concurrency));
+    let rules = Rules {
+        name: Arc::clone(&tier.name),
+        enabled: plan.enabled,
+        max_entry: plan.max_entry,
+        load_concurrency: plan.load_concurrency,
+        load_queue: plan.load_queue,
+    };
+    let parts = Parts {
+        rules,
+        view: Arc::clone(&view),
+        counters: Arc::clone(&counters),
+        told,
+        choice: tier.choice(),
+        places: Arc::clone(&places),
+    };
     TierShared {
+        mailbox: Mailbox::new(TierWorker::new(parts, env.now())),
         id,
         name: Arc::clone(&tier.name),
         terms: LiveTerms::new(tier.terms, true),
-        answerer: Answerer::tier(Arc::clone(&tier.name), Arc::clone(&view), Arc::clone(&counters)),
+        answerer: Answerer::tier(Arc::clone(&tier.name), Arc::clone(&counters)),
         view,
         keeps_decoded: tier.keep_decoded,
         counters,
@@ -158,7 +181,7 @@ fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan, misreads: &A
         place: Place::default(),
         packer: Packer::new(tier.compression, tier.compression_threshold, plan.max_entry),
         weigher: tier.weigher,
-        places: Arc::new(Places::new(plan.load_concurrency)),
+        places,
         has_overdue: AtomicBool::new(false),
         told_left: AtomicBool::new(false),
         incarnation: AtomicU64::new(0),
@@ -166,17 +189,17 @@ fn tier_shared(plan: &Plan, env: &Env, id: TierId, tier: &TierPlan, misreads: &A
         warn_bypass: Throttle::default(),
         warn_tags: Throttle::default(),
         warn_unawaited: Throttle::default(),
+        lost_writes_told: AtomicU64::new(0),
         failed: AtomicBool::new(false),
         lives: Mutex::default(),
     }
 }
 
 impl Wiring {
-    /// The shared part of a cache whose actors are not there yet. Must be called within a tokio runtime, on which what
-    /// has no other runtime will run.
+    /// The shared part of a cache whose actors are not there yet. Must be called within a tokio runtime, on
+    /// which what has no other runtime will run.
     ///
-    /// # Panics
-    /// Outside a tokio runtime.
+    /// # Panics Outside a tokio runtime.
     pub fn new(plan: Plan, env: Env, sources: Vec<WarmSource>) -> Arc<Self> {
         let spawner = Spawner::current().expect("the wiring of a cache is made within a runtime");
         Self::hosted(Settings::default(), plan, env, sources, spawner.clone(), spawner)
@@ -197,9 +220,9 @@ impl Wiring {
             plan.prefixes.iter().map(|one| (Arc::clone(&one.prefix), id(one.tier), one.ttl)).collect();
         let routes = Routes::new(names, prefixes, plan.default_tier.map(id));
         let misreads = Arc::default();
-        let tier = |(index, of)| tier_shared(&plan, &env, id(index), of, &misreads);
+        let budget = Budget::new(plan.budget, plan.floor, plan.max_entry, plan.tiers.len());
+        let tier = |(index, of)| tier_shared(&plan, &env, budget.told(index), of, &misreads);
         let tiers: Vec<TierShared> = plan.tiers.iter().enumerate().map(tier).collect();
-        let budget = Budget::new(plan.budget, plan.floor, plan.max_entry, tiers.len());
         let choices: Vec<Choice> = plan.tiers.iter().map(TierPlan::choice).collect();
         let required = plan.enabled && sources.iter().any(WarmSource::is_required);
         Arc::new(Self {
@@ -214,7 +237,7 @@ impl Wiring {
             spawner,
             budget: Mutex::new(budget),
             planner: Mutex::new(Planner::new(plan.budget, &choices)),
-            inbox: Inbox::default(),
+            control_queue: ControlQueue::default(),
             control: Permits::new("control".into(), CONTROL_MESSAGES, u64::MAX),
             supervisor: Place::default(),
             warmer: Place::default(),
@@ -244,8 +267,8 @@ impl Wiring {
         })
     }
 
-    /// Where warm sources are read: on the runtime of the host, and on that of the cache once that has ended, as those of
-    /// tests do.
+    /// Where warm sources are read: on the runtime of the host, and on that of the cache once that has ended,
+    /// as those of tests do.
     pub(crate) fn host(&self) -> &Spawner {
         if self.host_ended.load(Ordering::Relaxed) { &self.spawner } else { &self.host }
     }
@@ -256,7 +279,8 @@ impl Wiring {
         &self.tiers[id.index()]
     }
 
-    /// Where `key` belongs: its tier, and its hash there. Errors: `UnknownPrefix`, or that it is no key at all.
+    /// Where `key` belongs: its tier, and its hash there. Errors: `UnknownPrefix`, or that it is no key at
+    /// all.
     #[inline]
     pub(crate) fn place<'k>(&self, key: &'k impl IntoKey) -> Result<(&TierShared, KeyAt<'k>)> {
         let text = key.text();
@@ -299,7 +323,8 @@ impl Wiring {
         Ok((tier, route.prefix.map_or(&tier.terms, of_prefix), route.known))
     }
 
-    /// As [`Wiring::route`], for what is on its way to a tier: a first segment that no tier was made for is warned of.
+    /// As [`Wiring::route`], for what is on its way to a tier: a first segment that no tier was made for is
+    /// warned of.
     pub(crate) fn route_told(&self, key: &str) -> Result<(&TierShared, &LiveTerms)> {
         let (tier, terms, known) = self.routed(key)?;
         if !known {
@@ -322,8 +347,8 @@ impl Wiring {
         self.routes.reached(scope)
     }
 
-    /// As [`Wiring::reached`], for an invalidation on its way. Errors: `UnknownPrefix`, where the settings refuse the keys that
-    /// it names; `UnknownTier`.
+    /// As [`Wiring::reached`], for an invalidation on its way. Errors: `UnknownPrefix`, where the settings
+    /// refuse the keys that it names; `UnknownTier`.
     pub(super) fn reached_told(&self, scope: &Scope) -> Result<Vec<TierId>> {
         if let Some(first) = self.routes.unclaimed(scope) {
             let is_key = |key: &Key| key.as_str() == first;
@@ -340,34 +365,69 @@ impl Wiring {
         self.reached(scope)
     }
 
-    /// An invalidation names keys that begin with `first`, for which no tier was made: mostly a slip of the pen.
-    /// `is_whole`: it is all of a key, which may be anything; logs name no keys.
+    /// An invalidation names keys that begin with `first`, for which no tier was made: mostly a slip of the
+    /// pen. `is_whole`: it is all of a key, which may be anything; logs name no keys.
     fn note_unclaimed(&self, first: &str, is_whole: bool) {
         self.fallbacks.unknown_prefix.one();
         let tier = self.routes.default_tier().map(|id| &*self.tier(id).name);
         self.strangers.meet_scope(if is_whole { ONE_SEGMENT } else { first }, tier);
     }
 
-    /// What a tier is told once.
-    pub(crate) fn rules(&self, id: TierId) -> Rules {
-        Rules {
-            name: Arc::clone(&self.tier(id).name),
-            enabled: self.is_enabled(),
-            max_entry: self.plan.max_entry,
-            load_concurrency: self.plan.load_concurrency,
-            load_queue: self.plan.load_queue,
+    /// Puts `request` into the mailbox of tier `id`, and carries it out if the tier is idle. Dropped, and
+    /// thereby answered, once the cache has ended.
+    pub fn deliver(self: &Arc<Self>, id: TierId, request: impl Into<Envelope>) -> bool {
+        let tier = self.tier(id);
+        let envelope = request.into();
+        let room = envelope.request.room();
+        tier.mailbox.deliver(TierContext { wiring: self, tier }, envelope, room)
+    }
+
+    /// Leaves `request` to the actor of tier `id`: for a `Drop`, which may run anywhere.
+    pub(crate) fn leave(self: &Arc<Self>, id: TierId, request: TierRequest) {
+        let tier = self.tier(id);
+        tier.mailbox.leave(TierContext { wiring: self, tier }, request.into());
+    }
+
+    /// Puts an envelope into each of these mailboxes, and then carries out what it can of them, all together
+    /// as much as one call may.
+    pub(crate) fn deliver_all(self: &Arc<Self>, envelopes: Vec<(TierId, Envelope)>) {
+        let reached: Vec<&TierShared> = envelopes.iter().map(|(id, _)| self.tier(*id)).collect();
+        for (id, envelope) in envelopes {
+            let tier = self.tier(id);
+            tier.mailbox.push(TierContext { wiring: self, tier }, envelope);
+        }
+        let mut room = Room::CALL;
+        for tier in reached {
+            tier.mailbox.help(TierContext { wiring: self, tier }, &mut room);
         }
     }
 
-    /// Puts `parcel` into the inbox and wakes the supervisor, unless that is on its way.
-    pub(crate) fn post(&self, parcel: Parcel) {
-        if self.inbox.push(parcel) {
+    /// Takes a slice of the work of tier `id` on its actor's thread; returns whether there is more.
+    pub(super) fn work_as_actor(self: &Arc<Self>, id: TierId) -> bool {
+        let tier = self.tier(id);
+        tier.mailbox.work_as_actor(TierContext { wiring: self, tier })
+    }
+
+    /// Drops `value`, which stands for so many entries, where no turns run, for the `Drop` of what a host
+    /// keeps may take its time; here if it is little.
+    pub(super) fn drop_aside(&self, entries: u64, value: impl Send + 'static) {
+        if entries <= CHANGES as u64 || self.env.is_simulated() {
+            drop_guarded(value);
+        } else {
+            self.host().run_aside(move || drop_guarded(value));
+        }
+    }
+
+    /// Puts `request` behind those that the supervisor has not handled yet.
+    pub(crate) fn post_to_supervisor(&self, request: ControlRequest) {
+        if self.control_queue.push(request) {
             tell(&self.supervisor, ToSupervisor::Wake);
         }
-        // Order that bites: 1 a caller finds the cache open   2 it ends, and empties the inbox   3 the caller puts its parcel
-        // there, and nobody ever looks again. The ring's lock orders the two: a push after the last drain sees the end.
+        // Race: (1) a caller finds the cache open; (2) the cache ends, and empties the queue; (3) the caller
+        // adds to it, and nobody looks again. The queue's lock orders the two: a push after the last drain
+        // sees the end.
         if self.phase() == Phase::Closed {
-            self.inbox.drain(usize::MAX).for_each(drop);
+            while self.control_queue.pop().is_some() {}
         }
     }
 
@@ -396,7 +456,7 @@ impl Wiring {
     }
 
     /// Has all actors stop, and lets go of them, so that nothing keeps them alive.
-    pub(crate) fn disconnect(&self) {
+    pub(crate) fn disconnect(self: &Arc<Self>) {
         tell(&self.supervisor, ToSupervisor::End);
         tell(&self.warmer, ToWarmer::End);
         tell(&self.stats, ToStats::End);
@@ -409,12 +469,24 @@ impl Wiring {
             *tier.place.write() = None;
         }
         // What was accepted and cannot be handled any more is answered by being dropped.
-        self.inbox.drain(usize::MAX).for_each(drop);
+        while self.control_queue.pop().is_some() {}
+        for tier in &self.tiers {
+            let at = TierContext { wiring: self, tier };
+            drop(tier.mailbox.close(|worker| worker.close(at)));
+            tier.places.end_tier();
+        }
     }
 
-    /// Sets what each tier is to have, and returns what they are to be told: for tests that stand in for the supervisor.
+    /// Sets what each tier is to have, and returns what they are to be told: for tests that stand in for the
+    /// supervisor.
     pub fn aim(&self, aims: &[u64]) -> Vec<Told> {
         self.budget.lock().aim(aims)
+    }
+
+    /// Notes that a tier holds what it was told under that number, and returns what tiers are to be told
+    /// next: for tests that stand in for the supervisor.
+    pub fn acknowledge(&self, told: Told) -> Vec<Told> {
+        self.budget.lock().acknowledged(told.tier, told.order)
     }
 
     /// Puts `recipient` in the place of the supervisor: for tests that record what it is told.
@@ -425,6 +497,18 @@ impl Wiring {
     /// Puts `recipient` in the place of a tier.
     pub fn connect_tier(&self, id: TierId, recipient: Recipient<ToTier>) {
         *self.tier(id).place.write() = Some(recipient);
+    }
+
+    /// Has what tier `id` is sent wait for [`Wiring::take_envelopes`], and tells whoever is in its place of
+    /// each: for tests that stand in for the tier. `false`: from now on the tier itself carries out what it
+    /// is sent.
+    pub fn stand_in(&self, id: TierId, stands_in: bool) {
+        self.tier(id).mailbox.stand_in(stands_in);
+    }
+
+    /// What tier `id` was sent and nobody has carried out, in order.
+    pub fn take_envelopes(&self, id: TierId) -> Vec<Envelope> {
+        self.tier(id).mailbox.take_envelopes()
     }
 
     /// Puts `recipient` in the place of the warmer.

@@ -15,7 +15,7 @@ use super::load::{Ended, Slot, Telling, caught, copy_of, is_shared};
 use super::outcome::{Absence, Answer, Kind, Outcome, Share};
 use super::tags::Tagging;
 use super::text::give_back;
-use crate::actor::{Found, KeyAt, LoadCall, Seen};
+use crate::actor::{Found, KeyAt, LoadCall, PATIENCE, Seen};
 use crate::engine::given::Given;
 use crate::engine::key::Key;
 use crate::engine::stamp::Stamp;
@@ -31,9 +31,6 @@ use crate::waits::Place;
 
 /// How often a call asks the cache again, when the load that it waited for ended in a way that it cannot share.
 const ROUNDS_MAX: usize = 3;
-/// How long a call waits for a tier that is flooded to take it, so that a herd of callers still loads once. A tier that
-/// works takes thousands in some milliseconds.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What every call needs to know, found out.
 struct Call<'c, V, E> {

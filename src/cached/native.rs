@@ -6,12 +6,12 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use super::call::{PATIENCE, asked};
+use super::call::asked;
 use super::load::{Ended, Slot, Telling, caught, is_shared};
 use super::outcome::{Answer, Kind, Outcome};
 use super::tags::Tagging;
 use super::text::give_back;
-use crate::actor::{Found, KeyAt, LoadCall, Seen};
+use crate::actor::{Found, KeyAt, LoadCall, PATIENCE, Seen};
 use crate::codec::value::{Value, Wanted};
 use crate::engine::given::Given;
 use crate::engine::key::Key;

@@ -4,18 +4,14 @@
 //! here, and within an actor's turn the value is put aside until the turn is over. Never: encodes one.
 
 use std::any::Any;
-use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::aside::after_turn;
+
 /// Bytes around the value itself: the counts of two `Arc`s, and the pointer between them.
 const AROUND: usize = 5 * size_of::<usize>();
-
-thread_local! {
-    /// What was dropped within the turn that this thread runs; `None` outside of turns.
-    static ASIDE: RefCell<Option<Vec<Native>>> = const { RefCell::new(None) };
-}
 
 /// A native value. A clone shares it.
 pub(crate) struct Native {
@@ -78,31 +74,17 @@ impl fmt::Debug for Native {
 
 impl Drop for Native {
     fn drop(&mut self) {
-        let Self { value, size, is_stated } = self;
-        let mut value = value.take();
-        // Where the thread is ending nothing can be put aside, and no turn runs.
-        let _ = ASIDE.try_with(|aside| {
-            if let Ok(mut aside) = aside.try_borrow_mut()
-                && let Some(aside) = &mut *aside
-            {
-                aside.push(Self { value: value.take(), size: *size, is_stated: *is_stated });
-            }
-        });
-        // Half dropped or not, nobody sees it any more.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
+        if let Some(value) = self.value.take() {
+            // Half dropped or not, nobody sees it any more.
+            after_turn(move || drop(catch_unwind(AssertUnwindSafe(|| drop(value)))));
+        }
     }
-}
-
-/// Runs `turn`, in which the `Drop` of no native value runs; also returns what is left to be dropped.
-pub(crate) fn put_aside<R>(turn: impl FnOnce() -> R) -> (R, Vec<Native>) {
-    ASIDE.with_borrow_mut(|aside| *aside = Some(Vec::new()));
-    let done = turn();
-    (done, ASIDE.with_borrow_mut(Option::take).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aside::within_turn;
 
     struct Loud(Arc<()>);
 
@@ -116,9 +98,9 @@ mod tests {
     fn its_drop_runs_once_after_the_turn_and_a_panic_in_it_ends_there() {
         let alive = Arc::new(());
         let native = Native::new(Arc::new(Loud(Arc::clone(&alive))));
-        let ((), aside) = put_aside(|| drop((native.clone(), native)));
+        let ((), aside) = within_turn(|| drop((native.clone(), native)));
         assert_eq!((aside.len(), Arc::strong_count(&alive)), (2, 2), "it is kept until the turn is over");
-        drop(aside);
+        aside.into_iter().for_each(|later| later());
         assert_eq!(Arc::strong_count(&alive), 1);
         drop(Native::new(Arc::new(Loud(Arc::clone(&alive)))));
         assert_eq!(Arc::strong_count(&alive), 1);

@@ -129,14 +129,22 @@ impl Budget {
         self.shares.iter().map(|share| share.grant).sum()
     }
 
+    /// Gives `tier`, which is near its grant, a part of what nobody was ever given; nothing if there is no such part.
+    pub fn take_from_pool(&mut self, tier: usize) -> Vec<Told> {
+        let pool = self.pool();
+        if pool == 0 {
+            return Vec::new();
+        }
+        self.shares[tier].aim += pool.min(self.chunk);
+        self.advance()
+    }
+
     /// `tier` is near its grant; `used` are the bytes that each tier holds now. Nothing to tell: nobody has any to
     /// spare, and `tier` will ask again. Are bytes on their way already, then the same is told once more: whoever was told
     /// first may have died with it.
     pub fn ask(&mut self, tier: usize, used: &[u64]) -> Vec<Told> {
-        let pool = self.pool();
-        if pool > 0 {
-            self.shares[tier].aim += pool.min(self.chunk);
-            return self.advance();
+        if self.pool() > 0 {
+            return self.take_from_pool(tier);
         }
         let pending: Vec<Told> =
             (0..self.shares.len()).filter(|&one| self.is_shrinking(one)).map(|one| self.told(one)).collect();

@@ -107,6 +107,11 @@ impl Brought {
 }
 
 impl Outcome {
+    /// The error that it ended with, if it did.
+    pub(crate) fn error(&self) -> Option<&Error> {
+        if let Self::Failed(error) | Self::FailedAlone(error) = self { Some(error) } else { None }
+    }
+
     /// In which way it failed, if it did.
     pub fn failed(&self) -> Option<ErrorKind> {
         match self {

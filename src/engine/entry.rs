@@ -9,9 +9,7 @@
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::OnceLock;
-use std::sync::atomic::{
-    AtomicU16, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
-};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -101,7 +99,7 @@ pub struct Fields {
     /// How far `since` is behind `seq`.
     since: u32,
     slot: u32,
-    /// Bytes of the decoded copy; [`SEALED`] or [`BARE`]: there will be none any more.
+    /// Bytes of the decoded copy; [`SEALED`]: there will be none any more.
     decoded_weight: AtomicU32,
     /// Milliseconds from the store until it is no longer served, where `rare` does not tell more.
     ttl: u32,
@@ -146,10 +144,8 @@ pub(crate) const DECODED: usize = 4 * size_of::<usize>();
 
 const STORED_BITS: u32 = STORED_END.ilog2();
 const KEY_BITS: u32 = 11;
-/// A copy that was weighed is there, or on its way.
+/// No decoded copy is added any more.
 const SEALED: u32 = u32::MAX;
-/// No copy ever came.
-const BARE: u32 = SEALED - 1;
 static NO_TAGS: Tags = Tags::NONE;
 static PLAIN: Packed = Packed::Plain;
 
@@ -266,13 +262,6 @@ impl Entry {
         Value::of_stored(bytes, self.fingerprint(), packed(self).clone(), charged)
     }
 
-    /// Whether it was sealed with nothing to it but its key and its bytes: no copy of a host's, whose end may do anything, and
-    /// no reader on its way with one, who has noted its weight.
-    pub(crate) fn is_bare(&self) -> bool {
-        let fields = self.parts().0;
-        fields.rare.is_none() && fields.decoded_weight.load(Relaxed) == BARE
-    }
-
     /// A load of its key failed: nobody has it loaded anew until what `pause` says of the number of failures.
     pub(crate) fn put_off(&self, now: Moment, pause: impl FnOnce(u32) -> Duration) {
         if let Some(rare) = &self.parts().0.rare {
@@ -307,10 +296,9 @@ impl Entry {
 
     /// Lets no reader add a decoded copy from now on; returns what there is of one weighs.
     pub(crate) fn seal(&self) -> u64 {
-        let noted = &self.parts().0.decoded_weight;
-        match noted.compare_exchange(0, BARE, AcqRel, Acquire) {
-            Ok(_) | Err(BARE | SEALED) => 0,
-            Err(_) => noted.swap(SEALED, AcqRel).into(),
+        match self.parts().0.decoded_weight.swap(SEALED, AcqRel) {
+            SEALED => 0,
+            weight => weight.into(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::Duration;
 
-use super::{BARE, Decoded, Fields, Freshness, KEY_BITS, NO_TAGS, Origin, PLAIN, SEALED, STORED_BITS};
+use super::{Decoded, Fields, Freshness, KEY_BITS, NO_TAGS, Origin, PLAIN, SEALED, STORED_BITS};
 use crate::codec::fingerprint::Fingerprint;
 use crate::codec::pack::Packed;
 use crate::engine::copied::{self, Copied};
@@ -242,7 +242,7 @@ pub trait ReadEntry {
     /// Bytes that its decoded copy is charged with; none once it was taken out.
     fn decoded_weight(&self) -> u64 {
         match self.parts().0.decoded_weight.load(Acquire) {
-            BARE | SEALED => 0,
+            SEALED => 0,
             weight => weight.into(),
         }
     }
@@ -256,7 +256,7 @@ pub trait ReadEntry {
     fn add_decoded(&self, copy: Decoded, weight: u32) -> Result<(), Decoded> {
         let fields = self.parts().0;
         let noted = weight != 0
-            && weight < BARE
+            && weight < SEALED
             && fields.decoded_weight.compare_exchange(0, weight, AcqRel, Acquire).is_ok();
         if !noted {
             return Err(copy);

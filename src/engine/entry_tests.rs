@@ -83,34 +83,6 @@ fn a_decoded_copy_is_kept_once_and_not_after_the_entry_left() {
 }
 
 #[test]
-fn an_entry_is_bare_that_left_without_a_copy_tags_or_a_body_of_its_own() {
-    let life = Life::fresh_for(Duration::from_secs(1), Moment::START);
-    let is_bare = |body: usize, tags: &[&str], before: fn(&Entry), after: fn(&Entry)| {
-        let entry = Entry::new(draft("a", body, life, tags), 0, 0, 0);
-        before(&entry);
-        assert!(!entry.is_bare(), "a reader may still come");
-        entry.seal();
-        after(&entry);
-        entry.is_bare()
-    };
-    let nothing = |_: &Entry| ();
-    let copy = |entry: &Entry| drop(entry.add_decoded(Arc::new(ReadAs(1_u32)), 50));
-    assert!(is_bare(0, &[], nothing, nothing));
-    assert!(is_bare(0, &[], nothing, copy), "it comes too late");
-    assert!(!is_bare(0, &[], copy, nothing));
-    assert!(!is_bare(0, &["a"], nothing, nothing));
-    assert!(!is_bare(5_000, &[], nothing, nothing));
-}
-
-#[test]
-fn an_entry_to_which_a_reader_is_on_its_way_with_a_copy_is_not_bare() {
-    let entry = Entry::new(draft("a", 0, Life::fresh_for(Duration::MAX, Moment::START), &[]), 0, 0, 0);
-    // As between the two steps of `add_decoded`.
-    entry.parts().0.decoded_weight.store(50, Relaxed);
-    assert_eq!((entry.seal(), entry.is_bare(), entry.seal(), entry.is_bare()), (50, false, 0, false));
-}
-
-#[test]
 fn marks_are_left_for_the_policy_and_for_the_search_for_unused_copies() {
     let life = Life::fresh_for(Duration::MAX, Moment::START);
     let entry = Entry::new(draft("a", 0, life, &[]), 0, 0, 0);

@@ -32,6 +32,11 @@ pub struct Remains {
 }
 
 impl Remains {
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.slots.0.len() as u64
+    }
+
     /// Drops at most `limit` entries; returns whether there are more.
     pub fn drop_some(&mut self, limit: usize) -> bool {
         if !self.shown.drop_some(limit) {

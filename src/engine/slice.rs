@@ -8,7 +8,7 @@
 //! tells whether it does.
 
 /// Entries that one turn stores or takes out at most.
-pub const CHANGES: usize = 128;
+pub const CHANGES: usize = 64;
 /// Entries that are looked at in the time in which one is stored or taken out.
 pub const LOOKS_PER_CHANGE: usize = 32;
 /// Entries that one turn only looks at, at most.

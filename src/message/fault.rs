@@ -24,8 +24,10 @@ pub struct Break {
 pub enum Breaks {
     /// The turn of the tier of this name panics where the guard catches it.
     Turn(Arc<str>),
-    /// The actor of the tier of this name dies, with what waits in its mailbox.
+    /// The actor of the tier of this name dies.
     Tier(Arc<str>),
+    /// Until it is said otherwise with `false`, the tier of this name seems to be in the middle of a turn: what it is sent waits.
+    Busy(Arc<str>, bool),
     /// The supervisor dies.
     Supervisor,
     /// The warmer dies.

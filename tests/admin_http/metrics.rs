@@ -37,8 +37,8 @@ pub(crate) fn work(host: &Host) {
         for breaks in [Breaks::Turn("query".into()), Breaks::Tier("query".into()), Breaks::Warmer] {
             cache.supervisor().send(Break::new(breaks)).await.expect("it breaks");
         }
-        // Refused until those that died are back in their places.
-        while cache.written().await.is_err() {}
+        // Until those that died are back in their places.
+        while cache.stats().await.map_or(0, |stats| stats.total().restarts) < 2 {}
         while cache.warm(WarmScope::All).await.is_err() {}
     });
 }
@@ -90,11 +90,9 @@ fn metrics_tell_what_took_place() {
     assert!(sum >= 0.001, "{sum}");
     let up_to = |end| now.value("apex_cache_load_duration_seconds_bucket", &[("tier", "user"), ("le", end)]);
     assert!(up_to("0.000512") < 52.0 && up_to("33.554432") > 51.0);
-    for name in ["turn", "queue"] {
-        let count = format!("apex_cache_{name}_duration_seconds_count");
-        assert!(now.value(&count, USER) >= before.value(&count, USER).max(1.0), "{count}");
-    }
-    assert!(now.value("apex_cache_supervisor_turn_duration_seconds_count", &[]) > 50.0);
+    let turns = "apex_cache_turn_duration_seconds_count";
+    assert!(now.value(turns, USER) >= before.value(turns, USER).max(1.0));
+    assert!(now.value("apex_cache_supervisor_turn_duration_seconds_count", &[]) > 0.0);
 }
 
 #[test]

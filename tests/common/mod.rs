@@ -34,3 +34,9 @@ pub async fn settle() {
         tokio::task::yield_now().await;
     }
 }
+
+/// Makes the tier of this name seem to be in the middle of a turn, or not any more.
+pub async fn busy(cache: &Cache, tier: &str, is_busy: bool) {
+    use apex_cache::message::{Break, Breaks};
+    cache.supervisor().send(Break::new(Breaks::Busy(tier.into(), is_busy))).await.expect("it is a tier");
+}

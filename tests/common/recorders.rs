@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use apex_cache::actor::Wiring;
-use apex_cache::actor::request::{Accepted, TierRequest, ToStats, ToSupervisor, ToTier, ToWarmer};
+use apex_cache::actor::request::{Envelope, TierRequest, ToStats, ToSupervisor, ToTier, ToWarmer};
 use apex_cache::{Env, Key, Settings, TierId, Value, WarmSource};
 
 /// The messages that a recorder was told, the oldest first.
@@ -46,21 +46,52 @@ impl<M> Recorded<M> {
     }
 }
 
-impl Recorded<ToTier> {
-    /// The requests of the next message, which must be a batch.
-    pub async fn batch(&self) -> Vec<Accepted> {
-        match self.next().await {
-            ToTier::Batch(batch) => batch,
-            other => panic!("no batch: {other:?}"),
+/// A tier that keeps what it is sent.
+pub struct RecordedTier {
+    wiring: Arc<Wiring>,
+    id: TierId,
+    woken: Recorded<ToTier>,
+}
+
+impl RecordedTier {
+    /// All that came since the last look.
+    pub fn take(&self) -> Vec<Envelope> {
+        self.woken.take();
+        self.wiring.take_envelopes(self.id)
+    }
+
+    /// All that came since the last look; waits until there is something.
+    pub async fn batch(&self) -> Vec<Envelope> {
+        loop {
+            let batch = self.take();
+            if !batch.is_empty() {
+                return batch;
+            }
+            self.woken.next().await;
         }
     }
 
-    /// The next message, which must be a batch of one request.
+    /// The request that came since the last look, which must be one.
     pub async fn request(&self) -> TierRequest {
         let mut batch = self.batch().await;
         assert_eq!(batch.len(), 1, "one request was expected: {batch:?}");
         batch.remove(0).request
     }
+
+    /// Whether nothing came since the last look.
+    pub fn is_empty(&self) -> bool {
+        self.woken.is_empty()
+    }
+}
+
+/// Puts somebody in the place of tier `id` who does `act` with each envelope that it is sent.
+pub fn stand_for_tier(wiring: &Arc<Wiring>, id: TierId, mut act: impl FnMut(Envelope) + 'static) {
+    wiring.stand_in(id, true);
+    let envelopes = Arc::clone(wiring);
+    wiring.connect_tier(
+        id,
+        stand(move |_: ToTier| envelopes.take_envelopes(id).into_iter().for_each(&mut act)),
+    );
 }
 
 /// An actor that does with messages what a test says.
@@ -109,7 +140,7 @@ pub struct Neighbours {
     pub supervisor: Recorded<ToSupervisor>,
     pub warmer: Recorded<ToWarmer>,
     pub stats: Recorded<ToStats>,
-    pub tiers: Vec<Recorded<ToTier>>,
+    pub tiers: Vec<RecordedTier>,
 }
 
 impl Neighbours {
@@ -126,7 +157,8 @@ impl Neighbours {
         let tier = |tier: &apex_cache::actor::TierShared| {
             let (recipient, recorded) = recorder();
             wiring.connect_tier(tier.id, recipient);
-            recorded
+            wiring.stand_in(tier.id, true);
+            RecordedTier { wiring: Arc::clone(&wiring), id: tier.id, woken: recorded }
         };
         let tiers = wiring.tiers.iter().map(tier).collect();
         Self { wiring, supervisor, warmer, stats, tiers }
@@ -138,7 +170,7 @@ impl Neighbours {
     }
 
     /// What the tier called `name` was told.
-    pub fn tier(&self, name: &str) -> &Recorded<ToTier> {
+    pub fn tier(&self, name: &str) -> &RecordedTier {
         &self.tiers[self.id(name).index()]
     }
 }

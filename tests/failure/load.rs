@@ -85,6 +85,9 @@ async fn breaker(cache: Cache, done: Arc<AtomicBool>) -> (u64, Duration) {
         let began = clock();
         cache.supervisor().send(Break::new(how)).await.unwrap();
         crashes += 1;
+        while stats_of(&cache, "user").await.restarts < crashes {
+            tokio::task::yield_now().await;
+        }
         while let Err(error) = cache.set("user::breaker", &crashes).await {
             if error.kind() == ErrorKind::TierFailed {
                 cache.revive("user").await.unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apex_cache::{Cache, ErrorKind, Pattern, Scope};
 
-use crate::common::{cache, paused, settle};
+use crate::common::{busy, cache, paused, settle};
 use crate::source::{Source, held, join, threads};
 
 /// Polls `call` once and drops it.
@@ -30,12 +30,16 @@ fn an_invalidation_that_was_polled_once_and_dropped_is_applied() {
         let cache = cache().await;
         for scope in [Scope::from(pattern("user::1::*")), Scope::All, Scope::Tier("user".into())] {
             cache.set("user::1::x", "old").await.unwrap();
+            busy(&cache, "user", true).await;
             assert!(poll_once(cache.invalidate(scope.clone())), "{scope}: it was answered at once");
+            busy(&cache, "user", false).await;
             settle().await;
             assert!(!cache.contains("user::1::x").unwrap(), "{scope} was lost with its caller");
         }
         cache.set("user::1::x", "old").await.unwrap();
+        busy(&cache, "user", true).await;
         assert!(poll_once(cache.remove("user::1::x").into_future()));
+        busy(&cache, "user", false).await;
         settle().await;
         assert!(!cache.contains("user::1::x").unwrap(), "the remove was lost with its caller");
     });
@@ -56,8 +60,10 @@ fn an_invalidation_that_was_never_polled_is_not_begun() {
 fn a_set_whose_deadline_passes_is_stored_all_the_same() {
     paused(async || {
         let cache = cache().await;
+        busy(&cache, "user", true).await;
         let error = cache.set("user::1::x", "new").deadline(Duration::ZERO).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout);
+        busy(&cache, "user", false).await;
         settle().await;
         assert_eq!(cache.get_with("user::1::x", String::clone).unwrap().as_deref(), Some("new"));
     });
@@ -71,11 +77,13 @@ fn an_invalidation_that_timed_out_behind_much_work_is_applied_and_keeps_loads_ou
         let load = source.ask(&cache, "user::1::x");
         gate.begun().await;
         source.write("user::1::x");
+        busy(&cache, "user", true).await;
         for number in 0..1_000 {
             assert!(poll_once(cache.set(format!("user::{number}::y"), &number)));
         }
         let invalidation = cache.invalidate(pattern("user::*")).into_future();
         assert!(tokio::time::timeout(Duration::ZERO, invalidation).await.is_err(), "nobody was busy");
+        busy(&cache, "user", false).await;
         settle().await;
         gate.open();
         assert!(!join(load).await.unwrap().is_stored(), "the load was not overtaken");

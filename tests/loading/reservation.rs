@@ -5,7 +5,7 @@ use std::time::Duration;
 use apex_cache::message::{Break, Breaks};
 use apex_cache::{Cache, Filled, Loaded, Reservation, Reserved, Settings, Source as From, Tag};
 
-use crate::common::{advance, cache, cache_with, paused, settle};
+use crate::common::{advance, busy, cache, cache_with, paused, settle};
 use crate::source::{Row, Source, clock, go, held, info_of, join};
 
 const KEY: &str = "user::42::profile";
@@ -89,8 +89,10 @@ fn a_reservation_that_is_dropped_frees_the_key_for_the_next_who_waits() {
         settle().await;
         assert_eq!(info_of(&cache, "user").await.loads, (0, 0));
         // A call that is dropped before it is answered keeps nobody waiting either.
+        busy(&cache, "user", true).await;
         let call = cache.get_or_reserve::<Row>(KEY);
         assert!(tokio::time::timeout(Duration::ZERO, call.into_future()).await.is_err());
+        busy(&cache, "user", false).await;
         assert_eq!(source.get(&cache, KEY).await.unwrap().version, 1);
     });
 }

@@ -9,6 +9,7 @@ use apex_cache::{Cache, Error, ErrorKind, Key, Settings, cache_invalidate};
 use serde::{Serialize, Serializer};
 
 use super::log::Log;
+use super::storm::busy;
 
 /// Cannot be shown.
 struct Unshown;
@@ -192,11 +193,13 @@ fn what_a_full_tier_refuses_is_sent_again_though_the_caller_gave_up() {
             () = &mut change => unreachable!("it waits"),
             () = tokio::task::yield_now() => {}
         }
-        // All are sent before the tier has a turn: more than it has places for, also those that it keeps back.
+        // More than the tier has places for, also those that it keeps back.
+        busy(&cache, "user", true).await;
         let flood: Vec<_> = (0..300)
             .map(|n| cache.supervisor().send(Invalidate::new(Key::parse(&format!("user::2::{n}")).unwrap())))
             .collect();
         drop(change);
+        busy(&cache, "user", false).await;
         let mut refused = 0;
         for sent in flood {
             refused += u32::from(sent.await.is_err_and(|error| error.kind() == ErrorKind::Overloaded));

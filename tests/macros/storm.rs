@@ -65,6 +65,12 @@ impl Slow {
     }
 }
 
+/// Makes the tier of this name seem to be in the middle of a turn, or not any more.
+pub(super) async fn busy(cache: &Cache, tier: &str, is_busy: bool) {
+    use apex_cache::message::{Break, Breaks};
+    cache.supervisor().send(Break::new(Breaks::Busy(tier.into(), is_busy))).await.expect("it is a tier");
+}
+
 pub(super) async fn settle() {
     apex_cache::testing::advance(Duration::ZERO).await;
 }

@@ -185,6 +185,7 @@ impl Source {
 
     async fn read(&self) -> u32 {
         self.gate.acquire().await.expect("it is not closed").forget();
+        tokio::task::yield_now().await;
         self.runs.fetch_add(1, SeqCst)
     }
 

@@ -11,7 +11,7 @@ use apex_cache::message::{Invalidate, Invalidated};
 use apex_cache::testing::{builder, paused};
 use apex_cache::{Cache, Error, ErrorKind, Key, Settings, cache_invalidate, cached};
 
-use super::storm::{Call, Slow, poll_all, settle};
+use super::storm::{Call, Slow, busy, poll_all, settle};
 
 #[test]
 fn after_a_load_of_another_kind_that_failed_one_body_runs_for_all_who_waited() {
@@ -106,12 +106,16 @@ fn an_invalidation_that_a_full_tier_refused_is_sent_again() {
     paused(|| async {
         let cache = builder().settings(Settings::default().queue_messages(128)).start().await.unwrap();
         cache.set("user::1::name", "Ann").await.unwrap();
-        // All are sent before the tier has a turn: more than it has places for, also those that it keeps back.
+        // More than the tier has places for, also those that it keeps back.
+        busy(&cache, "user", true).await;
         let flood: Vec<_> = (0..300)
             .map(|n| cache.supervisor().send(Invalidate::new(Key::parse(&format!("user::2::{n}")).unwrap())))
             .collect();
         let seen: Arc<AtomicU32> = Arc::default();
-        change(&cache, 1, Arc::clone(&seen)).await;
+        tokio::join!(change(&cache, 1, Arc::clone(&seen)), async {
+            tokio::task::yield_now().await;
+            busy(&cache, "user", false).await;
+        });
         assert_eq!(seen.load(Relaxed), 1);
         assert!(!cache.contains("user::1::name").unwrap());
         let mut refused = 0;

@@ -76,7 +76,7 @@ impl Cells {
     pub(crate) fn add(&mut self, record: &Record) {
         self.seeds += 1;
         self.operations += record.events.len() as u64;
-        let Faults { crash, cancel, error, panic, hang, slices, shutdown } = record.faults;
+        let Faults { crash, cancel, error, panic, hang, slices, shutdown, busy } = record.faults;
         self.faults.crash += crash;
         self.faults.cancel += cancel;
         self.faults.error += error;
@@ -84,6 +84,7 @@ impl Cells {
         self.faults.hang += hang;
         self.faults.slices += slices;
         self.faults.shutdown += shutdown;
+        self.faults.busy += busy;
     }
 
     /// The cell with the fewest reads.
@@ -114,9 +115,9 @@ impl fmt::Display for Cells {
         }
         let (scope, entrance, least) = self.smallest();
         let Self { seeds, operations, fence_reads, faults, .. } = self;
-        let Faults { crash, cancel, error, panic, hang, slices, shutdown } = faults;
+        let Faults { crash, cancel, error, panic, hang, slices, shutdown, busy } = faults;
         write!(f, "\nsimulation: seeds={seeds} operations={operations} fence_reads={fence_reads} ")?;
         write!(f, "smallest_cell={scope} x {entrance}: {least} faults: crash={crash} cancel={cancel} ")?;
-        write!(f, "error={error} panic={panic} hang={hang} slices={slices} shutdown={shutdown}")
+        write!(f, "error={error} panic={panic} hang={hang} slices={slices} shutdown={shutdown} busy={busy}")
     }
 }

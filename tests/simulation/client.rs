@@ -12,7 +12,7 @@ use apex_cache::message::{Break, Breaks, Get, UserActive};
 use apex_cache::{Cache, Error, ErrorKind, Hit, Key, Source, WarmScope};
 
 use crate::plan::{KEYS, Plan, TIERS};
-use crate::source::Random;
+use crate::source::{Random, go};
 use crate::world::{Did, Event, Order, Row, World, pause};
 
 /// What a client did that ended the cache.
@@ -52,6 +52,9 @@ impl Client {
             }
             if self.plan.ends_early && self.number == 0 && call + 4 == self.plan.calls {
                 self.shut_down().await;
+            }
+            if self.plan.busy && self.random.below(6) == 0 {
+                self.hold_a_tier();
             }
             self.call().await;
             // Each key at most once: nothing changes between two of these.
@@ -222,6 +225,20 @@ impl Client {
         }
         pause(1).await; // by now it broke
         self.end(&call, broke);
+    }
+
+    /// Has a tier seem to be in the middle of a turn, while others do so many of their own: what it is sent waits.
+    fn hold_a_tier(&mut self) {
+        let name: std::sync::Arc<str> = TIERS[self.random.below(2) as usize].into();
+        let (cache, turns) = (self.cache.clone(), 1 + self.random.below(32));
+        self.world.with(|record| record.faults.busy += 1);
+        drop(cache.supervisor().send(Break::new(Breaks::Busy(name.clone(), true))));
+        drop(go(async move {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+            drop(cache.supervisor().send(Break::new(Breaks::Busy(name, false))));
+        }));
     }
 
     async fn revive(&mut self) {

@@ -137,6 +137,8 @@ pub(crate) struct Plan {
     pub(crate) stale: [u32; KEYS.len()],
     pub(crate) crashes: bool,
     pub(crate) cancels: bool,
+    /// Tiers seem to be in the middle of a turn now and then.
+    pub(crate) busy: bool,
     /// Of a hundred loads so many fail, and as many panic, and as many hang.
     pub(crate) faulty: u64,
     /// So many entries more in the tier of users, so that what looks at all of them takes several turns.
@@ -182,6 +184,7 @@ impl Plan {
             calls: 16 + random.below(24),
             crashes: random.below(3) == 0,
             cancels: random.below(2) == 0,
+            busy: random.below(3) > 0,
             faulty: random.below(6),
             ends_early: random.below(16) == 0,
         }

@@ -125,6 +125,7 @@ pub(crate) struct Faults {
     pub(crate) hang: u64,
     pub(crate) slices: u64,
     pub(crate) shutdown: u64,
+    pub(crate) busy: u64,
 }
 
 /// All that took place.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::Actor;
 
-use apex_cache::actor::request::{Accepted, Item, TierRequest, ToTier};
+use apex_cache::actor::request::{Bulk, Item, TierRequest};
 use apex_cache::actor::{Reply, TierActor};
 use apex_cache::message::TierStats;
 use apex_cache::{Scope, Settings};
@@ -85,12 +85,13 @@ fn the_difference_of_two_snapshots_is_what_happened_between_them() {
 /// Puts `keys` into the tier of users and reads each as often as its place in the list says.
 async fn read_some(alone: &Alone, keys: &[String]) {
     let id = alone.neighbours.id("user");
-    let tier = TierActor::new(&alone.neighbours.wiring, id).start();
+    alone.neighbours.wiring.stand_in(id, false);
+    let _tier = TierActor::new(&alone.neighbours.wiring, id).start();
     let ttl = |at: usize| Duration::from_secs(if at == 0 { 1 } else { 3_600 });
     let item = |(at, text): (usize, &String)| Item::new(key(text), value(1), ttl(at)).into();
     let (reply, stored) = Reply::new("user".into());
     let items = keys.iter().enumerate().map(item).collect();
-    tier.do_send(ToTier::Batch(vec![Accepted::new(TierRequest::SetMany { items, reply })]));
+    alone.neighbours.wiring.deliver(id, TierRequest::SetMany(Bulk::new(items, reply)));
     stored.await.expect("answered").expect("stored");
     let shared = alone.neighbours.wiring.tier(id);
     for (at, text) in keys.iter().enumerate() {

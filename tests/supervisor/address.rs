@@ -1,6 +1,6 @@
 //! Public messages on the bare actix address, and what that takes away.
 
-use apex_cache::actor::request::{TierRequest, ToStats, ToWarmer};
+use apex_cache::actor::request::{Bulk, Envelope, TierRequest, ToStats, ToWarmer};
 use apex_cache::engine::tier::{Stored, Taken};
 use apex_cache::message::{
     Contains, Get, GetOrLoad, History, Info, Invalidate, Remove, RemoveMany, ReviveTier, SetMany, Stats,
@@ -9,36 +9,28 @@ use apex_cache::message::{
 use apex_cache::{ErrorKind, Scope, Settings, WarmScope};
 
 use super::common::{paused, settle};
-use super::recorders::{key, number, stand, value};
+use super::recorders::{key, number, stand, stand_for_tier, value};
 use super::{Alone, set};
 
 const KEPT: Stored = Stored { kept: true, replaced: false };
 
 /// Has the tier of users, the warmer and the stats actor answer what they are asked.
 fn answered(alone: &Alone) {
-    use apex_cache::actor::request::ToTier;
-    let tier = |message: ToTier| {
-        let ToTier::Batch(batch) = message else { panic!("no batch: {message:?}") };
-        for accepted in batch {
-            match accepted.request {
-                TierRequest::Get { reply, .. } => reply.answer(Ok(None)),
-                TierRequest::Contains { reply, .. } => reply.answer(Ok(true)),
-                TierRequest::Set { reply, .. } => reply.answer(Ok(KEPT)),
-                TierRequest::SetMany { items, reply } => {
-                    reply.answer(Ok(items.iter().map(|_| Ok(KEPT)).collect()));
-                }
-                TierRequest::Remove { reply, .. } | TierRequest::Invalidate { reply, .. } => {
-                    reply.answer(Ok(Taken { matched: 1, ..Taken::default() }));
-                }
-                TierRequest::Revive { reply } => reply.answer(Ok(false)),
-                TierRequest::RemoveMany { keys, reply } => {
-                    reply.answer(Ok(vec![Taken { matched: 1, ..Taken::default() }; keys.len()]));
-                }
-                other => drop(other),
-            }
+    let act = |envelope: Envelope| match envelope.request {
+        TierRequest::Get { reply, .. } => reply.answer(Ok(None)),
+        TierRequest::Contains { reply, .. } => reply.answer(Ok(true)),
+        TierRequest::Set { reply, .. } => reply.answer(Ok(KEPT)),
+        TierRequest::SetMany(Bulk { left, reply, .. }) => reply.answer(Ok(left.map(|_| Ok(KEPT)).collect())),
+        TierRequest::Remove { reply, .. } | TierRequest::Invalidate { reply, .. } => {
+            reply.answer(Ok(Taken { matched: 1, ..Taken::default() }));
         }
+        TierRequest::Revive { reply } => reply.answer(Ok(false)),
+        TierRequest::RemoveMany(Bulk { left, reply, .. }) => {
+            reply.answer(Ok(left.map(|_| Taken { matched: 1, ..Taken::default() }).collect()));
+        }
+        other => drop(other),
     };
-    alone.wiring().connect_tier(alone.neighbours.id("user"), stand(tier));
+    stand_for_tier(alone.wiring(), alone.neighbours.id("user"), act);
     alone.wiring().connect_warmer(stand(|message| match message {
         ToWarmer::Warm(_, reply) => reply.answer(Ok(apex_cache::message::WarmReport::default())),
         ToWarmer::UserActive(_, reply) => reply.answer(Ok(true)),

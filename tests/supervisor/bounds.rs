@@ -15,7 +15,7 @@ fn narrow() -> Alone {
 }
 
 /// Fills every place in front of the tier of users; what is returned holds them.
-async fn flood(alone: &Alone) -> Vec<apex_cache::actor::request::Accepted> {
+async fn flood(alone: &Alone) -> Vec<apex_cache::actor::request::Envelope> {
     for number in 0..MESSAGES {
         drop(alone.post(set(&format!("user::{number}"), number)));
     }

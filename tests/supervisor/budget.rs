@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix::Actor;
 
-use apex_cache::actor::request::{TierRequest, ToSupervisor, ToTier};
+use apex_cache::actor::request::{TierRequest, ToSupervisor};
 use apex_cache::actor::{Pending, Request, Supervisor};
 use apex_cache::engine::budget::Told;
 use apex_cache::engine::moment::Moment;
@@ -45,14 +45,11 @@ fn grants(alone: &Alone) -> Vec<(usize, u64)> {
 fn told(alone: &Alone) -> Vec<Told> {
     let mut grants = Vec::new();
     for (tier, recorded) in alone.neighbours.tiers.iter().enumerate() {
-        for message in recorded.take() {
-            let ToTier::Batch(batch) = message else { panic!("no batch: {message:?}") };
-            for accepted in batch {
-                let TierRequest::Grant { bytes, order } = accepted.request else {
-                    panic!("no grant: {accepted:?}")
-                };
-                grants.push(Told { tier, bytes, order });
-            }
+        for envelope in recorded.take() {
+            let TierRequest::Grant { bytes, order } = envelope.request else {
+                panic!("no grant: {envelope:?}")
+            };
+            grants.push(Told { tier, bytes, order });
         }
     }
     grants

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apex_cache::actor::request::TierRequest;
+use apex_cache::actor::request::{Bulk, TierRequest};
 use apex_cache::engine::flight::Class;
 use apex_cache::engine::tier::{Stored, Taken};
 use apex_cache::message::{Contains, Get, GetOrLoad, Remove, SetMany};
@@ -105,10 +105,10 @@ fn many_sets_are_split_by_tier_and_their_results_come_back_in_the_order_given() 
         ];
         let stored = alone.post(SetMany::new(entries));
         for (tier, numbers) in [("user", vec![1, 4]), ("config", vec![2]), ("reference", vec![5])] {
-            let TierRequest::SetMany { items, reply } = alone.tier(tier).request().await else {
+            let TierRequest::SetMany(Bulk { left, reply, .. }) = alone.tier(tier).request().await else {
                 panic!("{tier} was told something else");
             };
-            assert_eq!(items.iter().map(|item| number(&item.value())).collect::<Vec<_>>(), numbers);
+            assert_eq!(left.map(|item| number(&item.value())).collect::<Vec<_>>(), numbers);
             let stored = |number: u64| Ok(Stored { kept: true, replaced: number == 4 });
             reply.answer(Ok(numbers.into_iter().map(stored).collect()));
         }
@@ -133,7 +133,7 @@ fn bulk_goes_to_a_tier_in_chunks_of_a_mebibyte() {
         let sizes: Vec<usize> = batch
             .iter()
             .map(|accepted| match &accepted.request {
-                TierRequest::SetMany { items, .. } => items.len(),
+                TierRequest::SetMany(bulk) => bulk.left.len(),
                 other => panic!("no chunk: {other:?}"),
             })
             .collect();
@@ -147,7 +147,7 @@ fn one_broken_tier_fails_only_its_own_entries_of_many_sets() {
         let alone = Alone::new();
         let stored = alone.post(SetMany::new(vec![set("user::1", 1), set("config::a", 2)]));
         drop(alone.tier("user").request().await); // it broke with the request
-        let TierRequest::SetMany { reply, .. } = alone.tier("config").request().await else {
+        let TierRequest::SetMany(Bulk { reply, .. }) = alone.tier("config").request().await else {
             panic!("no sets")
         };
         reply.answer(Ok(vec![Ok(KEPT)]));

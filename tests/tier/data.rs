@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apex_cache::actor::Reply;
-use apex_cache::actor::request::{Accepted, Item, TierRequest, ToTier};
+use apex_cache::actor::request::{Bulk, Item, TierRequest};
 use apex_cache::engine::tier::Stored;
 use apex_cache::{ErrorKind, Scope, Settings, Source};
 
@@ -67,7 +67,8 @@ fn values_of_one_message_are_stored_in_order_and_each_has_its_result() {
         let tier = Alone::with(&Settings::default().max_entry_size(4_096));
         let item = |text: &str, value| Item::new(key(text), value, TTL).into();
         let items = vec![item("user::1", value(1)), item("user::2", bulk(5_000)), item("user::1", value(3))];
-        let stored = tier.ask(|reply| TierRequest::SetMany { items, reply }).await.expect("the tier serves");
+        let stored =
+            tier.ask(|reply| TierRequest::SetMany(Bulk::new(items, reply))).await.expect("the tier serves");
         assert_eq!(stored.len(), 3);
         assert!(stored[0].is_ok() && stored[2].as_ref().is_ok_and(|stored| stored.replaced));
         assert_eq!(stored[1].as_ref().map_err(apex_cache::Error::kind), Err(ErrorKind::TooLarge));
@@ -120,7 +121,7 @@ fn reads_are_counted_as_hits_and_misses() {
 }
 
 #[test]
-fn the_requests_of_one_batch_take_effect_in_their_order() {
+fn requests_that_wait_together_take_effect_in_their_order() {
     paused(|| async {
         let tier = Alone::new();
         let mut batch = Vec::new();
@@ -128,12 +129,12 @@ fn the_requests_of_one_batch_take_effect_in_their_order() {
         for round in 0..10 {
             let (reply, _) = Reply::new("user".into());
             let item = Item::new(key("user::1"), value(round), TTL).into();
-            batch.push(Accepted::new(TierRequest::Set { item, reply }));
+            batch.push(TierRequest::Set { item, reply });
             let (reply, answer) = Reply::new("user".into());
-            batch.push(Accepted::new(TierRequest::Get { key: key("user::1"), reply }));
+            batch.push(TierRequest::Get { key: key("user::1"), reply });
             answers.push((round, answer));
         }
-        tier.addr.do_send(ToTier::Batch(batch));
+        tier.queue(batch);
         for (round, answer) in answers {
             let given = super::answer(answer).await.expect("the tier serves").expect("it was just set");
             assert_eq!(number(&given.value), round);

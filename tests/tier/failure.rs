@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix::Actor;
-use apex_cache::actor::request::{Accepted, Fault, Item, TierRequest, ToTier};
+use apex_cache::actor::request::{Bulk, Item, TierRequest, ToTier};
 use apex_cache::actor::{CRASH_WINDOW, CRASHES_MAX, Reply, TierActor, Who};
 use apex_cache::message::TierState;
 use apex_cache::{Error, ErrorKind, Pattern, Scope};
@@ -14,7 +14,7 @@ use super::recorders::{key, mortal, value};
 use super::{Alone, Source, TTL, answer};
 
 fn break_it(tier: &Alone) {
-    tier.tell(TierRequest::Fault(Fault::Panic));
+    tier.tell(TierRequest::Break);
 }
 
 async fn incarnation(tier: &Alone) -> u64 {
@@ -86,16 +86,12 @@ fn an_invalidation_under_way_when_the_tier_breaks_is_true_and_answered() {
 }
 
 #[test]
-fn requests_in_the_batch_of_a_panic_are_carried_out_behind_it() {
+fn requests_that_wait_behind_a_panic_are_carried_out() {
     paused(|| async {
         let tier = Alone::new();
         let (reply, stored) = Reply::new("user".into());
         let item = Item::new(key("user::1"), value(1), TTL).into();
-        let batch = vec![
-            Accepted::new(TierRequest::Fault(Fault::Panic)),
-            Accepted::new(TierRequest::Set { item, reply }),
-        ];
-        tier.addr.do_send(ToTier::Batch(batch));
+        tier.queue(vec![TierRequest::Break, TierRequest::Set { item, reply }]);
         assert!(answer(stored).await.expect("it serves").kept);
         assert_eq!(tier.get("user::1").await, Some(1));
     });
@@ -129,7 +125,7 @@ fn a_tier_that_broke_five_times_in_a_minute_answers_that_it_failed() {
             name(tier.ask(|reply| TierRequest::Set { item: item().into(), reply }).await.err()),
             failed
         );
-        let many = |reply| TierRequest::SetMany { items: vec![item().into()], reply };
+        let many = |reply| TierRequest::SetMany(Bulk::new(vec![item().into()], reply));
         assert_eq!(name(tier.ask(many).await.err()), failed);
         assert_eq!(name(answer(tier.load("user::1", Source::never())).await.err()), failed);
         assert_eq!(name(tier.ask(|reply| TierRequest::BeginWarm { reply }).await.err()), failed);
@@ -170,48 +166,33 @@ fn a_failed_tier_serves_again_once_it_is_revived_and_has_forgotten_its_crashes()
 }
 
 #[test]
-fn an_actor_that_dies_has_shut_out_its_readers_and_reported_its_death() {
-    paused(|| async {
-        let tier = Alone::new();
-        tier.set("user::1", value(1)).await.expect("it fits");
-        let (source, mut gate) = Source::gated();
-        let waiting = tier.load("user::2", source);
-        gate.begun().await;
-        tier.tell(TierRequest::Fault(Fault::Die));
-        let lost = tier.post(|reply| TierRequest::Get { key: key("user::1"), reply });
-        assert_eq!(answer(waiting).await.expect_err("it died").kind(), ErrorKind::TierRestarting);
-        assert_eq!(answer(lost).await.expect_err("it died").kind(), ErrorKind::TierRestarting);
-        assert!(tier.shared().view.is_closed());
-        assert_eq!(tier.wiring.deaths(), [Who::Tier(tier.id)]);
-        assert!(tier.wiring.deaths().is_empty(), "it died once");
-    });
-}
-
-#[test]
-fn a_new_actor_takes_the_place_of_a_dead_one_empty_and_in_a_new_life() {
+fn the_death_of_the_actor_loses_and_refuses_nothing() {
     paused(|| async {
         let mut tier = Alone::new();
         tier.set("user::1", value(1)).await.expect("it fits");
         let ticket = tier.ask(|reply| TierRequest::BeginWarm { reply }).await.expect("it serves");
         let (source, mut gate) = Source::gated();
-        let _caller = tier.load("user::2", source);
+        let loaded = tier.load("user::2", source);
         gate.begun().await;
-        tier.tell(TierRequest::Fault(Fault::Die));
+        tier.addr.do_send(ToTier::Die);
+        settle().await;
+        assert_eq!(tier.wiring.deaths(), [Who::Tier(tier.id)]);
+        assert!(tier.wiring.deaths().is_empty(), "it died once");
+        assert_eq!(tier.get("user::1").await, Some(1), "while there is no actor");
+        tier.set("user::3", value(3)).await.expect("it serves");
+        gate.open(2);
+        assert!(answer(loaded).await.expect("it was loaded").stored);
+        // What is too long for one call waits for the next actor.
+        tier.fill(300).await;
+        let slow = tier.post_invalidate(Pattern::parse("user::*::x").expect("a pattern"), false);
         settle().await;
         tier.wiring.bury(Who::Tier(tier.id));
         tier.addr = TierActor::new(&tier.wiring, tier.id).start();
-        assert_eq!(tier.get("user::1").await, None);
-        assert!(!tier.shared().view.is_closed());
+        assert_eq!(answer(slow).await.expect("it is carried out").matched, 300);
         let begun = tier.ask(|reply| TierRequest::BeginWarm { reply }).await.expect("it serves");
-        assert_eq!(begun.incarnation, ticket.incarnation + 1);
-        // The load of the earlier life lands at the new actor, which takes nothing from it.
-        gate.open(2);
-        settle().await;
-        assert_eq!(tier.get("user::2").await, None);
-        tier.set("user::1", value(3)).await.expect("it serves");
-        assert_eq!(tier.get("user::1").await, Some(3));
+        assert_eq!(begun.incarnation, ticket.incarnation, "the same life");
         let counters = &tier.shared().counters;
-        assert_eq!((counters.restarts.get(), counters.lost.get()), (1, 1));
+        assert_eq!((counters.restarts.get(), counters.lost.get()), (1, 0));
     });
 }
 

@@ -1,6 +1,6 @@
 //! Invalidations: what each scope takes, what a dry run counts, and that long ones let others have their turn.
 
-use apex_cache::actor::request::{Item, TierRequest};
+use apex_cache::actor::request::{Bulk, Item, TierRequest};
 use apex_cache::engine::tier::Taken;
 use apex_cache::{Pattern, Prefix, Scope};
 
@@ -184,7 +184,7 @@ fn a_long_dry_run_does_not_count_what_came_after_it() {
         let would = tier.post_invalidate(pattern("*::x"), true);
         let item = |number: u64| Item::new(key(&format!("user::n{number}::x")), value(number), TTL).into();
         let items = (0..100).map(item).collect();
-        tier.ask(|reply| TierRequest::SetMany { items, reply }).await.expect("it serves");
+        tier.ask(|reply| TierRequest::SetMany(Bulk::new(items, reply))).await.expect("it serves");
         assert_eq!(answer(would).await.expect("counted").matched, 10_000);
         assert_eq!(tier.shared().view.len(), 10_100);
     });

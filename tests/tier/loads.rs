@@ -10,7 +10,7 @@ use apex_cache::{ErrorKind, Pattern, Prefix, Scope, Settings, Source as From};
 use super::common::{paused, settle};
 use super::recorders::{bulk, key, number, value};
 use super::{Alone, Source, answer};
-use apex_cache::actor::request::{TierRequest, ToTier};
+use apex_cache::actor::request::TierRequest;
 
 #[test]
 fn an_absent_key_is_loaded_and_kept() {
@@ -245,18 +245,18 @@ fn a_loader_that_asks_for_another_key_needs_no_place_of_its_own() {
 fn a_landing_of_a_load_that_nobody_began_changes_nothing() {
     paused(|| async {
         let tier = Alone::new();
-        let landed = |id: u64, incarnation: u64| ToTier::Landed {
+        let landed = |id: u64, incarnation: u64| TierRequest::Landed {
             id: RunId(id),
             incarnation,
             outcome: Box::new(Outcome::Loaded(value(1).into())),
             took: Duration::ZERO,
             done: None,
         };
-        tier.addr.do_send(landed(99, 0));
+        tier.tell(landed(99, 0));
         assert!(answer(tier.load("user::1", Source::brings(2))).await.is_ok());
         // The same flight once more, and one of another life.
-        tier.addr.do_send(landed(1, 0));
-        tier.addr.do_send(landed(1, 7));
+        tier.tell(landed(1, 0));
+        tier.tell(landed(1, 7));
         assert_eq!(tier.get("user::1").await, Some(2));
         assert_eq!(tier.shared().counters.loads_ok.get(), 1);
     });

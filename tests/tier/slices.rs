@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use apex_cache::Settings;
 use apex_cache::actor::Reply;
-use apex_cache::actor::request::{Accepted, Item, Made, TierRequest, ToTier};
+use apex_cache::actor::request::{Bulk, Item, Made, TierRequest};
 use apex_cache::engine::slice::CHANGES;
 use tokio::time::advance as jump;
 
@@ -44,15 +44,14 @@ fn many_sets_and_many_removals_go_on_in_slices_and_nothing_sent_later_overtakes_
         let (removals, mut removed) = Reply::new("user".into());
         let (last, mut set) = Reply::new("user".into());
         let keys = (0..5_000).map(|number| item(number).key).collect();
-        tier.addr.do_send(ToTier::Batch(vec![
-            Accepted::new(TierRequest::SetMany { items: (0..5_000).map(made).collect(), reply: sets }),
-            Accepted::new(TierRequest::Get { key: item(4_999).key, reply: reads }),
-            Accepted::new(TierRequest::RemoveMany { keys, reply: removals }),
-        ]));
+        tier.queue(vec![
+            TierRequest::SetMany(Bulk::new((0..5_000).map(made).collect(), sets)),
+            TierRequest::Get { key: item(4_999).key, reply: reads },
+            TierRequest::RemoveMany(Bulk::new(keys, removals)),
+        ]);
         // It comes while the first is under way.
         tokio::task::yield_now().await;
-        tier.addr
-            .do_send(ToTier::Batch(vec![Accepted::new(TierRequest::Set { item: made(7), reply: last })]));
+        tier.tell(TierRequest::Set { item: made(7), reply: last });
         let largest = largest_step(&tier).await;
         assert!((2..=CHANGES).contains(&largest), "a slice changed {largest} entries");
         let stored = stored.try_recv().expect("answered").expect("the tier serves");
@@ -74,8 +73,10 @@ fn a_hundred_thousand_entries_expire_in_slices_while_reads_and_writes_go_on() {
         for first in (0..100_000).step_by(10_000) {
             let short = |number| Item::new(item(number).key, value(number), SECOND).into();
             let items = (first..first + 10_000).map(short).collect();
-            let stored =
-                tier.ask(|reply| TierRequest::SetMany { items, reply }).await.expect("the tier serves");
+            let stored = tier
+                .ask(|reply| TierRequest::SetMany(Bulk::new(items, reply)))
+                .await
+                .expect("the tier serves");
             assert!(stored.iter().all(Result::is_ok));
         }
         let bytes = || tier.shared().counters.bytes.load(std::sync::atomic::Ordering::Relaxed);
@@ -131,10 +132,10 @@ fn a_pattern_that_takes_everything_goes_on_in_slices_of_changes_not_of_looks() {
 #[test]
 fn a_tier_that_breaks_between_two_slices_answers_all_who_wait_and_goes_on() {
     paused(|| async {
-        use apex_cache::actor::request::Fault;
         let tier = Alone::new();
-        let stored = tier.post(|reply| TierRequest::SetMany { items: (0..5_000).map(made).collect(), reply });
-        tier.tell(TierRequest::Fault(Fault::Panic));
+        let stored =
+            tier.post(|reply| TierRequest::SetMany(Bulk::new((0..5_000).map(made).collect(), reply)));
+        tier.tell(TierRequest::Break);
         tier.set("user::last", value(1)).await.expect("it serves again");
         assert_eq!(answer(stored).await.expect("it was done before").len(), 5_000);
         settle().await;

@@ -95,9 +95,9 @@ fn a_stall_of_many_intervals_costs_one_late_sweep_and_the_next_is_due_a_whole_pa
 #[test]
 fn a_tier_that_broke_goes_on_sweeping() {
     paused(|| async {
-        use apex_cache::actor::request::{Fault, TierRequest};
+        use apex_cache::actor::request::TierRequest;
         let tier = hourly();
-        tier.tell(TierRequest::Fault(Fault::Panic));
+        tier.tell(TierRequest::Break);
         tier.set_for("user::1", value(1), SECOND).await.expect("it serves again");
         advance(901 * SECOND).await;
         assert!(tier.shared().view.is_empty());

@@ -1,7 +1,7 @@
 //! Warm runs: a ticket, parts under it, and what must not be brought back.
 
 use apex_cache::Scope;
-use apex_cache::actor::request::{Fault, Item, TierRequest};
+use apex_cache::actor::request::{Item, TierRequest};
 use apex_cache::engine::journal::Ticket;
 use apex_cache::engine::tier::Warmed;
 use apex_cache::settings::Eviction;
@@ -55,7 +55,7 @@ fn what_was_set_or_invalidated_since_the_run_began_is_not_brought_back() {
 fn a_set_that_was_evicted_before_the_run_ended_keeps_the_old_row_out() {
     paused(|| async {
         let settings = Settings::default().max_size_mb(10).tier("user", |tier| tier.eviction(Eviction::Lru));
-        let tier = Alone::with(&settings);
+        let tier = Alone::at_its_floor(&settings);
         let ticket = begin(&tier).await;
         tier.set("user::1", value(1)).await.expect("it fits");
         // Others push it out.
@@ -86,7 +86,7 @@ fn a_ticket_of_an_earlier_life_stores_nothing() {
     paused(|| async {
         let tier = Alone::new();
         let ticket = begin(&tier).await;
-        tier.tell(TierRequest::Fault(Fault::Panic));
+        tier.tell(TierRequest::Break);
         assert_eq!(store(&tier, ticket, vec![("user::1", 1)]).await, [Warmed::Revoked]);
         assert_eq!(begin(&tier).await.incarnation, ticket.incarnation + 1);
     });
@@ -96,7 +96,9 @@ fn a_ticket_of_an_earlier_life_stores_nothing() {
 fn a_ticket_that_nobody_waited_for_stays_not_open() {
     paused(|| async {
         let tier = Alone::new();
-        drop(tier.post(|reply| TierRequest::BeginWarm { reply }));
+        let (reply, answer) = apex_cache::actor::Reply::new("user".into());
+        drop(answer);
+        tier.tell(TierRequest::BeginWarm { reply });
         // The number that the ticket had: the first of this tier.
         let ticket = Ticket { incarnation: 0, seq0: 1 };
         assert_eq!(store(&tier, ticket, vec![("user::1", 1)]).await, [Warmed::Revoked]);
@@ -108,7 +110,7 @@ fn a_ticket_that_nobody_waited_for_stays_not_open() {
 #[test]
 fn a_run_pushes_out_nothing_that_is_in_use() {
     paused(|| async {
-        let tier = Alone::with(&Settings::default().max_size_mb(10));
+        let tier = Alone::at_its_floor(&Settings::default().max_size_mb(10));
         for number in 0..5 {
             tier.set(&format!("user::big{number}"), bulk(200_000)).await.expect("it fits");
         }

@@ -142,11 +142,12 @@ fn a_set_that_was_evicted_before_the_run_ended_keeps_its_old_row_out_and_no_othe
 #[test]
 fn a_tier_that_breaks_during_a_run_takes_nothing_from_it() {
     paused(|| async {
-        use apex_cache::actor::request::{Accepted, Fault, TierRequest, ToTier, ToWarmer};
+        use apex_cache::actor::request::{TierRequest, ToWarmer};
         use apex_cache::actor::{Reply, StatsActor, Supervisor, TierActor, Warmer};
         let slow = Slow::new();
         let neighbours = super::Neighbours::with(&Settings::default(), vec![slow.source()]);
         let id = neighbours.id("user");
+        neighbours.wiring.stand_in(id, false);
         let tier = actix::Actor::start(TierActor::new(&neighbours.wiring, id));
         let supervisor = actix::Actor::start(Supervisor::new(&neighbours.wiring));
         let stats = actix::Actor::start(StatsActor::new(&neighbours.wiring));
@@ -154,12 +155,12 @@ fn a_tier_that_breaks_during_a_run_takes_nothing_from_it() {
         let (reply, report) = Reply::new("control".into());
         warmer.do_send(ToWarmer::Warm(apex_cache::message::Warm::new(WarmScope::All), reply));
         slow.read.notified().await;
-        tier.do_send(ToTier::Batch(vec![Accepted::new(TierRequest::Fault(Fault::Panic))]));
+        neighbours.wiring.deliver(id, TierRequest::Break);
         slow.go.notify_one();
         let report = report.await.expect("answered").expect("it ran");
         assert_eq!((report.sources[0].stored, report.sources[0].revoked), (0, 3));
         settle().await;
         assert!(neighbours.wiring.tier(id).view.is_empty());
-        drop((supervisor, stats));
+        drop((tier, supervisor, stats));
     });
 }

@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::common::{paused, settle};
-use super::recorders::{Neighbours, recorder};
+use super::recorders::{Neighbours, stand_for_tier};
 use super::{Alone, Io};
 use actix::Actor;
-use apex_cache::actor::request::{TierRequest, ToTier, ToWarmer};
+use apex_cache::actor::request::{TierRequest, ToWarmer};
 use apex_cache::actor::{Reply, StatsActor, Supervisor, Warmer};
 use apex_cache::engine::journal::Ticket;
 use apex_cache::engine::tier::Warmed;
@@ -64,10 +64,10 @@ fn a_run_waits_for_room_in_front_of_its_tier() {
         let alone = Alone::with(&settings, vec![brings(10)]);
         let permits = &alone.wiring.tiers[0].permits;
         // Sets for a tier that takes nothing hold all places.
-        let (deaf, heard) = recorder::<ToTier>();
-        let answering = super::answering_tier(&alone.book);
         let id = alone.wiring.tiers[0].id;
-        alone.wiring.connect_tier(id, deaf);
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let deaf = Arc::clone(&heard);
+        stand_for_tier(&alone.wiring, id, move |envelope| deaf.lock().push(envelope));
         for number in 0..128 {
             use apex_cache::actor::Request;
             let set = apex_cache::message::Set::new(
@@ -78,12 +78,12 @@ fn a_run_waits_for_room_in_front_of_its_tier() {
         }
         settle().await;
         assert_eq!(permits.taken().0, 128);
-        alone.wiring.connect_tier(id, answering);
+        super::answering_tier(&alone.wiring, id, &alone.book);
         let mut report = alone.post(WarmScope::All);
         settle().await;
         assert!(report.try_recv().is_err(), "it has a ticket and waits");
         assert_eq!(alone.open_tickets(), 1);
-        drop(heard.take());
+        heard.lock().clear();
         assert_eq!(report.await.expect("answered").expect("it ran").stored(), 10);
     });
 }
