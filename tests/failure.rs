@@ -9,6 +9,8 @@ mod source;
 
 #[path = "failure/actors.rs"]
 mod actors;
+#[path = "failure/hostile.rs"]
+mod hostile;
 #[path = "failure/load.rs"]
 mod load;
 #[path = "failure/tier.rs"]
