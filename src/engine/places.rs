@@ -86,10 +86,14 @@ impl Places {
                 false
             }
         };
-        if !tells_tier {
-            self.serve_callers();
+        if tells_tier {
+            return true;
         }
-        tells_tier
+        self.serve_callers();
+        // The callers that were next may all be gone: then the place is still free, and the tier is told of it.
+        let mut state = self.state.lock();
+        let is_left = state.taken < self.max && state.callers.is_empty();
+        is_left && std::mem::take(&mut state.tier_waits)
     }
 
     /// Hands free places to the callers that wait. Called whenever the tier was told of a free place and may not have taken
@@ -151,6 +155,17 @@ mod tests {
         assert_eq!((served.load(Relaxed), places.taken()), (2, 1), "the tier needed it no more");
         assert!(!places.try_take());
         assert!(places.give_back() && places.try_take());
+    }
+
+    #[test]
+    fn a_place_that_no_caller_takes_any_more_is_for_the_tier() {
+        let (places, served) = (Places::new(1), Arc::default());
+        assert!(places.try_take() && !places.try_take());
+        caller(&places, &served, false);
+        caller(&places, &served, false);
+        assert!(places.give_back(), "both callers are gone, and the tier waits");
+        assert!(places.try_take());
+        assert!(!places.give_back(), "the tier does not wait any more");
     }
 
     #[test]
