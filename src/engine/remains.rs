@@ -1,4 +1,4 @@
-//! What is left of a store that was cleared at once: it is dropped in slices, after the turn.
+//! What is left of a store that was cleared at once: it is dropped after the turn.
 //!
 //! Owns: the entries and their bookkeeping until then. Never: shows any of it.
 
@@ -20,7 +20,7 @@ pub struct Emptied {
     pub remains: Remains,
 }
 
-/// What is left of a cleared store. Dropping it costs time in proportion to what was held, so it is done in slices.
+/// What is left of a cleared store. Dropping it costs time in proportion to what was held.
 #[derive(Debug)]
 pub struct Remains {
     pub(super) shown: Shown,

@@ -13,5 +13,3 @@ pub const CHANGES: usize = 64;
 pub const LOOKS_PER_CHANGE: usize = 32;
 /// Entries that one turn only looks at, at most.
 pub const LOOKS: usize = CHANGES * LOOKS_PER_CHANGE;
-/// Entries that were taken out before and that are dropped between two turns at most.
-pub const DROPS: usize = CHANGES * 8;
